@@ -1,0 +1,90 @@
+//! The one error type: what went wrong, where, what was expected, and what to do about it.
+
+use std::fmt;
+
+/// Result of everything that can be refused or cancelled.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a request gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The input, the model or a parameter cannot be used.
+    Refused {
+        /// The file, flag or weight that is at fault.
+        place: String,
+        /// What is wrong with it.
+        what: String,
+        /// What would have been right; may be empty.
+        expected: String,
+        /// What the user can do; may be empty.
+        remedy: String,
+    },
+    /// The user, or a newer wish, stopped the work. Never shown as an error.
+    Cancelled,
+    /// A fault of this program.
+    Internal(String),
+}
+
+impl Error {
+    /// A refusal that names the place and what is wrong there.
+    pub fn refused(place: impl fmt::Display, what: impl fmt::Display) -> Self {
+        Self::Refused {
+            place: place.to_string(),
+            what: what.to_string(),
+            expected: String::new(),
+            remedy: String::new(),
+        }
+    }
+
+    /// Adds what would have been right.
+    #[must_use]
+    pub fn expected(mut self, text: impl fmt::Display) -> Self {
+        if let Self::Refused { expected, .. } = &mut self {
+            *expected = text.to_string();
+        }
+        self
+    }
+
+    /// Adds what the user can do.
+    #[must_use]
+    pub fn remedy(mut self, text: impl fmt::Display) -> Self {
+        if let Self::Refused { remedy, .. } = &mut self {
+            *remedy = text.to_string();
+        }
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    /// One line, whatever the parts contain.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = match self {
+            Self::Refused { place, what, expected, remedy } => {
+                let mut line = format!("{place}: {what}");
+                if !expected.is_empty() {
+                    line += &format!("; expected {expected}");
+                }
+                if !remedy.is_empty() {
+                    line += &format!("; {remedy}");
+                }
+                line
+            }
+            Self::Cancelled => "cancelled".to_owned(),
+            Self::Internal(what) => format!("internal error: {what}; please report it"),
+        };
+        f.write_str(&line.replace(['\n', '\r'], " "))
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_one_line_with_all_four_parts() {
+        let err = Error::refused("a.png", "not an\nimage").expected("PNG").remedy("open another file");
+        assert_eq!(err.to_string(), "a.png: not an image; expected PNG; open another file");
+    }
+}

@@ -1,0 +1,162 @@
+//! A heatmap: one value a patch, and what is read off it (own-entry rule, range, rank).
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::grid::Grid;
+use super::request::Own;
+use super::token::TokenLayout;
+
+/// One value a patch, in row-major order. NaN where a method has no value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heatmap {
+    /// The patches.
+    pub grid: Grid,
+    /// `[N]`.
+    pub values: Arc<[f32]>,
+}
+
+impl Heatmap {
+    /// The patches of a relevance row.
+    ///
+    /// # Shapes
+    /// `relevance` is `[T]`, prefix tokens included; `target` a position, whose own entry follows `own`.
+    pub fn from_relevance(layout: &TokenLayout, relevance: &[f32], target: usize, own: Own) -> Self {
+        let mut values: Vec<f32> = relevance.iter().skip(layout.prefix.len()).copied().collect();
+        if let Some(patch) = layout.patch_of(target) {
+            match own {
+                Own::Keep => {}
+                Own::Zero => values[patch] = 0.0,
+                Own::Max => values[patch] = max_except(&values, patch),
+            }
+        }
+        Self { grid: layout.grid, values: values.into() }
+    }
+
+    /// 1 for the largest value; ties share the better rank.
+    pub fn rank(&self, patch: usize) -> usize {
+        let own = self.values.get(patch).copied().unwrap_or(f32::NAN);
+        1 + self.values.iter().filter(|&&v| v > own).count()
+    }
+
+    /// The limits that `rule` gives; low < high always, finite always.
+    pub fn range(&self, rule: RangeRule) -> Range {
+        let mut sorted: Vec<f32> = self.values.iter().copied().filter(|v| v.is_finite()).collect();
+        sorted.sort_by(f32::total_cmp);
+        let at = |percent: f32| percentile(&sorted, percent);
+        let (low, high) = match rule {
+            RangeRule::MinMax => (at(0.0), at(100.0)),
+            RangeRule::Percentile { low, high } => (at(low.min(high)), at(high.max(low))),
+            RangeRule::Symmetric => {
+                let bound = at(0.0).abs().max(at(100.0).abs());
+                (-bound, bound)
+            }
+            RangeRule::Fixed { low, high } => (low.min(high), high.max(low)),
+        };
+        Range { low, high }.widened()
+    }
+}
+
+fn max_except(values: &[f32], skip: usize) -> f32 {
+    let others = values.iter().enumerate().filter(|&(i, v)| i != skip && !v.is_nan());
+    others.map(|(_, &v)| v).fold(f32::NEG_INFINITY, f32::max).max(f32::MIN)
+}
+
+/// Linear interpolation between order statistics, as NumPy's default; 0 for no values.
+fn percentile(sorted: &[f32], percent: f32) -> f32 {
+    let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
+    let place = f64::from(percent.clamp(0.0, 100.0)) / 100.0 * last as f64;
+    let (below, part) = (place.floor() as usize, place.fract());
+    let above = sorted[(below + 1).min(last)];
+    (f64::from(sorted[below]) * (1.0 - part) + f64::from(above) * part) as f32
+}
+
+/// How the limits of the colours are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RangeRule {
+    /// Smallest to largest value.
+    #[default]
+    MinMax,
+    /// Percentiles 0..100.
+    Percentile {
+        /// Lower.
+        low: f32,
+        /// Upper.
+        high: f32,
+    },
+    /// Plus and minus the largest absolute value, for signed maps.
+    Symmetric,
+    /// Given.
+    Fixed {
+        /// Lower.
+        low: f32,
+        /// Upper.
+        high: f32,
+    },
+}
+
+/// Limits between which colours run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Range {
+    /// Value of the first colour.
+    pub low: f32,
+    /// Value of the last colour.
+    pub high: f32,
+}
+
+impl Range {
+    /// Where a value lies, 0..1; NaN stays NaN.
+    pub fn unit(self, value: f32) -> f32 {
+        if value.is_nan() { value } else { ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0) }
+    }
+
+    /// A constant map still needs a scale: limits that coincide are drawn apart.
+    fn widened(self) -> Self {
+        if self.high > self.low {
+            return self;
+        }
+        let step = (self.low.abs() * 1e-3).max(1e-12);
+        Self { low: self.low - step, high: self.low + step }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::token::TokenKind;
+
+    fn layout() -> TokenLayout {
+        TokenLayout { prefix: vec![TokenKind::Cls], grid: Grid { rows: 1, cols: 4 } }
+    }
+
+    #[test]
+    fn the_own_entry_follows_the_rule() {
+        let row = [9.0, 1.0, 5.0, 2.0, 3.0];
+        let values = |own, target| Heatmap::from_relevance(&layout(), &row, target, own).values.to_vec();
+        assert_eq!(values(Own::Max, 2), [1.0, 3.0, 2.0, 3.0]);
+        assert_eq!(values(Own::Zero, 2), [1.0, 0.0, 2.0, 3.0]);
+        assert_eq!(values(Own::Keep, 2), [1.0, 5.0, 2.0, 3.0]);
+        assert_eq!(values(Own::Max, 0), [1.0, 5.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn ranges_are_usable_for_constant_nan_and_empty_maps() {
+        for values in [vec![2.0; 4], vec![f32::NAN; 4], vec![f32::INFINITY, 1.0, 1.0, f32::NAN]] {
+            let map = Heatmap { grid: layout().grid, values: values.into() };
+            for rule in [RangeRule::MinMax, RangeRule::Percentile { low: 1.0, high: 99.0 }, RangeRule::Symmetric] {
+                let range = map.range(rule);
+                assert!(range.low < range.high && range.low.is_finite() && range.high.is_finite(), "{range:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn percentiles_are_numpys_and_ranks_count_from_one() {
+        let map = Heatmap { grid: layout().grid, values: vec![4.0, 1.0, 3.0, 2.0].into() };
+        let range = map.range(RangeRule::Percentile { low: 25.0, high: 75.0 });
+        assert_eq!((range.low, range.high), (1.75, 3.25));
+        assert_eq!((0..4).map(|p| map.rank(p)).collect::<Vec<_>>(), [1, 4, 2, 3]);
+    }
+}

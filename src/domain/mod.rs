@@ -1,0 +1,15 @@
+//! Plain data and pure functions that every other layer shares. No files, no threads, no tensors; std and serde only.
+
+pub mod cancel;
+pub mod colormap;
+pub mod error;
+pub mod grid;
+pub mod heatmap;
+pub mod linkage;
+pub mod request;
+pub mod resample;
+pub mod segmentation;
+pub mod token;
+
+pub use cancel::{Cancel, Progress};
+pub use error::{Error, Result};

@@ -1,0 +1,2 @@
+//! Tokenscope.
+pub mod domain;
