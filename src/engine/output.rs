@@ -1,0 +1,120 @@
+//! What the engine answers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::domain::grid::PixelRect;
+use crate::domain::heatmap::Heatmap;
+use crate::domain::request::{Own, Request};
+use crate::domain::token::TokenLayout;
+use crate::input::Picture;
+use crate::method::Info;
+use crate::segment::MapTree;
+
+/// An answer to a [`Request`]; cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Of a trace: what the model made of the input.
+    Scene(Arc<Scene>),
+    /// Of an explanation.
+    Explanation(Arc<Explanation>),
+    /// Of a segmentation.
+    Segments(Arc<Segments>),
+}
+
+/// One input as one model saw it.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// The picture, upright, possibly scaled down from the file's size.
+    pub picture: Arc<Picture>,
+    /// The part of `picture` that the model saw, in its pixels.
+    pub seen: PixelRect,
+    /// Pixels of the model's input: height, width.
+    pub input_size: (usize, usize),
+    /// The model's sequence.
+    pub layout: TokenLayout,
+    /// Facts about the model.
+    pub model: ModelFacts,
+    /// Most probable classes first, where the model has a head; at most five.
+    pub predictions: Vec<Prediction>,
+}
+
+/// Facts about a loaded model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelFacts {
+    /// Name of its folder.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// `model_type` of its config.json.
+    pub family: String,
+    /// L.
+    pub num_layers: usize,
+    /// H.
+    pub num_heads: usize,
+    /// D.
+    pub width: usize,
+    /// Pixels a side of a patch.
+    pub patch_size: usize,
+    /// Parameters in all.
+    pub num_parameters: usize,
+    /// SHA-256 of the weights file, in hexadecimal.
+    pub sha256: String,
+}
+
+/// A class and how probable the model finds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// Index of the class.
+    pub class: usize,
+    /// Name, from config.json's id2label.
+    pub name: String,
+    /// Softmax over all classes, 0..1.
+    pub probability: f32,
+}
+
+/// Relevance rows.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The question, as asked.
+    pub request: Request,
+    /// What the input and the model are.
+    pub scene: Arc<Scene>,
+    /// The method.
+    pub method: &'static Info,
+    /// The layer, 0..L.
+    pub layer: usize,
+    /// Positions of the targets.
+    pub positions: Vec<usize>,
+    /// `[positions, T]`, prefix tokens included, own entries untouched.
+    pub relevance: Arc<[f32]>,
+}
+
+impl Explanation {
+    /// The relevance row of the n-th target, `[T]`.
+    pub fn row(&self, n: usize) -> &[f32] {
+        let tokens = self.scene.layout.len();
+        &self.relevance[n * tokens..][..tokens]
+    }
+
+    /// The heatmap of the n-th target; the own-entry rule applies to methods that have one.
+    pub fn heatmap(&self, n: usize) -> Heatmap {
+        let own = if self.method.uses(crate::method::Uses::Own) { self.request.params.own } else { Own::Keep };
+        Heatmap::from_relevance(&self.scene.layout, self.row(n), self.positions[n], own)
+    }
+}
+
+/// Maps of all patches and how they cluster; cut it as often as you like.
+#[derive(Clone, Debug)]
+pub struct Segments {
+    /// The question, as asked; its cut is only where the window or the figure begins.
+    pub request: Request,
+    /// What the input and the model are.
+    pub scene: Arc<Scene>,
+    /// The method that made the maps.
+    pub method: &'static Info,
+    /// The layer, 0..L.
+    pub layer: usize,
+    /// The maps and their linkage tree.
+    pub tree: MapTree,
+}

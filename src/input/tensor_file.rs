@@ -1,0 +1,1 @@
+//! `pixel_values` from a .safetensors file.

@@ -1,0 +1,19 @@
+//! Attention.
+
+use super::{Control, Info, Method, Target, Uses};
+use crate::domain::Result;
+use crate::model::{Model, Trace};
+
+/// Attention.
+#[derive(Debug)]
+pub struct Attention;
+
+impl Method for Attention {
+    fn info(&self) -> &'static Info {
+        &Info { id: "attention", name: "Attention", summary: "", formula: "", citation: "", cost: "", unit: "relevance", signed: false, min_layer: 0, uses: &[Uses::Own] }
+    }
+
+    fn explain(&self, _model: &Model, _trace: &Trace, _target: &Target<'_>, _control: &Control) -> Result<Vec<f32>> {
+        Ok(Vec::new())
+    }
+}

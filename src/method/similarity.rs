@@ -1,0 +1,19 @@
+//! Similarity.
+
+use super::{Control, Info, Method, Target, Uses};
+use crate::domain::Result;
+use crate::model::{Model, Trace};
+
+/// Similarity.
+#[derive(Debug)]
+pub struct Similarity;
+
+impl Method for Similarity {
+    fn info(&self) -> &'static Info {
+        &Info { id: "similarity", name: "Similarity", summary: "", formula: "", citation: "", cost: "", unit: "relevance", signed: false, min_layer: 0, uses: &[Uses::Own] }
+    }
+
+    fn explain(&self, _model: &Model, _trace: &Trace, _target: &Target<'_>, _control: &Control) -> Result<Vec<f32>> {
+        Ok(Vec::new())
+    }
+}

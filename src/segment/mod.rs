@@ -1,0 +1,5 @@
+//! Segmenters: maps of all patches, clustered.
+
+pub mod ultra;
+
+pub use ultra::MapTree;
