@@ -1,1 +1,19 @@
-//! figure.
+//! Figures and data files, made from an answer of the engine, for both clients: no display, no GPU, no clock, no installed
+//! font. A figure is laid out once, in points ([`layout`]), and written as SVG or PNG; what the files say about themselves is
+//! in the record. Rerun, every file has the same bytes.
+
+pub mod bar;
+pub mod data;
+pub mod layout;
+pub mod page;
+pub mod panels;
+pub mod png;
+pub mod record;
+pub mod style;
+pub mod svg;
+pub mod text;
+pub mod write;
+
+pub use layout::Layout;
+pub use style::FigureStyle;
+pub use write::{check_paths, write};

@@ -1,10 +1,16 @@
 //! Pictures and tensors from files, and the preprocessing that a checkpoint asks for.
+//!
+//! A [`Picture`] is what a person sees, upright and in 8 bits; a [`Processor`] is what the checkpoint's
+//! preprocessor_config.json asks for; [`Processor::prepare`] joins them into the [`Prepared`] tensor, pixel for pixel as
+//! transformers' PIL backend does. Nothing here knows a model's weights.
 
 pub mod picture;
 pub mod preprocess;
 pub mod processor;
+pub mod resize;
 pub mod tensor_file;
 
 pub use picture::Picture;
 pub use preprocess::Prepared;
 pub use processor::Processor;
+pub use tensor_file::read_pixel_values;

@@ -1,1 +1,148 @@
-//! `pixel_values` from a .safetensors file.
+//! `pixel_values` from a .safetensors file: a picture that was preprocessed elsewhere and goes to the model as it is.
+//!
+//! The header is checked before anything is read by it: its length is compared with the file's, and the tensor's place with
+//! what follows. Only that tensor is read, so a file of several gigabytes costs its hash and no memory.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use safetensors::Dtype;
+use safetensors::tensor::{Metadata, TensorInfo};
+use sha2::{Digest, Sha256};
+
+use super::picture::{Picture, file_name, hex, unreadable};
+use super::preprocess::{Prepared, check_input_size};
+use crate::domain::grid::PixelRect;
+use crate::domain::{Error, Result};
+
+const TENSOR: &str = "pixel_values";
+const SHAPE: &str = "f32 [3, height, width] or [1, 3, height, width]";
+/// The format's own limit on its header.
+const MAX_HEADER: u64 = 100_000_000;
+
+/// Reads `pixel_values`, f32 `[3, height, width]` or `[1, 3, height, width]`. The picture beside it shows the values, scaled
+/// so that the smallest is black and the largest white, since their normalisation is not known.
+///
+/// # Errors
+/// A damaged file, a missing tensor, another shape or type, sides that are not whole patches, values that are not finite.
+pub fn read_pixel_values(path: &Path, patch: usize) -> Result<(Prepared, Picture)> {
+    let mut file = open(path)?;
+    let (metadata, start) = read_header(path, &mut file)?;
+    let Some(info) = metadata.info(TENSOR) else { return Err(missing(path, &metadata)) };
+    let (height, width) = sides(path, info, patch)?;
+    let values = read_values(path, &mut file, start, info)?;
+    let sha256 = hash(&mut file).map_err(|err| unreadable(path, &err))?;
+    let rgb = shown(&values);
+    let seen = PixelRect { x: 0.0, y: 0.0, width: width as f64, height: height as f64 };
+    let picture = Picture { name: file_name(path), width, height, rgb: rgb.into(), file_size: (width, height), sha256 };
+    Ok((Prepared { values, height, width, seen }, picture))
+}
+
+fn damaged(path: &Path, why: impl std::fmt::Display) -> Error {
+    let refused = Error::refused(path.display(), format!("is damaged ({why})"));
+    refused.expected("a .safetensors file").remedy("write or copy the file again")
+}
+
+fn open(path: &Path) -> Result<File> {
+    let failed = |err: std::io::Error| unreadable(path, &err);
+    let facts = std::fs::metadata(path).map_err(failed)?;
+    if !facts.is_file() {
+        return Err(Error::refused(path.display(), "is not a regular file").expected("a .safetensors file"));
+    }
+    File::open(path).map_err(failed)
+}
+
+/// The header, and where the tensors begin.
+fn read_header(path: &Path, file: &mut File) -> Result<(Metadata, u64)> {
+    let total = file.metadata().map_err(|err| unreadable(path, &err))?.len();
+    let mut prefix = [0; 8];
+    file.read_exact(&mut prefix).map_err(|_| damaged(path, "shorter than the length of its header"))?;
+    let length = u64::from_le_bytes(prefix);
+    if length > MAX_HEADER || length > total.saturating_sub(8) {
+        return Err(damaged(path, format!("its header claims {length} bytes, the file has {total}")));
+    }
+    let mut header = vec![0; length as usize];
+    file.read_exact(&mut header).map_err(|err| damaged(path, err))?;
+    // Reading checks that the tensors lie one after the other and have the size of their shape.
+    let metadata: Metadata = serde_json::from_slice(&header).map_err(|err| damaged(path, format!("header: {err}")))?;
+    let start = 8 + length;
+    let expected = start.saturating_add(metadata.data_len() as u64);
+    if expected > total {
+        return Err(damaged(path, format!("cut off: {total} of {expected} bytes")));
+    }
+    Ok((metadata, start))
+}
+
+fn missing(path: &Path, metadata: &Metadata) -> Error {
+    let mut names = metadata.offset_keys();
+    names.sort();
+    let rest = names.len().saturating_sub(8);
+    names.truncate(8);
+    let listed = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    Error::refused(path.display(), format!("holds no \"{TENSOR}\", but {listed}{more}"))
+        .expected(format!("\"{TENSOR}\", {SHAPE}"))
+        .remedy("save the processor's output under this name")
+}
+
+fn sides(path: &Path, info: &TensorInfo, patch: usize) -> Result<(usize, usize)> {
+    let (dtype, shape) = (info.dtype, &info.shape);
+    let (height, width) = match shape[..] {
+        [3, height, width] | [1, 3, height, width] if dtype == Dtype::F32 => (height, width),
+        _ => {
+            let refused = Error::refused(path.display(), format!("\"{TENSOR}\" is {dtype:?} {shape:?}"));
+            return Err(refused.expected(SHAPE).remedy("save one picture as float32"));
+        }
+    };
+    let patch = patch.max(1);
+    if height % patch != 0 || width % patch != 0 {
+        let refused = Error::refused(path.display(), format!("\"{TENSOR}\" is {height} x {width} pixels (height x width)"));
+        let expected = format!("multiples of the model's patch, {patch} pixels");
+        return Err(refused.expected(expected).remedy("prepare the picture for this model"));
+    }
+    check_input_size(&path.display().to_string(), height, width, patch)?;
+    Ok((height, width))
+}
+
+fn read_values(path: &Path, file: &mut File, start: u64, info: &TensorInfo) -> Result<Vec<f32>> {
+    let (from, to) = info.data_offsets;
+    let mut bytes = vec![0; to.saturating_sub(from)];
+    file.seek(SeekFrom::Start(start + from as u64)).map_err(|err| unreadable(path, &err))?;
+    file.read_exact(&mut bytes).map_err(|err| damaged(path, err))?;
+    let values: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+        let refused = Error::refused(path.display(), format!("\"{TENSOR}\" holds {} at index {at}", values[at]));
+        return Err(refused.expected("finite numbers"));
+    }
+    Ok(values)
+}
+
+fn hash(file: &mut File) -> std::io::Result<String> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut sha = Sha256::new();
+    std::io::copy(file, &mut sha)?;
+    Ok(hex(&sha.finalize()))
+}
+
+/// Values `[3, height, width]` as `[height, width, 3]` of 8 bits, the smallest at 0 and the largest at 255.
+fn shown(values: &[f32]) -> Vec<u8> {
+    let (low, high) = values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
+    // In f64, where the range of the largest floats is finite.
+    let range = (f64::from(high) - f64::from(low)).max(f64::MIN_POSITIVE);
+    let byte = |v: f32| ((f64::from(v) - f64::from(low)) / range * 255.0).round() as u8;
+    let plane = values.len() / 3;
+    (0..plane).flat_map(|i| [values[i], values[plane + i], values[2 * plane + i]].map(byte)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_value_is_black_and_the_largest_white() {
+        assert_eq!(shown(&[-2.0, 0.0, 2.0, 1.0, -1.0, 0.5]), [0, 255, 64, 128, 191, 159]);
+        assert_eq!(shown(&[3.0; 3]), [0; 3]);
+        assert_eq!(shown(&[f32::MIN, 0.0, f32::MAX]), [0, 128, 255]);
+    }
+}

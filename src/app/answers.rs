@@ -1,0 +1,92 @@
+//! What the oracle answered, as far as it was looked at lately. Refusals are kept too: the same question fails the same way, and
+//! must not be asked again every frame.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::domain::request::Request;
+use crate::domain::{Error, Result};
+use crate::engine::{Explanation, Output, Reply, Scene, Segments};
+
+const CAPACITY: usize = 64;
+/// Tables of every token's map grow with the square of the tokens: 7.5 MB at 1,370 of them.
+const MAX_BYTES: usize = 256 << 20;
+
+/// Answers by the key of their question.
+#[derive(Debug, Default)]
+pub struct Answers {
+    by_key: HashMap<String, Answer>,
+    clock: u64,
+}
+
+#[derive(Debug)]
+struct Answer {
+    result: Result<Output>,
+    last_used: u64,
+}
+
+impl Answers {
+    /// Keeps a reply; what was not looked at for longest goes when there is too much.
+    pub fn keep(&mut self, reply: Reply) {
+        self.clock += 1;
+        self.by_key.insert(reply.key, Answer { result: reply.result, last_used: self.clock });
+        while self.by_key.len() > CAPACITY || (self.by_key.len() > 4 && self.num_bytes() > MAX_BYTES) {
+            let oldest = self.by_key.iter().min_by_key(|(_, a)| a.last_used).map(|(key, _)| key.clone());
+            let Some(key) = oldest else { return };
+            self.by_key.remove(&key);
+        }
+    }
+
+    /// Whether a question was answered, be it by a refusal. Counts as a look.
+    pub fn looked_up(&mut self, key: &str) -> bool {
+        self.clock += 1;
+        self.by_key.get_mut(key).map(|answer| answer.last_used = self.clock).is_some()
+    }
+
+    fn num_bytes(&self) -> usize {
+        let bytes = |answer: &Answer| match &answer.result {
+            Ok(Output::Explanation(e)) => size_of_val(&*e.relevance),
+            Ok(Output::Segments(s)) => size_of_val(&*s.tree.maps),
+            _ => 0,
+        };
+        self.by_key.values().map(bytes).sum()
+    }
+
+    /// Why a question has no answer, if that is known.
+    pub fn refusal(&self, request: &Request) -> Option<&Error> {
+        self.by_key.get(&request.key())?.result.as_ref().err()
+    }
+
+    /// Forgets refusals and cancelled questions, so that they are asked again.
+    pub fn forget_failures(&mut self) {
+        self.by_key.retain(|_, answer| answer.result.is_ok());
+    }
+
+    /// The answer to a trace.
+    pub fn scene(&self, request: &Request) -> Option<&Arc<Scene>> {
+        match self.output(request)? {
+            Output::Scene(scene) => Some(scene),
+            _ => None,
+        }
+    }
+
+    /// The answer to an explanation.
+    pub fn explanation(&self, request: &Request) -> Option<&Arc<Explanation>> {
+        match self.output(request)? {
+            Output::Explanation(explanation) => Some(explanation),
+            _ => None,
+        }
+    }
+
+    /// The answer to a segmentation.
+    pub fn segments(&self, request: &Request) -> Option<&Arc<Segments>> {
+        match self.output(request)? {
+            Output::Segments(segments) => Some(segments),
+            _ => None,
+        }
+    }
+
+    fn output(&self, request: &Request) -> Option<&Output> {
+        self.by_key.get(&request.key())?.result.as_ref().ok()
+    }
+}

@@ -1,0 +1,245 @@
+//! The panel of controls: what is open, which layer, which method with which parameters, and how it is drawn.
+
+use std::path::Path;
+
+use eframe::egui::{self, Button, ComboBox, RichText, ScrollArea, Slider, Ui};
+
+use super::command::{Ask, Command, Effect};
+use super::session::{Mode, Session, heads};
+use super::view::View;
+use super::{look, theme, words};
+use crate::domain::request::{Facet, Head, Own, Scalar};
+use crate::engine::Scene;
+use crate::method::{Info, METHODS, Uses};
+
+/// Draws the panel's contents.
+pub fn controls_ui(ui: &mut Ui, session: &mut Session, view: &View, commands: &mut Vec<Command>) {
+    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+        open_ui(ui, session, view.scene.as_deref(), commands);
+        let Some(scene) = view.scene.as_deref() else { return };
+        heading_ui(ui, "What to ask");
+        layer_ui(ui, session, scene);
+        method_ui(ui, session);
+        if let Some(info) = session.info() {
+            parameters_ui(ui, session, info, scene);
+        }
+        match session.mode {
+            Mode::Heatmap => {
+                heading_ui(ui, "How to draw it");
+                look::heatmap_ui(ui, session, view);
+            }
+            Mode::Segments => {
+                heading_ui(ui, "Where to cut");
+                look::segments_ui(ui, session, view);
+            }
+        }
+        predictions_ui(ui, scene);
+    });
+}
+
+/// A group's name over a line.
+pub fn heading_ui(ui: &mut Ui, text: &str) {
+    ui.add_space(8.0);
+    let palette = theme::palette(ui.visuals());
+    ui.label(RichText::new(text).small().strong().color(palette.quiet));
+    let line = ui.cursor().top() - 4.0;
+    ui.painter().hline(ui.max_rect().x_range(), line, egui::Stroke::new(1.0, palette.line));
+}
+
+/// A named row; the name is also that of the row's inputs for screen readers.
+pub fn row_ui<R>(ui: &mut Ui, name: &str, tip: &str, contents: impl FnOnce(&mut Ui) -> R) -> R {
+    ui.horizontal(|ui| {
+        let size = egui::vec2(theme::NAME_WIDTH, ui.spacing().interact_size.y);
+        let layout = egui::Layout::left_to_right(egui::Align::Center);
+        let label = ui.allocate_ui_with_layout(size, layout, |ui| {
+            ui.set_min_size(size);
+            let label = ui.label(name);
+            if tip.is_empty() { label } else { label.on_hover_text(tip) }
+        });
+        ui.label_inputs_by(label.inner.id, contents)
+    })
+    .inner
+}
+
+fn open_ui(ui: &mut Ui, session: &Session, scene: Option<&Scene>, commands: &mut Vec<Command>) {
+    file_ui(ui, "Image", session.input.as_deref(), ("Open image...", Ask::Input), commands);
+    if let Some(scene) = scene {
+        quiet_ui(ui, &picture_facts(scene));
+    }
+    file_ui(ui, "Model", session.model.as_deref(), ("Open model...", Ask::Model), commands);
+    if let Some(scene) = scene {
+        quiet_ui(ui, &model_facts(scene));
+    }
+}
+
+fn file_ui(ui: &mut Ui, name: &str, path: Option<&Path>, (label, ask): (&str, Ask), commands: &mut Vec<Command>) {
+    ui.horizontal(|ui| {
+        ui.label(name);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if ui.button(label).clicked() {
+                commands.push(Command::Do(Effect::Ask(ask)));
+            }
+        });
+    });
+    match path {
+        Some(path) => {
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+            ui.add(egui::Label::new(RichText::new(name).strong()).truncate()).on_hover_text(path.display().to_string());
+        }
+        None => quiet_ui(ui, "nothing open"),
+    }
+}
+
+fn quiet_ui(ui: &mut Ui, text: &str) {
+    ui.label(RichText::new(text).small().color(theme::palette(ui.visuals()).quiet));
+}
+
+fn picture_facts(scene: &Scene) -> String {
+    let ((width, height), input) = (scene.picture.file_size, scene.input_size);
+    format!("{width} x {height} pixels, the model sees {} x {}", input.1, input.0)
+}
+
+fn model_facts(scene: &Scene) -> String {
+    let model = &scene.model;
+    format!(
+        "{}, {} layers, {} heads, width {}, patch {}, {} parameters",
+        model.family,
+        model.num_layers,
+        model.num_heads,
+        model.width,
+        model.patch_size,
+        words::count(model.num_parameters)
+    )
+}
+
+fn layer_ui(ui: &mut Ui, session: &mut Session, scene: &Scene) {
+    let top = scene.model.num_layers;
+    let mut layer = session.layer_of(top);
+    let tip = words::layer(layer, top);
+    row_ui(ui, &format!("Layer 0..{top}"), &tip, |ui| {
+        if ui.add(Slider::new(&mut layer, 0..=top).integer()).on_hover_text(&tip).changed() {
+            session.layer = i32::try_from(layer).unwrap_or(-1);
+        }
+    });
+}
+
+fn method_ui(ui: &mut Ui, session: &mut Session) {
+    let Some(info) = session.info() else { return };
+    row_ui(ui, "Method", "How a token's map is made", |ui| {
+        let picker = ComboBox::from_id_salt("method").selected_text(info.name).truncate().show_ui(ui, |ui| {
+            for method in METHODS {
+                let choice = method.info();
+                let item = ui.selectable_label(choice.id == info.id, choice.name).on_hover_text(describe(choice));
+                if item.clicked() {
+                    choice.id.clone_into(&mut session.method);
+                    // What was chosen for the old method's values would misdraw the new one's.
+                    session.look.range = None;
+                    session.look.colormap = None;
+                }
+            }
+        });
+        picker.response.on_hover_text(describe(info));
+    });
+}
+
+fn describe(info: &Info) -> String {
+    let lines = [info.summary, info.formula, info.cost, info.citation];
+    lines.iter().filter(|l| !l.is_empty()).copied().collect::<Vec<_>>().join("\n")
+}
+
+fn parameters_ui(ui: &mut Ui, session: &mut Session, info: &Info, scene: &Scene) {
+    if info.uses(Uses::Head) {
+        row_ui(ui, "Head", "One attention head, or all of them fused (, and . step through them)", |ui| {
+            head_ui(ui, &mut session.params.head, scene.model.num_heads);
+        });
+    }
+    if info.uses(Uses::Facet) {
+        row_ui(ui, "Compare", "Which vectors of the tokens are compared", |ui| {
+            words_ui(ui, "facet", &mut session.params.facet, Facet::ALL);
+        });
+    }
+    if info.uses(Uses::Scalar) {
+        row_ui(ui, "Scalar", "Whose gradient is followed: the sum of the token's normalised vector, or its norm", |ui| {
+            words_ui(ui, "scalar", &mut session.params.scalar, Scalar::ALL);
+        });
+    }
+    if info.uses(Uses::Own) {
+        let tip = "A token's own entry is far larger than the others:\nmax = draw it as the largest of the others\nkeep = as computed\nzero = without it";
+        row_ui(ui, "Own entry", tip, |ui| words_ui(ui, "own", &mut session.params.own, Own::ALL));
+    }
+}
+
+fn head_ui(ui: &mut Ui, head: &mut Head, num_heads: usize) {
+    let name = |head: Head| match head {
+        Head::One(number) => format!("head {number}"),
+        fused => format!("{fused} of heads"),
+    };
+    ComboBox::from_id_salt("head").selected_text(name(*head)).show_ui(ui, |ui| {
+        for choice in heads(num_heads) {
+            ui.selectable_value(head, choice, name(choice));
+        }
+    });
+}
+
+/// One button a choice where they are few and short, as all of these are.
+fn words_ui<T: Copy + PartialEq + std::fmt::Display>(ui: &mut Ui, salt: &str, value: &mut T, choices: &[T]) {
+    if choices.len() <= 3 {
+        segmented_ui(ui, value, &choices.iter().map(|&c| (c, c.to_string())).collect::<Vec<_>>());
+        return;
+    }
+    ComboBox::from_id_salt(salt).selected_text(value.to_string()).show_ui(ui, |ui| {
+        for &choice in choices {
+            ui.selectable_value(value, choice, choice.to_string());
+        }
+    });
+}
+
+/// Buttons side by side of which one is chosen.
+pub fn segmented_ui<T: Copy + PartialEq>(ui: &mut Ui, value: &mut T, choices: &[(T, String)]) -> bool {
+    let mut changed = false;
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.x = 3.0;
+        for (choice, name) in choices {
+            let button = Button::selectable(*value == *choice, name.as_str()).frame_when_inactive(true);
+            if ui.add(button).clicked() && *value != *choice {
+                *value = *choice;
+                changed = true;
+            }
+        }
+    });
+    changed
+}
+
+fn predictions_ui(ui: &mut Ui, scene: &Scene) {
+    if scene.predictions.is_empty() {
+        return;
+    }
+    heading_ui(ui, "Predicted classes");
+    let palette = theme::palette(ui.visuals());
+    for prediction in &scene.predictions {
+        let percent = format!("{:.1} %", 100.0 * prediction.probability);
+        let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), 26.0), egui::Sense::hover());
+        let bar = rect.with_max_x(rect.left() + rect.width() * prediction.probability.clamp(0.0, 1.0));
+        ui.painter().rect_filled(bar.with_min_y(rect.bottom() - 3.0), 1.0, palette.accent);
+        let font = egui::TextStyle::Body.resolve(ui.style());
+        let colour = ui.visuals().text_color();
+        let number = ui.painter().text(
+            rect.right_center() - egui::vec2(0.0, 3.0),
+            egui::Align2::RIGHT_CENTER,
+            &percent,
+            font.clone(),
+            colour,
+        );
+        let clip = rect.with_max_x(number.left() - 8.0);
+        ui.painter_at(clip).text(
+            rect.left_center() - egui::vec2(0.0, 3.0),
+            egui::Align2::LEFT_CENTER,
+            &prediction.name,
+            font,
+            colour,
+        );
+        let label = format!("{}: {percent}", prediction.name);
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &label));
+        response.on_hover_text(format!("{} (class {})", prediction.name, prediction.class));
+    }
+}

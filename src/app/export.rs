@@ -1,0 +1,33 @@
+//! From what the window shows to a figure on disk. The only file that speaks to the figure writer.
+
+use std::path::Path;
+
+use super::session::Session;
+use crate::domain::Result;
+use crate::engine::Output;
+use crate::figure::{self, FigureStyle};
+
+/// Writes the figure or its data, by the extension of `path`; a figure's record beside it.
+///
+/// # Errors
+/// A refusal that names the path.
+pub fn write(output: &Output, session: &Session, path: &Path) -> Result<()> {
+    let mut paths = vec![path.to_path_buf()];
+    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png") || e.eq_ignore_ascii_case("svg")) {
+        paths.push(path.with_extension("json"));
+    }
+    figure::write(output, &style(session), &paths)
+}
+
+fn style(session: &Session) -> FigureStyle {
+    let look = session.look;
+    FigureStyle {
+        colormap: look.colormap,
+        range: look.range,
+        opacity: look.opacity,
+        interpolation: look.interpolation,
+        outlines: session.outlines,
+        solo: session.solo.and_then(|label| u16::try_from(label).ok()),
+        ..FigureStyle::default()
+    }
+}

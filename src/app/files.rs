@@ -1,0 +1,167 @@
+//! Files that the user names: dialogs, dropped files, pasted pictures, sessions and figures. Dialogs and writing run beside the
+//! frame loop; the newest of each is polled once a frame.
+
+use std::path::{Path, PathBuf};
+
+use eframe::egui::{self, ColorImage};
+use poll_promise::Promise;
+use sha2::{Digest, Sha256};
+
+use super::command::{Ask, Command};
+use super::session::Session;
+use crate::domain::{Error, Result};
+use crate::engine::Output;
+use crate::figure::write::replace;
+
+/// What a finished dialog or a finished save has to say.
+#[derive(Debug)]
+pub enum News {
+    /// A path was chosen.
+    Chosen(Ask, PathBuf),
+    /// Something was written, or could not be.
+    Saved(Result<PathBuf>),
+    /// A pasted picture is on disk, or could not be put there.
+    Pasted(Result<PathBuf>),
+}
+
+/// What is open or being written.
+#[derive(Default)]
+pub struct Files {
+    pending: Vec<Promise<Option<News>>>,
+}
+
+impl Files {
+    /// Opens a dialog. The portal's request is made here, on the window's thread; only the wait for it is elsewhere.
+    pub fn ask(&mut self, ctx: &egui::Context, ask: Ask, session: &Session) {
+        let dialog = rfd::AsyncFileDialog::new().set_title(title(ask));
+        let folder = |path: &Option<PathBuf>| path.as_deref().and_then(Path::parent).map(Path::to_path_buf);
+        let dialog = match folder(if ask == Ask::Model { &session.model } else { &session.input }) {
+            Some(folder) if folder.is_dir() => dialog.set_directory(folder),
+            _ => dialog,
+        };
+        let chosen: std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>> = match ask {
+            Ask::Input => Box::pin(dialog.add_filter("Images", IMAGES).add_filter("All files", &["*"]).pick_file()),
+            Ask::Model => Box::pin(dialog.pick_folder()),
+            Ask::Figure => {
+                let dialog = dialog.add_filter("Figures and data", &["png", "svg", "npy", "npz", "csv", "json"]);
+                Box::pin(dialog.set_file_name("figure.png").save_file())
+            }
+            Ask::Session => Box::pin(dialog.add_filter("Session", &["json"]).set_file_name("session.json").save_file()),
+        };
+        self.spawn(ctx, move || super::wait::block_on(chosen).map(|file| News::Chosen(ask, file.path().to_path_buf())));
+    }
+
+    /// Writes a session beside the frame loop.
+    pub fn save_session(&mut self, ctx: &egui::Context, session: &Session, path: PathBuf) {
+        let text = serde_json::to_string_pretty(session).map_err(|err| Error::Internal(err.to_string()));
+        self.spawn(ctx, move || {
+            let written = text.and_then(|text| replace(&path, text.as_bytes()));
+            Some(News::Saved(written.map(|()| path)))
+        });
+    }
+
+    /// Writes a figure of what is shown.
+    pub fn save_figure(&mut self, ctx: &egui::Context, output: Output, session: Session, path: PathBuf) {
+        self.spawn(ctx, move || Some(News::Saved(super::export::write(&output, &session, &path).map(|()| path))));
+    }
+
+    /// Keeps a pasted picture: the engine reads files, so that a record can name what it explains.
+    pub fn keep_pasted(&mut self, ctx: &egui::Context, picture: std::sync::Arc<ColorImage>) {
+        self.spawn(ctx, move || Some(News::Pasted(write_pasted(&picture))));
+    }
+
+    /// What has finished since the last call.
+    pub fn poll(&mut self) -> Vec<News> {
+        let mut news = Vec::new();
+        for promise in std::mem::take(&mut self.pending) {
+            match promise.try_take() {
+                Ok(finished) => news.extend(finished),
+                Err(promise) => self.pending.push(promise),
+            }
+        }
+        news
+    }
+
+    /// Whether nothing is open or being written.
+    pub fn is_idle(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    fn spawn(&mut self, ctx: &egui::Context, job: impl FnOnce() -> Option<News> + Send + 'static) {
+        let ctx = ctx.clone();
+        self.pending.push(Promise::spawn_thread("tokenscope-files", move || {
+            let news = job();
+            ctx.request_repaint();
+            news
+        }));
+    }
+}
+
+const IMAGES: &[&str] = &["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "pnm", "ppm", "safetensors"];
+
+fn title(ask: Ask) -> &'static str {
+    match ask {
+        Ask::Input => "Open an image",
+        Ask::Model => "Open a model folder",
+        Ask::Figure => "Export the figure",
+        Ask::Session => "Save the session",
+    }
+}
+
+/// What opening a dropped or named path means: a folder or weights are a model, JSON is a session, all else an input.
+pub fn open(path: PathBuf) -> Opening {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+    let is_weights = extension.as_deref() == Some("safetensors") && path.with_file_name("config.json").is_file();
+    if path.is_dir() || is_weights {
+        return Opening::Command(Command::OpenModel(path));
+    }
+    if extension.as_deref() != Some("json") {
+        return Opening::Command(Command::OpenInput(path));
+    }
+    Opening::Session(read_session(&path).map(Box::new))
+}
+
+/// What a path turned out to be.
+#[derive(Debug)]
+pub enum Opening {
+    /// An input or a model.
+    Command(Command),
+    /// A session, if it can be read.
+    Session(Result<Box<Session>>),
+}
+
+fn read_session(path: &Path) -> Result<Session> {
+    let refused = |what: String| Error::refused(path.display(), what).expected("a session that this program saved");
+    let text = std::fs::read_to_string(path).map_err(|err| refused(err.to_string()))?;
+    serde_json::from_str(&text).map_err(|err| refused(err.to_string()))
+}
+
+fn write_pasted(picture: &ColorImage) -> Result<PathBuf> {
+    let rgb: Vec<u8> = picture.pixels.iter().flat_map(|p| p.to_srgba_unmultiplied().into_iter().take(3)).collect();
+    let (width, height) = (picture.size[0], picture.size[1]);
+    let mut digest = Sha256::new();
+    digest.update((width as u64).to_le_bytes());
+    digest.update(&rgb);
+    let name: String = digest.finalize().iter().take(12).map(|b| format!("{b:02x}")).collect();
+    let folder = data_folder()?.join("pasted");
+    let refused =
+        |err: &dyn std::fmt::Display| Error::refused(folder.display(), format!("a pasted picture cannot be kept: {err}"));
+    std::fs::create_dir_all(&folder).map_err(|err| refused(&err))?;
+    let path = folder.join(format!("{name}.png"));
+    let image = image::RgbImage::from_raw(u32::try_from(width).unwrap_or(0), u32::try_from(height).unwrap_or(0), rgb)
+        .ok_or_else(|| refused(&"its size is wrong"))?;
+    let mut png = std::io::Cursor::new(Vec::new());
+    image.write_to(&mut png, image::ImageFormat::Png).map_err(|err| refused(&err))?;
+    replace(&path, png.get_ref())?;
+    Ok(path)
+}
+
+/// Where the program keeps what belongs to the user.
+fn data_folder() -> Result<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let folder = variable("XDG_DATA_HOME")
+        .or_else(|| variable("APPDATA"))
+        .or_else(|| variable("HOME").map(|home| home.join(".local/share")));
+    let refusal = || Error::refused("XDG_DATA_HOME", "neither it nor HOME is set").remedy("set one of them to a folder");
+    folder.map(|f| f.join("tokenscope")).ok_or_else(refusal)
+}

@@ -1,0 +1,37 @@
+//! The key list.
+
+use eframe::egui::{self, Align2, Grid, RichText, Window};
+
+use super::command::{Command, Effect};
+use super::keys::{BINDINGS, GESTURES};
+
+/// Draws the list over everything else.
+pub fn help_ui(ctx: &egui::Context, commands: &mut Vec<Command>) {
+    let mut open = true;
+    Window::new("Keys").open(&mut open).collapsible(false).resizable(false).anchor(Align2::CENTER_CENTER, [0.0, 0.0]).show(
+        ctx,
+        |ui| {
+            let mut lines: Vec<(&str, &str)> = Vec::new();
+            for line in BINDINGS.iter().map(|b| (b.name, b.action)).chain(GESTURES.iter().copied()) {
+                if lines.last() != Some(&line) {
+                    lines.push(line);
+                }
+            }
+            let half = lines.len().div_ceil(2);
+            Grid::new("keys").num_columns(4).spacing([18.0, 7.0]).show(ui, |ui| {
+                for row in 0..half {
+                    for column in [row, row + half] {
+                        if let Some((name, action)) = lines.get(column) {
+                            ui.label(RichText::new(*name).monospace().strong());
+                            ui.label(*action);
+                        }
+                    }
+                    ui.end_row();
+                }
+            });
+        },
+    );
+    if !open {
+        commands.push(Command::Do(Effect::ToggleHelp));
+    }
+}

@@ -1,0 +1,172 @@
+//! Controls of how a heatmap is coloured and where the linkage tree is cut. None of them asks the worker anything.
+
+use eframe::egui::{self, ComboBox, RangeSlider, Rect, Sense, Slider, Ui, pos2, vec2};
+
+use super::controls::{row_ui, segmented_ui};
+use super::session::Session;
+use super::view::{CutView, View};
+use crate::domain::colormap::Colormap;
+use crate::domain::heatmap::RangeRule;
+use crate::domain::request::Cut;
+use crate::render::Interpolation;
+
+const MAX_CLUSTERS: usize = 20;
+
+/// Colormap, range, opacity, interpolation, grid.
+pub fn heatmap_ui(ui: &mut Ui, session: &mut Session, view: &View) {
+    let signed = view.map.as_ref().map(|m| m.method.signed).or(session.info().map(|i| i.signed)).unwrap_or(false);
+    row_ui(ui, "Colours", "Colormap, by matplotlib's name", |ui| colormap_ui(ui, session, signed));
+    range_ui(ui, session, signed);
+    opacity_ui(ui, session);
+    row_ui(ui, "Patches", "Flat patches show what was computed and no more", |ui| {
+        let choices = [(Interpolation::Nearest, "nearest".to_owned()), (Interpolation::Smooth, "smooth".to_owned())];
+        segmented_ui(ui, &mut session.look.interpolation, &choices);
+    });
+    ui.horizontal(|ui| {
+        ui.checkbox(&mut session.look.overlay, "Overlay").on_hover_text("Show the map over the picture (H)");
+        ui.checkbox(&mut session.look.grid, "Grid").on_hover_text("Lines between patches (G)");
+    });
+}
+
+fn opacity_ui(ui: &mut Ui, session: &mut Session) {
+    row_ui(ui, "Opacity", "0 = the picture alone, 1 = the map alone", |ui| {
+        ui.add(Slider::new(&mut session.look.opacity, 0.0..=1.0).fixed_decimals(2));
+    });
+}
+
+fn colormap_ui(ui: &mut Ui, session: &mut Session, signed: bool) {
+    let now = session.colormap(signed);
+    let picker = ComboBox::from_id_salt("colormap").selected_text(now.name()).show_ui(ui, |ui| {
+        for choice in Colormap::ALL {
+            ui.horizontal(|ui| {
+                let (strip, _) = ui.allocate_exact_size(vec2(64.0, 14.0), Sense::hover());
+                paint_strip(ui, choice, strip);
+                if ui.selectable_label(choice == now, choice.name()).clicked() {
+                    session.look.colormap = Some(choice);
+                    ui.close();
+                }
+            });
+        }
+    });
+    let button = picker.response.rect;
+    let strip = Rect::from_min_max(pos2(button.left() + 92.0, button.top() + 7.0), button.max - vec2(28.0, 7.0));
+    paint_strip(ui, now, strip);
+}
+
+/// A colormap's colours from left to right.
+pub fn paint_strip(ui: &Ui, colormap: Colormap, rect: Rect) {
+    let mut mesh = egui::Mesh::default();
+    let table = colormap.table();
+    let steps = 64;
+    for step in 0..=steps {
+        let part = step as f32 / steps as f32;
+        let [r, g, b] = table[((part * 255.0) as usize).min(255)];
+        let x = egui::lerp(rect.x_range(), part);
+        mesh.colored_vertex(pos2(x, rect.top()), egui::Color32::from_rgb(r, g, b));
+        mesh.colored_vertex(pos2(x, rect.bottom()), egui::Color32::from_rgb(r, g, b));
+        if step > 0 {
+            let last = 2 * step;
+            mesh.add_triangle(last - 2, last - 1, last);
+            mesh.add_triangle(last - 1, last, last + 1);
+        }
+    }
+    ui.painter().add(mesh);
+}
+
+/// The kinds of [`RangeRule`] without their numbers.
+#[derive(Clone, Copy, PartialEq)]
+enum RangeKind {
+    MinMax,
+    Percentile,
+    Symmetric,
+}
+
+fn range_ui(ui: &mut Ui, session: &mut Session, signed: bool) {
+    let rule = session.range(signed);
+    let kind = match rule {
+        RangeRule::MinMax | RangeRule::Fixed { .. } => RangeKind::MinMax,
+        RangeRule::Percentile { .. } => RangeKind::Percentile,
+        RangeRule::Symmetric => RangeKind::Symmetric,
+    };
+    let mut chosen = kind;
+    row_ui(
+        ui,
+        "Range",
+        "Which values the first and the last colour stand for:\nfull = smallest to largest\nclip = between two percentiles\n+/- = symmetric around 0",
+        |ui| {
+            let choices = [
+                (RangeKind::MinMax, "full".to_owned()),
+                (RangeKind::Percentile, "clip".to_owned()),
+                (RangeKind::Symmetric, "+/-".to_owned()),
+            ];
+            segmented_ui(ui, &mut chosen, &choices);
+        },
+    );
+    if chosen != kind {
+        session.look.range = Some(match chosen {
+            RangeKind::MinMax => RangeRule::MinMax,
+            RangeKind::Percentile => RangeRule::Percentile { low: 1.0, high: 99.0 },
+            RangeKind::Symmetric => RangeRule::Symmetric,
+        });
+    }
+    if let RangeRule::Percentile { mut low, mut high } = rule {
+        row_ui(ui, "Percentiles", "Values beyond these percentiles take the first and the last colour", |ui| {
+            ui.spacing_mut().slider_width = 86.0;
+            let slider = RangeSlider::new(&mut low, &mut high, 0.0..=100.0).step_by(0.5).min_separation(0.5).max_decimals(1);
+            if ui.add(slider).changed() {
+                session.look.range = Some(RangeRule::Percentile { low, high });
+            }
+        });
+    }
+}
+
+/// The cut by count or by distance, outlines, opacity.
+pub fn segments_ui(ui: &mut Ui, session: &mut Session, view: &View) {
+    let before = session.cut;
+    cut_kind_ui(ui, session, view.cut.as_ref());
+    match &mut session.cut {
+        Cut::Clusters(count) => {
+            let most = view.cut.as_ref().map_or(MAX_CLUSTERS, |c| c.segments.tree.tree.num_leaves().min(MAX_CLUSTERS)).max(1);
+            row_ui(ui, "Segments", "At most so many clusters", |ui| ui.add(Slider::new(count, 1..=most.max(*count)).integer()));
+        }
+        Cut::Distance(distance) => {
+            let most = view.cut.as_ref().map_or(1.0, |c| farthest(c)).max(1e-3);
+            row_ui(ui, "Distance", "Clusters whose maps are closer than this are one (cosine distance)", |ui| {
+                let slider = Slider::new(distance, 0.0..=most.max(*distance)).logarithmic(true).smallest_positive(1e-4);
+                ui.add(slider.max_decimals(4))
+            });
+        }
+    }
+    if session.cut != before {
+        session.solo = None;
+    }
+    opacity_ui(ui, session);
+    ui.horizontal(|ui| {
+        ui.checkbox(&mut session.outlines, "Outlines").on_hover_text("Lines around segments");
+        ui.checkbox(&mut session.look.overlay, "Overlay").on_hover_text("Show the segments over the picture (H)");
+        ui.checkbox(&mut session.look.grid, "Grid").on_hover_text("Lines between patches (G)");
+    });
+}
+
+/// Changing the kind keeps the segmentation as it is.
+fn cut_kind_ui(ui: &mut Ui, session: &mut Session, cut: Option<&CutView>) {
+    let by_count = matches!(session.cut, Cut::Clusters(_));
+    let mut chosen = by_count;
+    row_ui(ui, "Cut by", "A number of segments, or how far apart their maps may be", |ui| {
+        segmented_ui(ui, &mut chosen, &[(true, "count".to_owned()), (false, "distance".to_owned())]);
+    });
+    if chosen == by_count {
+        return;
+    }
+    session.cut = match session.cut {
+        Cut::Clusters(_) => cut.map_or_else(Cut::default, |c| {
+            let threshold = c.segments.tree.tree.threshold(session.cut);
+            Cut::Distance(if threshold.is_finite() { threshold } else { 0.0 })
+        }),
+        Cut::Distance(_) => Cut::Clusters(cut.map_or(6, |c| c.shares.len().clamp(1, MAX_CLUSTERS))),
+    };
+}
+
+fn farthest(cut: &CutView) -> f64 {
+    cut.segments.tree.tree.merges().last().map_or(1.0, |m| m.distance)
+}

@@ -1,0 +1,149 @@
+//! One frame of the window: keys and pointer first, then what to show, then the panels, then what the user asked for.
+
+use std::time::{Duration, Instant};
+
+use eframe::egui::{self, CentralPanel, Panel, Ui};
+
+use super::canvas::{Canvas, canvas_ui, patch_under_pointer};
+use super::command::Command;
+use super::readout::Work;
+use super::session::Mode;
+use super::{App, Effect, bar, controls, debug, help, keys, legend, readout, theme, welcome};
+use crate::domain::Progress;
+use crate::engine::Scene;
+
+impl App {
+    /// Draws the window and applies what the user did.
+    pub fn window_ui(&mut self, ui: &mut Ui) {
+        let start = Instant::now();
+        let ctx = ui.ctx().clone();
+        theme::choose(&ctx, self.session.theme);
+        self.early_input(&ctx);
+        self.look_up(&ctx);
+        let mut commands = Vec::new();
+        let running = self.running();
+        self.side_panels_ui(ui, running.as_ref().map(|(_, progress)| progress), &mut commands);
+        // The controls may have changed what the picture shows: it follows in the same frame.
+        self.look_up(&ctx);
+        CentralPanel::no_frame().show(ui, |ui| self.centre_ui(ui, &mut commands));
+        if self.help {
+            help::help_ui(&ctx, &mut commands);
+        }
+        if self.debug {
+            debug::debug_ui(&ctx, &mut self.log, running.as_ref(), self.asked.len());
+        }
+        if !commands.is_empty() {
+            ctx.request_repaint();
+        }
+        self.apply(&ctx, commands);
+        if !ctx.input(|i| i.pointer.any_down()) {
+            self.history.record(&self.session);
+        }
+        self.wish();
+        self.repaint_when_due(&ctx);
+        self.log.record(start, self.measured);
+    }
+
+    /// Keys, dropped files and the pointer: they act before anything is drawn, so that the answer is in this frame.
+    fn early_input(&mut self, ctx: &egui::Context) {
+        let mut commands = keys::commands(ctx, self.canvas_has_keyboard(ctx));
+        let dropped = ctx.input(|i| i.raw.dropped_files.iter().map(|f| f.path().to_path_buf()).collect::<Vec<_>>());
+        commands.extend(dropped.into_iter().map(|path| Command::Do(Effect::OpenDropped(path))));
+        self.apply(ctx, commands);
+        self.pointing.patch = self.frame.as_ref().and_then(|frame| patch_under_pointer(ctx, frame));
+        if let (Some(patch), Some(scene)) = (self.pointing.patch, &self.view.scene) {
+            self.pointing.focus = Some(scene.layout.position_of(patch));
+        }
+        self.pointing.peek = self.pointing.patch.is_some() && self.session.pinned.is_some() && ctx.input(|i| i.modifiers.shift);
+    }
+
+    fn canvas_has_keyboard(&self, ctx: &egui::Context) -> bool {
+        let Some(frame) = &self.frame else { return false };
+        let focused = ctx.memory(|m| m.focused()).and_then(|id| ctx.read_response(id));
+        focused.is_some_and(|r| r.rect == frame.canvas)
+    }
+
+    /// Finds what to show; another picture starts afresh.
+    fn look_up(&mut self, ctx: &egui::Context) {
+        let scene = self.view.scene.as_ref().map(std::sync::Arc::as_ptr);
+        self.view.update(&self.session, &self.answers, self.pointing, ctx.input(|i| i.time));
+        if self.view.scene.as_ref().map(std::sync::Arc::as_ptr) != scene {
+            self.camera = super::Camera::default();
+            self.frame = None;
+            self.pointing = super::Pointing::default();
+        }
+    }
+
+    fn side_panels_ui(&mut self, ui: &mut Ui, running: Option<&Progress>, commands: &mut Vec<Command>) {
+        let frame = theme::panel_frame(ui.style());
+        Panel::left("controls").frame(frame).exact_size(theme::CONTROLS_WIDTH).resizable(false).show(ui, |ui| {
+            controls::controls_ui(ui, &mut self.session, &self.view, commands);
+        });
+        Panel::top("bar").frame(frame).resizable(false).show(ui, |ui| {
+            bar::bar_ui(ui, &self.session, &self.view, &self.history, commands);
+            bar::progress_ui(ui, running);
+        });
+        if let Some(error) = &self.error {
+            Panel::top("error").frame(egui::Frame::NONE).resizable(false).show(ui, |ui| {
+                bar::banner_ui(ui, error, commands);
+            });
+        }
+        if let (Mode::Heatmap, Some(scene)) = (self.session.mode, &self.view.scene) {
+            let frame = frame.inner_margin(theme::TOKENS_MARGIN);
+            Panel::top("tokens").frame(frame).resizable(false).show(ui, |ui| {
+                bar::tokens_ui(ui, &self.session, &self.view, scene, commands);
+            });
+        }
+        Panel::bottom("readout").frame(frame).resizable(false).show(ui, |ui| {
+            let work = Work { running, stopped: self.is_stopped() };
+            readout::readout_ui(ui, &self.session, &self.view, (self.pointing, work), commands);
+        });
+    }
+
+    fn centre_ui(&mut self, ui: &mut Ui, commands: &mut Vec<Command>) {
+        let Some(scene) = self.view.scene.clone() else {
+            self.frame = None;
+            let waiting = self.session.trace_request().is_some_and(|r| self.answers.refusal(&r).is_none());
+            welcome::welcome_ui(ui, &self.session, waiting, commands);
+            return;
+        };
+        self.strip_ui(ui, &scene, commands);
+        let canvas = Canvas { session: &self.session, view: &self.view, pointing: self.pointing, camera: &mut self.camera };
+        self.frame = Some(canvas_ui(ui, canvas, &scene, commands));
+    }
+
+    /// The colour bar or the legend, beside the picture.
+    fn strip_ui(&mut self, ui: &mut Ui, scene: &Scene, commands: &mut Vec<Command>) {
+        let width = match self.session.mode {
+            Mode::Heatmap => theme::COLOUR_BAR_STRIP,
+            Mode::Segments => theme::LEGEND_STRIP,
+        };
+        let frame = theme::strip_frame(ui.style());
+        Panel::right("strip").frame(frame).exact_size(width).resizable(false).show_separator_line(false).show(ui, |ui| {
+            match (self.session.mode, &self.view.map, &self.view.cut) {
+                (Mode::Heatmap, Some(map), _) => {
+                    let pointed = self.pointing.patch.map(|p| scene.layout.position_of(p));
+                    legend::colour_bar_ui(ui, &self.session, map, pointed.and_then(|p| map.value_at(p)));
+                }
+                (Mode::Segments, _, Some(cut)) => {
+                    let label = self.pointing.patch.and_then(|p| cut.segmentation.patch_labels.get(p));
+                    legend::segments_ui(ui, &self.session, cut, label.map(|&l| l.into()), commands);
+                }
+                _ => ui.take_available_space(),
+            }
+        });
+    }
+
+    /// An idle window paints nothing; one that waits dims what is old once, and shows progress ten times a second.
+    fn repaint_when_due(&self, ctx: &egui::Context) {
+        if let Some(since) = self.view.stale_since {
+            let left = since + f64::from(theme::STALE_AFTER_SECS) - ctx.input(|i| i.time);
+            if left > 0.0 {
+                ctx.request_repaint_after(Duration::from_secs_f64(left + 0.001));
+            }
+        }
+        if self.oracle.running().is_some() {
+            ctx.request_repaint_after(Duration::from_millis(100));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The line under the picture: what is shown, and the numbers of the token under the pointer.
+
+use eframe::egui::{self, RichText, Ui};
+
+use super::command::{Command, Effect};
+use super::session::{Mode, Session};
+use super::view::{Pointing, View};
+use super::{theme, words};
+use crate::domain::Progress;
+use crate::engine::Scene;
+
+/// What the worker does.
+#[derive(Clone, Copy, Debug)]
+pub struct Work<'a> {
+    /// How far the running job is.
+    pub running: Option<&'a Progress>,
+    /// Whether the user stopped what the screen needs.
+    pub stopped: bool,
+}
+
+/// Draws both lines.
+pub fn readout_ui(
+    ui: &mut Ui,
+    session: &Session,
+    view: &View,
+    (pointing, work): (Pointing, Work<'_>),
+    commands: &mut Vec<Command>,
+) {
+    let scene = view.scene.as_deref();
+    let pointed = scene.and_then(|s| pointing.patch.map(|p| pointed(session, view, s, p)));
+    let hint = scene.map_or("", |_| hint(session));
+    let quiet = theme::palette(ui.visuals()).quiet;
+    ui.horizontal(|ui| {
+        let text = pointed.clone().unwrap_or_else(|| hint.to_owned());
+        let text = RichText::new(text).color(if pointed.is_some() { ui.visuals().text_color() } else { quiet });
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if work.stopped && ui.small_button("Resume").on_hover_text("Ask again for what was stopped").clicked() {
+                commands.push(Command::Do(Effect::Retry));
+            }
+            if let Some(progress) = work.running {
+                if ui.small_button("Cancel").on_hover_text("Stop the running work").clicked() {
+                    commands.push(Command::Do(Effect::Cancel));
+                }
+                ui.label(RichText::new(progress_words(progress)).color(quiet));
+            }
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                ui.add(egui::Label::new(text).truncate());
+            });
+        });
+    });
+    let shown = scene.map_or_else(String::new, |s| shown(session, view, s));
+    ui.add(egui::Label::new(RichText::new(shown).color(quiet)).truncate());
+}
+
+fn progress_words(progress: &Progress) -> String {
+    match progress.get() {
+        (_, 0) => "working".to_owned(),
+        (done, total) => format!("working, {} %", 100 * done.min(total) / total),
+    }
+}
+
+fn hint(session: &Session) -> &'static str {
+    match (session.mode, &session.pinned) {
+        (Mode::Segments, _) => "Point at a segment; click to see it alone",
+        (Mode::Heatmap, None) => "Point at a patch to see its map; click to keep it",
+        (Mode::Heatmap, Some(_)) => "Point to read values; Shift previews other patches; Esc lets the pinned token go",
+    }
+}
+
+/// Row, column, position, and what is known of the patch.
+fn pointed(session: &Session, view: &View, scene: &Scene, patch: usize) -> String {
+    let (row, col) = scene.layout.grid.row_col(patch);
+    let place = format!("row {row}, col {col}  |  patch {patch}, position {}", scene.layout.position_of(patch));
+    let what = match session.mode {
+        Mode::Heatmap => view.map.as_ref().and_then(|map| {
+            let value = map.heatmap.values.get(patch)?;
+            let rank = map.heatmap.rank(patch);
+            Some(format!("{} {}  |  rank {rank} of {}", map.method.unit, words::value(*value), map.heatmap.values.len()))
+        }),
+        Mode::Segments => view.cut.as_ref().and_then(|cut| {
+            let label = usize::from(*cut.segmentation.patch_labels.get(patch)?);
+            Some(format!("segment {label}, {:.1} % of the picture", 100.0 * cut.shares.get(label)?))
+        }),
+    };
+    what.map_or(place.clone(), |what| format!("{place}  |  {what}"))
+}
+
+/// What the picture shows, in words.
+fn shown(session: &Session, view: &View, scene: &Scene) -> String {
+    let waits = if view.stale_since.is_some() { " (the newer one is on its way)" } else { "" };
+    match session.mode {
+        Mode::Heatmap => match &view.map {
+            Some(map) => format!("{}{waits}", words::map(map, scene)),
+            None => "The picture alone".to_owned(),
+        },
+        Mode::Segments => match &view.cut {
+            Some(cut) => {
+                let (segments, count) = (&cut.segments, cut.shares.len());
+                let method = segments.method.name;
+                format!("{method}, layer {} of {}, {count} segments{waits}", segments.layer, scene.model.num_layers)
+            }
+            None => "Maps of all patches are being made and clustered".to_owned(),
+        },
+    }
+}

@@ -1,0 +1,159 @@
+//! The state that the user chose, as plain data: what is open, where to look and how to draw it. Everything else in the window
+//! follows from it. It is written to disk, taken from command-line flags, and undone by going back to an earlier one.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::colormap::Colormap;
+use crate::domain::heatmap::RangeRule;
+use crate::domain::request::{Cut, DeviceKind, Head, Params, SizeRule};
+use crate::domain::token::TokenRef;
+use crate::method::{self, Info, METHODS};
+use crate::render::Interpolation;
+
+/// What is open, where the user looks, and how it is drawn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Session {
+    /// Version of this format.
+    pub version: u32,
+    /// The picture, or a .safetensors file with `pixel_values`.
+    pub input: Option<PathBuf>,
+    /// The checkpoint.
+    pub model: Option<PathBuf>,
+    /// Size of the model's input.
+    pub size: SizeRule,
+    /// Where to compute.
+    pub device: DeviceKind,
+    /// Layer 0..L; negative counts from the top.
+    pub layer: i32,
+    /// The token whose map stays while the pointer moves.
+    pub pinned: Option<TokenRef>,
+    /// Id of the method.
+    pub method: String,
+    /// Its parameters; `rows` is chosen by what is asked, not by the user.
+    pub params: Params,
+    /// Heatmap or segmentation.
+    pub mode: Mode,
+    /// How heatmaps are drawn.
+    pub look: Look,
+    /// Where the linkage tree is cut.
+    pub cut: Cut,
+    /// The one label that is drawn, if only one is.
+    pub solo: Option<usize>,
+    /// Whether edges of segments are drawn.
+    pub outlines: bool,
+    /// Colours of the window.
+    pub theme: Theme,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            version: 1,
+            input: None,
+            model: None,
+            size: SizeRule::default(),
+            device: DeviceKind::default(),
+            layer: -1,
+            pinned: None,
+            method: METHODS.first().map_or_else(String::new, |m| m.info().id.to_owned()),
+            params: Params::default(),
+            mode: Mode::default(),
+            look: Look::default(),
+            cut: Cut::default(),
+            solo: None,
+            outlines: true,
+            theme: Theme::default(),
+        }
+    }
+}
+
+/// What covers the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// The map of one token.
+    #[default]
+    Heatmap,
+    /// Clusters of the maps of all patches.
+    Segments,
+}
+
+/// How the map lies over the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Look {
+    /// `None` = the method's own: viridis, or coolwarm for signed values.
+    pub colormap: Option<Colormap>,
+    /// `None` = the method's own: smallest to largest, or symmetric for signed values.
+    pub range: Option<RangeRule>,
+    /// 0 = picture only, 1 = map only.
+    pub opacity: f32,
+    /// Between patch centres.
+    pub interpolation: Interpolation,
+    /// Whether anything covers the picture.
+    pub overlay: bool,
+    /// Whether the lines between patches are drawn.
+    pub grid: bool,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { colormap: None, range: None, opacity: 0.5, interpolation: Interpolation::default(), overlay: true, grid: false }
+    }
+}
+
+/// Colours of the window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Theme {
+    /// As the desktop says.
+    #[default]
+    System,
+    /// Dark on light, for projectors and print.
+    Light,
+    /// Light on dark.
+    Dark,
+}
+
+impl Session {
+    /// The method's facts; the first of the registry when the id is unknown, which a session file may bring about.
+    pub fn info(&self) -> Option<&'static Info> {
+        let named = method::by_id(&self.method).ok();
+        named.or_else(|| METHODS.first().copied()).map(|m| m.info())
+    }
+
+    /// The layer as a number from 0, once L is known.
+    pub fn layer_of(&self, num_layers: usize) -> usize {
+        let top = i64::try_from(num_layers).unwrap_or(i64::MAX - 1);
+        let layer = i64::from(self.layer);
+        let from_bottom = if layer < 0 { layer + top + 1 } else { layer };
+        usize::try_from(from_bottom.clamp(0, top)).unwrap_or(0)
+    }
+
+    /// The colormap in use.
+    pub fn colormap(&self, signed: bool) -> Colormap {
+        self.look.colormap.unwrap_or(if signed { Colormap::Coolwarm } else { Colormap::Viridis })
+    }
+
+    /// The rule for the colours' limits.
+    pub fn range(&self, signed: bool) -> RangeRule {
+        self.look.range.unwrap_or(if signed { RangeRule::Symmetric } else { RangeRule::MinMax })
+    }
+
+    /// The head `step` places further in the picker's order: mean, max, min, 0, 1...
+    pub fn head_after(&self, step: i64, num_heads: usize) -> Head {
+        let heads = heads(num_heads);
+        let now = heads.iter().position(|&h| h == self.params.head).unwrap_or(0);
+        let last = i64::try_from(heads.len()).unwrap_or(1) - 1;
+        let next = (i64::try_from(now).unwrap_or(0) + step).clamp(0, last);
+        heads.get(usize::try_from(next).unwrap_or(0)).copied().unwrap_or_default()
+    }
+}
+
+/// Every choice of the head picker, in its order.
+pub fn heads(num_heads: usize) -> Vec<Head> {
+    [Head::Mean, Head::Max, Head::Min].into_iter().chain((0..num_heads).map(Head::One)).collect()
+}

@@ -1,0 +1,207 @@
+//! What is on the screen: the newest answer to what the session asks, or the one before it while the newest is on its way.
+//! Resolved once a frame, before anything is drawn, so that every panel of a frame shows the same map.
+
+use std::sync::Arc;
+
+use super::answers::Answers;
+use super::session::{Mode, Session};
+use super::wanted::token_of_kind;
+use crate::domain::heatmap::{Heatmap, Range};
+use crate::domain::request::{Cut, Own, Params, Request, Rows, Task, Tokens};
+use crate::domain::segmentation::Segmentation;
+use crate::domain::token::{TokenKind, TokenRef};
+use crate::engine::{Explanation, Output, Scene, Segments};
+use crate::method::{Info, Uses};
+
+/// Where the user points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pointing {
+    /// The patch under the pointer now.
+    pub patch: Option<usize>,
+    /// The position whose map is previewed: the last one pointed at, so that it stays while the pointer is on the controls.
+    pub focus: Option<usize>,
+    /// Whether the preview is wanted although a token is pinned.
+    pub peek: bool,
+}
+
+/// A heatmap and what it is of.
+#[derive(Clone, Debug)]
+pub struct MapView {
+    /// The values, after the own-entry rule.
+    pub heatmap: Heatmap,
+    /// Limits of the colours.
+    pub range: Range,
+    /// Position of the target in the sequence.
+    pub position: usize,
+    /// Layer 0..L.
+    pub layer: usize,
+    /// The method.
+    pub method: &'static Info,
+    /// Where the values come from, and which row of it.
+    pub source: (Arc<Explanation>, usize),
+    own: Own,
+}
+
+impl MapView {
+    /// `exact`, `own-row` or `K = 8`; nothing where the method has no such choice.
+    pub fn fidelity(&self) -> Option<String> {
+        self.method.uses(Uses::Rows).then(|| match self.source.0.request.params.rows {
+            Rows::All => "exact".to_owned(),
+            Rows::Some(1) => "own-row".to_owned(),
+            Rows::Some(k) => format!("K = {k}"),
+        })
+    }
+
+    /// The value that a prefix token has in the target's row.
+    pub fn value_at(&self, position: usize) -> Option<f32> {
+        match self.source.0.scene.layout.patch_of(position) {
+            Some(patch) => self.heatmap.values.get(patch).copied(),
+            None => self.source.0.row(self.source.1).get(position).copied(),
+        }
+    }
+}
+
+/// A segmentation at a cut.
+#[derive(Clone, Debug)]
+pub struct CutView {
+    /// The maps and their tree.
+    pub segments: Arc<Segments>,
+    /// The cut.
+    pub cut: Cut,
+    /// Labels at that cut.
+    pub segmentation: Arc<Segmentation>,
+    /// `[clusters]`, share of the pixels.
+    pub shares: Vec<f64>,
+}
+
+/// What is on the screen.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// The picture and what the model made of it.
+    pub scene: Option<Arc<Scene>>,
+    /// The heatmap.
+    pub map: Option<MapView>,
+    /// The segmentation.
+    pub cut: Option<CutView>,
+    /// Why there can be no map, in words.
+    pub obstacle: Option<String>,
+    /// Since when, in seconds, the picture shows something older than what is asked for.
+    pub stale_since: Option<f64>,
+}
+
+impl View {
+    /// Takes the newest answers; keeps what was shown where there is none yet.
+    pub fn update(&mut self, session: &Session, answers: &Answers, pointing: Pointing, now: f64) {
+        let fresh_scene = self.update_scene(session, answers);
+        self.obstacle = self.scene.as_ref().filter(|_| fresh_scene).and_then(|s| session.obstacle(s));
+        let fresh = fresh_scene
+            && match session.mode {
+                Mode::Heatmap => self.update_map(session, answers, pointing),
+                Mode::Segments => self.update_cut(session, answers),
+            };
+        if let Some(map) = &mut self.map {
+            map.range = map.heatmap.range(session.range(map.method.signed));
+        }
+        self.stale_since = if fresh { None } else { self.stale_since.or(Some(now)) };
+    }
+
+    /// Whether the scene on the screen is the one that the session names.
+    fn update_scene(&mut self, session: &Session, answers: &Answers) -> bool {
+        let Some(request) = session.trace_request() else {
+            *self = Self::default();
+            return true;
+        };
+        let Some(scene) = answers.scene(&request) else { return false };
+        if !self.scene.as_ref().is_some_and(|s| Arc::ptr_eq(s, scene)) {
+            *self = Self { scene: Some(scene.clone()), ..Self::default() };
+        }
+        true
+    }
+
+    /// Whether the map on the screen is the one asked for, at whatever precision.
+    fn update_map(&mut self, session: &Session, answers: &Answers, pointing: Pointing) -> bool {
+        if self.obstacle.is_some() {
+            self.map = None;
+            return true;
+        }
+        let Some(scene) = &self.scene else { return true };
+        let target = target(session, scene, pointing);
+        let previews = pointing.peek || session.pinned.is_none();
+        let exact = session.exact_request(scene).filter(|_| !previews);
+        let exact = exact.and_then(|r| answers.explanation(&r)).map(|e| (e, 0));
+        let table = session.table_request(scene);
+        let table = || table.and_then(|r| answers.explanation(&r)).zip(target);
+        let Some((source, row)) = exact.or_else(table) else { return target.is_none() };
+        let own = session.params.own;
+        let same = |m: &MapView| Arc::ptr_eq(&m.source.0, source) && m.source.1 == row && m.own == own;
+        if !self.map.as_ref().is_some_and(same) {
+            self.map = map_view(source, row, own);
+        }
+        true
+    }
+
+    /// Whether the segmentation on the screen is the one asked for.
+    fn update_cut(&mut self, session: &Session, answers: &Answers) -> bool {
+        if self.obstacle.is_some() {
+            self.cut = None;
+            return true;
+        }
+        let request = self.scene.as_ref().and_then(|s| session.segment_request(s));
+        let Some(segments) = request.and_then(|r| answers.segments(&r)) else { return false };
+        let same = |c: &CutView| Arc::ptr_eq(&c.segments, segments) && c.cut == session.cut;
+        if !self.cut.as_ref().is_some_and(same) {
+            let segmentation = segments.tree.segmentation(session.cut);
+            let shares = segmentation.shares();
+            self.cut = Some(CutView { segments: segments.clone(), cut: session.cut, segmentation: segmentation.into(), shares });
+        }
+        true
+    }
+
+    /// What is shown, as an answer of its own: one map, or the segmentation at this cut.
+    pub fn output(&self, session: &Session) -> Option<Output> {
+        match session.mode {
+            Mode::Heatmap => self.map.as_ref().map(|map| Output::Explanation(Arc::new(single(map)))),
+            Mode::Segments => self.cut.as_ref().map(|cut| {
+                let request = Request { task: Task::Segment { cut: cut.cut }, ..cut.segments.request.clone() };
+                Output::Segments(Arc::new(Segments { request, ..(*cut.segments).clone() }))
+            }),
+        }
+    }
+
+    /// How faint the overlay is drawn: what is old fades after a moment, so that quick answers do not flicker.
+    pub fn fade(&self, now: f64) -> f32 {
+        let waiting = self.stale_since.is_some_and(|since| now - since >= f64::from(super::theme::STALE_AFTER_SECS));
+        if waiting { super::theme::STALE_FADE } else { 1.0 }
+    }
+}
+
+/// The answer to a question for this map alone.
+fn single(map: &MapView) -> Explanation {
+    let (source, row) = &map.source;
+    let token = source.scene.layout.kind(map.position).map(token_of_kind);
+    let params = Params { own: map.own, ..source.request.params };
+    let request = Request { tokens: Tokens::These(token.into_iter().collect()), params, ..source.request.clone() };
+    Explanation { request, positions: vec![map.position], relevance: source.row(*row).into(), ..(**source).clone() }
+}
+
+/// The position whose map is shown: pinned, pointed at, or a first guess that says something about the whole picture.
+fn target(session: &Session, scene: &Scene, pointing: Pointing) -> Option<usize> {
+    let pinned = session.pinned.as_ref().filter(|_| !pointing.peek).and_then(|t| scene.layout.resolve(t).ok());
+    let focus = pointing.focus.filter(|&p| p < scene.layout.len());
+    let first = || {
+        let cls = scene.layout.resolve(&TokenRef::Prefix(TokenKind::Cls)).ok();
+        cls.or_else(|| (!scene.layout.grid.is_empty()).then(|| scene.layout.position_of(scene.layout.grid.len() / 2)))
+    };
+    pinned.or(focus).or_else(first)
+}
+
+/// A row of an answer as a heatmap; `None` when the answer has no such row.
+fn map_view(source: &Arc<Explanation>, row: usize, own: Own) -> Option<MapView> {
+    let layout = &source.scene.layout;
+    let &position = source.positions.get(row)?;
+    let relevance = source.relevance.get(row * layout.len()..(row + 1) * layout.len())?;
+    let rule = if source.method.uses(Uses::Own) { own } else { Own::Keep };
+    let heatmap = Heatmap::from_relevance(layout, relevance, position, rule);
+    let range = heatmap.range(crate::domain::heatmap::RangeRule::MinMax);
+    Some(MapView { heatmap, range, position, layer: source.layer, method: source.method, source: (source.clone(), row), own })
+}

@@ -1,0 +1,50 @@
+//! The real window: display, graphics adapter, worker thread.
+
+use eframe::egui::ViewportBuilder;
+
+use super::{App, Session, theme};
+use crate::domain::{Error, Result};
+use crate::engine::{Engine, Worker};
+use crate::render::Renderer;
+
+/// Opens the window and returns when it is closed.
+///
+/// # Errors
+/// A refusal that says what to do when there is no display or no graphics adapter.
+pub fn run(session: Session) -> Result<()> {
+    let viewport = ViewportBuilder::default()
+        .with_title("Tokenscope")
+        .with_app_id("tokenscope")
+        .with_inner_size(theme::START_SIZE)
+        .with_min_inner_size(theme::MIN_SIZE)
+        .with_drag_and_drop(true);
+    let options = eframe::NativeOptions { viewport, renderer: eframe::Renderer::Wgpu, ..Default::default() };
+    let app = move |cc: &eframe::CreationContext<'_>| -> std::result::Result<Box<dyn eframe::App>, Box<dyn std::error::Error + Send + Sync>> {
+        let state = cc.wgpu_render_state.as_ref().ok_or_else(no_adapter)?;
+        Renderer::install(state);
+        let ctx = cc.egui_ctx.clone();
+        let worker = Worker::spawn(Engine::default(), move || ctx.request_repaint())?;
+        Ok(Box::new(App::new(&cc.egui_ctx, session, Box::new(worker))))
+    };
+    eframe::run_native("Tokenscope", options, Box::new(app)).map_err(refusal)
+}
+
+fn refusal(err: eframe::Error) -> Error {
+    match err {
+        eframe::Error::AppCreation(err) => match err.downcast::<Error>() {
+            Ok(err) => *err,
+            Err(err) => Error::Internal(err.to_string()),
+        },
+        eframe::Error::Wgpu(_) => no_adapter(),
+        err => Error::refused("window", format!("no display can be opened ({err})"))
+            .expected("DISPLAY or WAYLAND_DISPLAY to name one")
+            .remedy("use `tokenscope explain`, or --screenshot, which need none"),
+    }
+}
+
+/// What to say where wgpu finds nothing to draw with.
+pub fn no_adapter() -> Error {
+    Error::refused("window", "no graphics adapter was found")
+        .expected("Vulkan, Metal, DirectX 12 or OpenGL")
+        .remedy("install a driver (on Debian: mesa-vulkan-drivers), or use `tokenscope explain`, which needs none")
+}

@@ -1,0 +1,127 @@
+//! Numbers and tokens in words, the same in every panel.
+
+use crate::domain::token::{TokenKind, TokenLayout};
+use crate::engine::Scene;
+
+use super::view::MapView;
+
+/// A value with four significant digits; scientific where that is shorter to read.
+pub fn value(value: f32) -> String {
+    if !value.is_finite() {
+        return if value.is_nan() { "no value".to_owned() } else { value.to_string() };
+    }
+    let size = value.abs();
+    if size == 0.0 {
+        "0".to_owned()
+    } else if (1e-3..1e5).contains(&size) {
+        let whole_digits = size.log10().floor() as i32 + 1;
+        format!("{value:.*}", usize::try_from(4 - whole_digits).unwrap_or(0).min(6))
+    } else {
+        format!("{value:.2e}")
+    }
+}
+
+/// Decimals that tell `num_ticks` evenly spaced numbers apart; `None` where scientific notation is shorter to read.
+pub fn decimals_for(span: f32, num_ticks: usize) -> Option<usize> {
+    let step = span / num_ticks.saturating_sub(1).max(1) as f32;
+    let decimals = 1 - step.abs().log10().floor() as i32;
+    (step.is_normal() && decimals <= 5).then(|| usize::try_from(decimals).unwrap_or(0))
+}
+
+/// A number beside a colour bar.
+pub fn tick(value: f32, decimals: Option<usize>) -> String {
+    decimals.map_or_else(|| format!("{value:.1e}"), |decimals| format!("{value:.decimals$}"))
+}
+
+/// `CLS`, `reg0`, `patch 3,4`.
+pub fn token(layout: &TokenLayout, position: usize) -> String {
+    layout.kind(position).map_or_else(|| format!("#{position}"), |kind| token_kind(&kind))
+}
+
+/// `CLS`, `reg0`, `patch 3,4`.
+pub fn token_kind(kind: &TokenKind) -> String {
+    match kind {
+        TokenKind::Cls => "CLS".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// What a map is: `ULTra, layer 12 of 12, patch 7,7, exact`.
+pub fn map(map: &MapView, scene: &Scene) -> String {
+    let mut parts = vec![
+        map.method.name.to_owned(),
+        format!("layer {} of {}", map.layer, scene.model.num_layers),
+        token(&scene.layout, map.position),
+    ];
+    let params = &map.source.0.request.params;
+    if map.method.uses(crate::method::Uses::Head) {
+        parts.push(match params.head {
+            crate::domain::request::Head::One(head) => format!("head {head}"),
+            fused => format!("{fused} of heads"),
+        });
+    }
+    if map.method.uses(crate::method::Uses::Facet) {
+        parts.push(params.facet.to_string());
+    }
+    if map.method.uses(crate::method::Uses::Scalar) {
+        parts.push(format!("scalar {}", params.scalar));
+    }
+    parts.extend(map.fidelity());
+    parts.join(", ")
+}
+
+/// What a layer is called elsewhere.
+pub fn layer(layer: usize, num_layers: usize) -> String {
+    let (what, hook) = match layer.checked_sub(1) {
+        None => ("what enters the first block (embeddings)".to_owned(), "blocks.0.hook_resid_pre".to_owned()),
+        Some(block) => {
+            let plural = if layer == 1 { "" } else { "s" };
+            (format!("the residual stream after {layer} block{plural}"), format!("blocks.{block}.hook_resid_post"))
+        }
+    };
+    format!(
+        "Layer {layer} of {num_layers}: {what}\nHugging Face: hidden_states[{layer}]\nTransformerLens: {hook}\nULTra paper: l = {}",
+        layer + 1
+    )
+}
+
+/// 5,717,416 as `5.7 M`.
+pub fn count(number: usize) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        1_000..1_000_000 => format!("{:.1} K", number as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} M", number as f64 / 1e6),
+        _ => format!("{:.1} B", number as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_keep_four_digits() {
+        for (number, text) in
+            [(0.0, "0"), (0.123_456, "0.1235"), (12.345_6, "12.35"), (-1234.5, "-1234"), (0.000_012, "1.20e-5"), (1.0, "1.000")]
+        {
+            assert_eq!(value(number), text);
+        }
+        assert_eq!(value(f32::NAN), "no value");
+    }
+
+    #[test]
+    fn ticks_have_the_decimals_that_tell_them_apart() {
+        assert_eq!([0.0, 0.06, 0.12].map(|v| tick(v, decimals_for(0.24, 5))), ["0.000", "0.060", "0.120"]);
+        assert_eq!(tick(150.0, decimals_for(600.0, 5)), "150");
+        assert_eq!(tick(2.5e-7, decimals_for(1e-6, 5)), "2.5e-7");
+    }
+
+    #[test]
+    fn layers_are_named_in_every_convention() {
+        assert!(layer(0, 12).contains("hidden_states[0]") && layer(0, 12).contains("blocks.0.hook_resid_pre"));
+        let seven = layer(7, 12);
+        for name in ["hidden_states[7]", "blocks.6.hook_resid_post", "l = 8"] {
+            assert!(seven.contains(name), "{seven}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The numbers behind a figure: .npy, .npz and .csv. Relevance is written as computed; only `heatmap` follows the own-entry
+//! rule, and nothing is clipped or smoothed. Archives carry no time, so equal answers give equal bytes.
+
+use std::io::{Cursor, Write};
+
+use npyz::WriterBuilder;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+use super::panels::cut_of;
+use super::style::FigureStyle;
+use crate::domain::token::{TokenKind, TokenLayout};
+use crate::domain::{Error, Result};
+use crate::engine::{Explanation, Output, Segments};
+
+/// `.npy`: relevance f32 `[T]`, or `[n, T]` for n > 1 tokens; of a segmentation its labels i32 `[H, W]`.
+///
+/// # Errors
+/// A refusal of a bare trace.
+pub fn npy(output: &Output, style: &FigureStyle) -> Result<Vec<u8>> {
+    match output {
+        Output::Explanation(explanation) => relevance(explanation),
+        Output::Segments(segments) => {
+            let segmentation = segments.tree.segmentation(cut_of(segments, style));
+            labels(&segmentation.labels, &[segmentation.height, segmentation.width])
+        }
+        Output::Scene(_) => Err(no_data()),
+    }
+}
+
+/// `.npz`: `relevance`, `heatmap`, `grid`, `num_prefix`, `target`; of a segmentation the maps of all patches as `heatmap`
+/// f32 `[N, rows, cols]`, `target` i64 `[N]`, and `labels`, `token_labels`, `linkage` (Z of `SciPy`).
+///
+/// # Errors
+/// A refusal of a bare trace.
+pub fn npz(output: &Output, style: &FigureStyle) -> Result<Vec<u8>> {
+    match output {
+        Output::Explanation(explanation) => zipped(&explanation_arrays(explanation)?),
+        Output::Segments(segments) => zipped(&segments_arrays(segments, style)?),
+        Output::Scene(_) => Err(no_data()),
+    }
+}
+
+/// `.csv`: `position,kind,row,col,text,value`, before them `target` (a position) for more than one token; of a segmentation
+/// `label` in place of `value`, for patches.
+///
+/// # Errors
+/// A refusal of a bare trace.
+pub fn csv(output: &Output, style: &FigureStyle) -> Result<String> {
+    let mut text = String::new();
+    match output {
+        Output::Explanation(explanation) => {
+            let many = explanation.positions.len() > 1;
+            text += if many { "target,position,kind,row,col,text,value\n" } else { "position,kind,row,col,text,value\n" };
+            for (n, target) in explanation.positions.iter().enumerate() {
+                for (position, value) in explanation.row(n).iter().enumerate() {
+                    let first = if many { format!("{target},") } else { String::new() };
+                    text += &format!("{first}{}{value}\n", token_fields(&explanation.scene.layout, position));
+                }
+            }
+        }
+        Output::Segments(segments) => {
+            let segmentation = segments.tree.segmentation(cut_of(segments, style));
+            let layout = &segments.scene.layout;
+            text += "position,kind,row,col,text,label\n";
+            for (patch, label) in segmentation.patch_labels.iter().enumerate() {
+                text += &format!("{}{label}\n", token_fields(layout, layout.position_of(patch)));
+            }
+        }
+        Output::Scene(_) => return Err(no_data()),
+    }
+    Ok(text)
+}
+
+/// `position,kind,row,col,text,`; an image's tokens have no text.
+fn token_fields(layout: &TokenLayout, position: usize) -> String {
+    match layout.kind(position) {
+        Some(TokenKind::Patch { row, col }) => format!("{position},patch,{row},{col},,"),
+        Some(kind) => format!("{position},{},,,,", kind.name()),
+        None => format!("{position},,,,,"),
+    }
+}
+
+type Arrays = Vec<(&'static str, Vec<u8>)>;
+
+fn explanation_arrays(explanation: &Explanation) -> Result<Arrays> {
+    let layout = &explanation.scene.layout;
+    let maps: Vec<f32> = (0..explanation.positions.len()).flat_map(|n| explanation.heatmap(n).values.to_vec()).collect();
+    let targets: Vec<i64> = explanation.positions.iter().map(|&p| p as i64).collect();
+    let mut arrays = vec![
+        ("relevance", relevance(explanation)?),
+        ("heatmap", array(&maps, &one_or_many(targets.len(), &[layout.grid.rows, layout.grid.cols]))?),
+    ];
+    arrays.extend(layout_arrays(layout)?);
+    arrays.push(("target", array(&targets, &one_or_many(targets.len(), &[]))?));
+    Ok(arrays)
+}
+
+fn segments_arrays(segments: &Segments, style: &FigureStyle) -> Result<Arrays> {
+    let (layout, tree) = (&segments.scene.layout, &segments.tree);
+    let segmentation = tree.segmentation(cut_of(segments, style));
+    let targets: Vec<i64> = (0..layout.grid.len()).map(|patch| layout.position_of(patch) as i64).collect();
+    let merges = tree.tree.merges();
+    let linkage: Vec<f64> = merges.iter().flat_map(|m| [m.left as f64, m.right as f64, m.distance, m.size as f64]).collect();
+    let mut arrays = vec![("heatmap", array(&tree.maps, &[targets.len(), layout.grid.rows, layout.grid.cols])?)];
+    arrays.extend(layout_arrays(layout)?);
+    arrays.push(("target", array(&targets, &[targets.len()])?));
+    arrays.push(("labels", labels(&segmentation.labels, &[segmentation.height, segmentation.width])?));
+    arrays.push(("token_labels", labels(&segmentation.patch_labels, &[segmentation.patch_labels.len()])?));
+    arrays.push(("linkage", array(&linkage, &[merges.len(), 4])?));
+    Ok(arrays)
+}
+
+fn layout_arrays(layout: &TokenLayout) -> Result<Arrays> {
+    let grid = [layout.grid.rows as i64, layout.grid.cols as i64];
+    Ok(vec![("grid", array(&grid, &[2])?), ("num_prefix", array(&[layout.prefix.len() as i64], &[])?)])
+}
+
+fn relevance(explanation: &Explanation) -> Result<Vec<u8>> {
+    array(&explanation.relevance, &one_or_many(explanation.positions.len(), &[explanation.scene.layout.len()]))
+}
+
+fn labels(labels: &[u16], shape: &[usize]) -> Result<Vec<u8>> {
+    let labels: Vec<i32> = labels.iter().map(|&label| i32::from(label)).collect();
+    array(&labels, shape)
+}
+
+/// One target has no axis of its own.
+fn one_or_many(count: usize, shape: &[usize]) -> Vec<usize> {
+    if count == 1 { shape.to_vec() } else { [&[count], shape].concat() }
+}
+
+/// An array as the bytes of a .npy file, in C order.
+fn array<T: npyz::AutoSerialize + Copy>(values: &[T], shape: &[usize]) -> Result<Vec<u8>> {
+    if values.len() != shape.iter().product::<usize>() {
+        return Err(Error::Internal(format!("an array of {} values has the shape {shape:?}", values.len())));
+    }
+    let shape: Vec<u64> = shape.iter().map(|&n| n as u64).collect();
+    let mut bytes = Vec::new();
+    let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd().map_err(fault)?;
+    writer.extend(values.iter().copied()).map_err(fault)?;
+    writer.finish().map_err(fault)?;
+    Ok(bytes)
+}
+
+fn zipped(arrays: &Arrays) -> Result<Vec<u8>> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .last_modified_time(DateTime::default())
+        .unix_permissions(0o644);
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in arrays {
+        zip.start_file(format!("{name}.npy"), options.large_file(bytes.len() > u32::MAX as usize)).map_err(fault)?;
+        zip.write_all(bytes).map_err(fault)?;
+    }
+    Ok(zip.finish().map_err(fault)?.into_inner())
+}
+
+fn no_data() -> Error {
+    Error::refused("--out", "a trace has no relevance").expected("a .safetensors file")
+}
+
+fn fault(err: impl std::fmt::Display) -> Error {
+    Error::Internal(format!("writing an array: {err}"))
+}

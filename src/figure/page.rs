@@ -1,0 +1,225 @@
+//! Panels on a page: how many side by side, how large, and what stands around them.
+
+use super::bar;
+use super::layout::{Anchor, INK, Layout, Mark, POINTS_PER_INCH, Rect, Source, snapped};
+use super::panels::{Entry, Panel, Sheet};
+use super::style::FigureStyle;
+use super::text::{shortened, width, wrapped};
+use crate::domain::Result;
+use crate::render::UvRect;
+
+/// One column and two of the usual journal page, in inches.
+const COLUMN_IN: f64 = 3.5;
+const PAGE_IN: f64 = 7.16;
+/// Highest block of panels, in inches: a page less its caption.
+const HIGHEST_IN: f64 = 8.5;
+/// Narrower panels go below each other, where they can.
+const NARROWEST: f64 = 30.0;
+/// White around everything.
+const MARGIN: f64 = 2.0;
+/// Between panels.
+const GAP: f64 = 6.0;
+/// Between panels and their colour bar.
+const BAR_GAP: f64 = 5.0;
+/// Type sizes of captions, title and legend, and the distances of their lines.
+const CAPTION: f64 = 8.0;
+const CAPTION_LINE: f64 = 11.0;
+const SMALL: f64 = 7.0;
+const SMALL_LINE: f64 = 9.0;
+
+/// Lays a sheet out.
+///
+/// # Errors
+/// None at present; a page takes whatever its panels allow.
+pub fn laid_out(sheet: Sheet, style: &FigureStyle) -> Result<Layout> {
+    let mut num_columns = columns_of(&sheet);
+    let wide = sheet.panels.len() > 2 || (sheet.bars.len() > 1 && num_columns > 1);
+    let width_in = style.width_in.unwrap_or(if wide { PAGE_IN } else { COLUMN_IN });
+    let mut page =
+        Page { sheet, width: snapped(width_in * POINTS_PER_INCH, style.dpi), dpi: style.dpi, y: MARGIN, marks: Vec::new() };
+    while num_columns > 1 && page.available(num_columns) < NARROWEST {
+        num_columns -= 1;
+    }
+    let block = page.block(num_columns);
+    if style.title {
+        page.put_title(block.left);
+    }
+    page.put_panels(&block);
+    page.put_legend();
+    let height = snapped(page.y + MARGIN, style.dpi);
+    let ranges = page.sheet.bars.iter().map(|b| b.range).collect();
+    Ok(Layout { width: page.width, height, dpi: style.dpi, marks: page.marks, ranges })
+}
+
+/// As many side by side as stay readable; the last row is as full as can be.
+fn columns_of(sheet: &Sheet) -> usize {
+    let count = sheet.panels.len();
+    let most = match sheet.aspect {
+        a if count <= 2 => usize::from(a < 2.0) + 1,
+        a if a > 2.0 => 2,
+        a if a > 1.4 => 3,
+        a if a < 0.6 || count > 16 => 6,
+        _ => 4,
+    };
+    let most = if count > 36 { most.max(8) } else { most };
+    count.div_ceil(count.div_ceil(most))
+}
+
+struct Page {
+    sheet: Sheet,
+    width: f64,
+    dpi: u32,
+    y: f64,
+    marks: Vec<Mark>,
+}
+
+/// Sizes of a block of panels, in points.
+struct Block {
+    num_columns: usize,
+    left: f64,
+    pitch: f64,
+    panel: (f64, f64),
+}
+
+impl Page {
+    fn snap(&self, points: f64) -> f64 {
+        snapped(points, self.dpi)
+    }
+
+    fn text(&mut self, at: (f64, f64), size: f64, text: String) {
+        self.marks.push(Mark::Text { at, size, anchor: Anchor::Start, upright: false, text });
+    }
+
+    /// Flush with the panels, unless it needs the whole width.
+    fn put_title(&mut self, left: f64) {
+        let lines = wrapped(&self.sheet.title, SMALL, self.width - 2.0 * MARGIN);
+        let fits = lines.iter().all(|line| left + width(line, SMALL) <= self.width - MARGIN);
+        for line in lines {
+            self.text((if fits { left } else { MARGIN }, self.y + 0.8 * SMALL_LINE), SMALL, line);
+            self.y += SMALL_LINE;
+        }
+        self.y += 2.0;
+    }
+
+    fn put_panels(&mut self, block: &Block) {
+        let num_columns = block.num_columns;
+        let panels = std::mem::take(&mut self.sheet.panels);
+        let has_letters = (2..=26).contains(&panels.len());
+        let mut places: Vec<Rect> = Vec::new();
+        for (n, panel) in panels.iter().enumerate() {
+            let (row, col) = (n / num_columns, n % num_columns);
+            if col == 0 && row > 0 {
+                self.y += GAP / 2.0;
+            }
+            let letter = if has_letters { format!("({}) ", char::from(b'a' + n as u8)) } else { String::new() };
+            let x = self.snap(block.left + col as f64 * block.pitch);
+            let top = self.snap(self.y + CAPTION_LINE);
+            let rect = Rect { x, y: top, width: block.panel.0, height: block.panel.1 };
+            let caption = shortened(&format!("{letter}{}", panel.caption), CAPTION, block.pitch - GAP);
+            self.text((x, top - 3.0), CAPTION, caption);
+            self.put_panel(panel, rect);
+            places.push(rect);
+            if col + 1 == num_columns || n + 1 == panels.len() {
+                let least = if self.sheet.bars.is_empty() { 0.0 } else { bar::LEAST_HEIGHT };
+                self.y = rect.y + rect.height.max(least);
+            }
+        }
+        self.put_bars(&panels, &places);
+        self.y += 1.0;
+    }
+
+    /// Points across that a bar takes, its distance from the panel included.
+    fn bar_width(&self) -> f64 {
+        self.sheet.bars.iter().map(|b| BAR_GAP + bar::bar_width(b, 100.0)).fold(0.0, f64::max)
+    }
+
+    /// Points across that so many panels side by side may each have.
+    fn available(&self, num_columns: usize) -> f64 {
+        let num_bars = if self.sheet.bars.len() > 1 { num_columns } else { 1 };
+        let columns = num_columns as f64;
+        (self.width - 2.0 * MARGIN - self.bar_width() * num_bars as f64 - GAP * (columns - 1.0)) / columns
+    }
+
+    /// Panels as large as the width, and the height of a page, allow. The block is centred where height is what limits it.
+    fn block(&self, num_columns: usize) -> Block {
+        let num_rows = self.sheet.panels.len().div_ceil(num_columns);
+        let columns = num_columns as f64;
+        let bars = self.bar_width();
+        let highest = HIGHEST_IN * POINTS_PER_INCH / num_rows as f64 - CAPTION_LINE;
+        // One row need not be as high as the page.
+        let highest = if num_rows == 1 { highest.min(self.width.max(COLUMN_IN * POINTS_PER_INCH)) } else { highest };
+        let least = POINTS_PER_INCH / f64::from(self.dpi);
+        let panel_width = self.available(num_columns).min(highest * self.sheet.aspect).max(4.0 * least);
+        let panel = (self.snap(panel_width), self.snap(panel_width / self.sheet.aspect).max(least));
+        let own = if self.sheet.bars.len() > 1 { bars } else { 0.0 };
+        let used = columns * (panel.0 + own) + GAP * (columns - 1.0) + if own > 0.0 { 0.0 } else { bars };
+        let spare = (self.width - 2.0 * MARGIN - used).max(0.0);
+        Block { num_columns, left: MARGIN + spare / 2.0, pitch: panel.0 + own + GAP, panel }
+    }
+
+    fn put_panel(&mut self, panel: &Panel, rect: Rect) {
+        self.marks.push(Mark::Raster { rect, source: Source::Painting(Box::new(panel.painting.clone())) });
+        if let Some(target) = panel.target {
+            self.put_target(target, rect);
+        }
+    }
+
+    /// A white line inside a black one: visible on any picture.
+    fn put_target(&mut self, target: UvRect, panel: Rect) {
+        // Around the patch, however small it is: what it shows stays visible.
+        let out = 1.0;
+        let rect = Rect {
+            x: panel.x + target.left * panel.width - out,
+            y: panel.y + target.top * panel.height - out,
+            width: target.width() * panel.width + 2.0 * out,
+            height: target.height() * panel.height + 2.0 * out,
+        };
+        for (colour, width) in [([0; 3], 2.0), ([255; 3], 0.9)] {
+            self.marks.push(Mark::Box { rect, stroke: Some((colour, width)), fill: None });
+        }
+    }
+
+    /// A bar beside its panel, or one beside all panels that share it.
+    fn put_bars(&mut self, panels: &[Panel], places: &[Rect]) {
+        for (index, bar) in self.sheet.bars.iter().enumerate() {
+            let mine = || panels.iter().zip(places).filter(|(p, _)| p.bar == Some(index)).map(|(_, place)| *place);
+            let right = mine().map(Rect::right).fold(0.0, f64::max);
+            let top = mine().map(|r| r.y).fold(f64::INFINITY, f64::min);
+            let bottom = mine().map(Rect::bottom).fold(0.0, f64::max);
+            if top < bottom {
+                let height = (bottom - top).max(bar::LEAST_HEIGHT);
+                self.marks.extend(bar::marks(bar, (snapped(right + BAR_GAP, self.dpi), top), height));
+            }
+        }
+    }
+
+    fn put_legend(&mut self) {
+        let legend = std::mem::take(&mut self.sheet.legend);
+        let (legend, remarks): (Vec<Entry>, Vec<Entry>) = legend.into_iter().partition(|e| e.colour.is_some());
+        let Some(widest) = legend.iter().map(|e| width(&e.text, SMALL)).reduce(f64::max) else { return };
+        let swatch = 0.8 * SMALL;
+        let pitch = swatch + 3.0 + widest + 8.0;
+        let columns = (((self.width - 2.0 * MARGIN + 8.0) / pitch) as usize).max(1);
+        self.y += 3.0;
+        for (n, entry) in legend.iter().enumerate() {
+            let (row, col) = (n / columns, n % columns);
+            let place = (MARGIN + col as f64 * pitch, self.y + row as f64 * SMALL_LINE);
+            self.put_entry(entry, place, swatch);
+        }
+        self.y += legend.len().div_ceil(columns) as f64 * SMALL_LINE;
+        for remark in remarks {
+            self.put_entry(&remark, (MARGIN, self.y), swatch);
+            self.y += SMALL_LINE;
+        }
+    }
+
+    fn put_entry(&mut self, entry: &Entry, (x, y): (f64, f64), swatch: f64) {
+        let mut text_x = x;
+        if let Some(colour) = entry.colour {
+            let rect = Rect { x: x + 0.5, y: y + 1.3, width: swatch, height: swatch };
+            self.marks.push(Mark::Box { rect, stroke: Some((INK, 0.4)), fill: Some(colour) });
+            text_x += swatch + 3.0;
+        }
+        self.text((text_x, y + 0.8 * SMALL_LINE), SMALL, entry.text.clone());
+    }
+}

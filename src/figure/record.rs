@@ -1,0 +1,268 @@
+//! The record: the JSON that says where a figure comes from and which command remakes it. Fields stand in one order, so that
+//! records can be compared line by line; it holds no time and no name of a machine.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::layout::Layout;
+use super::panels::{cut_of, name_of};
+use super::style::FigureStyle;
+use crate::domain::grid::{Grid, PixelRect};
+use crate::domain::heatmap::Range;
+use crate::domain::request::{Cut, DeviceKind, Own, Params, Request, Rows, Scalar, SizeRule, Task, Tokens};
+use crate::domain::token::TokenRef;
+use crate::domain::{Error, Result};
+use crate::engine::{Output, Scene, Segments};
+use crate::method::{Info, Uses};
+
+#[derive(Serialize)]
+struct Record<'a> {
+    program: &'static str,
+    version: &'static str,
+    command: String,
+    request: Request,
+    input: Input<'a>,
+    model: Model<'a>,
+    layer: usize,
+    tokens: Vec<Token>,
+    grid: Grid,
+    num_prefix: usize,
+    method: Method<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segmentation: Option<Segmentation>,
+    style: &'a FigureStyle,
+    figure: Figure,
+}
+
+#[derive(Serialize)]
+struct Input<'a> {
+    name: &'a str,
+    sha256: &'a str,
+    file_width: usize,
+    file_height: usize,
+    width: usize,
+    height: usize,
+    seen: PixelRect,
+    model_input_height: usize,
+    model_input_width: usize,
+}
+
+#[derive(Serialize)]
+struct Model<'a> {
+    name: &'a str,
+    folder: &'a Path,
+    family: &'a str,
+    num_layers: usize,
+    num_heads: usize,
+    width: usize,
+    patch_size: usize,
+    num_parameters: usize,
+    sha256: &'a str,
+}
+
+#[derive(Serialize)]
+struct Token {
+    position: usize,
+    name: String,
+}
+
+#[derive(Serialize)]
+struct Method<'a> {
+    id: &'a str,
+    name: &'a str,
+    formula: &'a str,
+    citation: &'a str,
+    unit: &'a str,
+}
+
+#[derive(Serialize)]
+struct Segmentation {
+    cut: Cut,
+    distance: f64,
+    num_segments: usize,
+    shares: Vec<f64>,
+}
+
+#[derive(Serialize)]
+struct Figure {
+    width_in: f64,
+    height_in: f64,
+    dpi: u32,
+    width_px: usize,
+    height_px: usize,
+    colormap: &'static str,
+    ranges: Vec<Range>,
+}
+
+/// The record of an answer, `layout` being that of its figure and `paths` all files that are written with it.
+///
+/// # Errors
+/// A refusal of a bare trace.
+pub fn json(output: &Output, style: &FigureStyle, layout: &Layout, paths: &[PathBuf]) -> Result<String> {
+    let (request, scene, method, layer, positions, segments) = match output {
+        Output::Explanation(e) => (e.request.clone(), &e.scene, e.method, e.layer, e.positions.clone(), None),
+        Output::Segments(s) => (request_of(s, style), &s.scene, s.method, s.layer, Vec::new(), Some(s)),
+        Output::Scene(_) => return Err(Error::refused("--out", "a trace has no record").expected("a .safetensors file")),
+    };
+    let record = Record {
+        program: env!("CARGO_PKG_NAME"),
+        version: env!("CARGO_PKG_VERSION"),
+        command: command(&request, method, style, paths),
+        request,
+        input: input_of(scene),
+        model: model_of(scene),
+        layer,
+        tokens: positions.iter().map(|&position| Token { position, name: name_of(scene, position) }).collect(),
+        grid: scene.layout.grid,
+        num_prefix: scene.layout.prefix.len(),
+        method: Method {
+            id: method.id,
+            name: method.name,
+            formula: method.formula,
+            citation: method.citation,
+            unit: method.unit,
+        },
+        segmentation: segments.map(|s| segmentation_of(s, style)),
+        style,
+        figure: figure_of(layout, style, method),
+    };
+    let mut text = serde_json::to_string_pretty(&record).map_err(|err| Error::Internal(format!("writing a record: {err}")))?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// The request with the cut that is shown.
+fn request_of(segments: &Segments, style: &FigureStyle) -> Request {
+    Request { task: Task::Segment { cut: cut_of(segments, style) }, ..segments.request.clone() }
+}
+
+fn input_of(scene: &Scene) -> Input<'_> {
+    let picture = &scene.picture;
+    Input {
+        name: &picture.name,
+        sha256: &picture.sha256,
+        file_width: picture.file_size.0,
+        file_height: picture.file_size.1,
+        width: picture.width,
+        height: picture.height,
+        seen: scene.seen,
+        model_input_height: scene.input_size.0,
+        model_input_width: scene.input_size.1,
+    }
+}
+
+fn model_of(scene: &Scene) -> Model<'_> {
+    let facts = &scene.model;
+    Model {
+        name: &facts.name,
+        folder: &facts.folder,
+        family: &facts.family,
+        num_layers: facts.num_layers,
+        num_heads: facts.num_heads,
+        width: facts.width,
+        patch_size: facts.patch_size,
+        num_parameters: facts.num_parameters,
+        sha256: &facts.sha256,
+    }
+}
+
+fn segmentation_of(segments: &Segments, style: &FigureStyle) -> Segmentation {
+    let cut = cut_of(segments, style);
+    let shares = segments.tree.segmentation(cut).shares();
+    // Minus infinity where no leaf is merged, which JSON lacks.
+    let distance = segments.tree.tree.threshold(cut).max(0.0);
+    Segmentation { cut, distance, num_segments: shares.len(), shares }
+}
+
+fn figure_of(layout: &Layout, style: &FigureStyle, method: &Info) -> Figure {
+    let (width_px, height_px) = layout.pixels();
+    let inches = |pixels: usize| pixels as f64 / f64::from(layout.dpi);
+    Figure {
+        width_in: inches(width_px),
+        height_in: inches(height_px),
+        dpi: layout.dpi,
+        width_px,
+        height_px,
+        colormap: style.colormap_for(method).name(),
+        ranges: layout.ranges.clone(),
+    }
+}
+
+/// The command line that remakes `paths`, quoted for a POSIX shell.
+pub fn command(request: &Request, method: &Info, style: &FigureStyle, paths: &[PathBuf]) -> String {
+    let mut words = vec!["tokenscope".to_owned()];
+    let task = match request.task {
+        Task::Trace => "trace",
+        Task::Explain => "explain",
+        Task::Segment { .. } => "segment",
+    };
+    words.extend([task.to_owned(), argument(&request.input)]);
+    let mut flag = |name: &str, value: String| words.extend([format!("--{name}"), value]);
+    flag("model", request.model.to_string_lossy().into_owned());
+    flag("layer", request.layer.to_string());
+    match &request.tokens {
+        _ if task != "explain" => {}
+        Tokens::All => flag("token", "all".to_owned()),
+        Tokens::These(tokens) => tokens.iter().map(TokenRef::to_string).for_each(|token| flag("token", token)),
+    }
+    flag("method", method.id.to_owned());
+    for (name, value) in parameters(request, method) {
+        flag(name, value);
+    }
+    match request.task {
+        Task::Segment { cut: Cut::Clusters(k) } => flag("clusters", k.to_string()),
+        Task::Segment { cut: Cut::Distance(t) } => flag("cut", t.to_string()),
+        Task::Trace | Task::Explain => {}
+    }
+    words.extend(style.flags());
+    words.extend(paths.iter().flat_map(|path| ["--out".to_owned(), path.to_string_lossy().into_owned()]));
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// Those parameters that the method looks at and that are not at their defaults; the default of `rows` depends on the task.
+fn parameters(request: &Request, method: &Info) -> Vec<(&'static str, String)> {
+    let Params { head, facet, scalar, rows, own } = &request.params;
+    let default = Params::default();
+    let rows_default = if matches!(request.task, Task::Segment { .. }) { Rows::Some(8) } else { Rows::All };
+    let all = [
+        (Uses::Head, "head", head.to_string(), *head != default.head),
+        (Uses::Facet, "facet", facet.to_string(), *facet != default.facet),
+        (Uses::Scalar, "scalar", scalar.to_string(), *scalar != Scalar::default()),
+        (Uses::Rows, "rows", rows.to_string(), *rows != rows_default),
+        (Uses::Own, "own", own.to_string(), *own != Own::default()),
+    ];
+    let used = all.into_iter().filter(|(uses, _, _, differs)| *differs && method.uses(*uses));
+    let mut flags: Vec<_> = used.map(|(_, name, value, _)| (name, value)).collect();
+    if request.size != SizeRule::default() {
+        flags.push(("size", request.size.to_string()));
+    }
+    if request.device != DeviceKind::default() {
+        flags.push(("device", request.device.to_string()));
+    }
+    flags
+}
+
+/// A path that begins with a dash would be read as a flag.
+fn argument(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if text.starts_with('-') && text.len() > 1 { format!("./{text}") } else { text.into_owned() }
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=+@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(quoted("a/b-1.png"), "a/b-1.png");
+        assert_eq!(quoted("my cat's.png"), r"'my cat'\''s.png'");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(argument(Path::new("-x.png")), "./-x.png");
+    }
+}

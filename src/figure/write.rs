@@ -1,0 +1,136 @@
+//! Files of a figure, chosen by their extensions. Everything is made before anything is written, and each file is written
+//! beside its place and then moved there: whatever goes wrong, no file is half a file, and an old one stays.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::layout::Layout;
+use super::style::FigureStyle;
+use super::svg::Rasters;
+use super::{data, png, record, svg};
+use crate::domain::{Error, Result};
+use crate::engine::Output;
+
+/// A kind of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The figure in pixels.
+    Png,
+    /// The figure in vectors.
+    Svg,
+    /// The record.
+    Json,
+    /// Relevance, or labels.
+    Npy,
+    /// All arrays.
+    Npz,
+    /// Values with their tokens.
+    Csv,
+}
+
+impl Kind {
+    /// Every kind with its extension.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("png", Self::Png),
+        ("svg", Self::Svg),
+        ("json", Self::Json),
+        ("npy", Self::Npy),
+        ("npz", Self::Npz),
+        ("csv", Self::Csv),
+    ];
+
+    /// The kind that a path's extension names, in small letters or capitals.
+    ///
+    /// # Errors
+    /// A refusal that lists the extensions.
+    pub fn of(path: &Path) -> Result<Self> {
+        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let what = if extension.is_empty() { "no extension".to_owned() } else { format!("unknown extension .{extension}") };
+        Self::ALL.iter().find(|(name, _)| *name == extension).map(|(_, kind)| *kind).ok_or_else(|| {
+            let known = Self::ALL.map(|(name, _)| format!(".{name}")).join(", ");
+            Error::refused(format!("--out {}", path.display()), what).expected(known)
+        })
+    }
+}
+
+/// Refuses, before any computing, paths that could not be written: an unknown extension, a folder that is not there, a path
+/// named twice.
+///
+/// # Errors
+/// A refusal that names the path.
+pub fn check_paths(paths: &[PathBuf]) -> Result<()> {
+    for (i, path) in paths.iter().enumerate() {
+        Kind::of(path)?;
+        let place = format!("--out {}", path.display());
+        if path.is_dir() {
+            return Err(Error::refused(place, "is a folder").expected("a file"));
+        }
+        if !folder_of(path).is_dir() {
+            return Err(Error::refused(place, "its folder does not exist").remedy("make the folder first"));
+        }
+        if paths[..i].contains(path) {
+            return Err(Error::refused(place, "is named twice"));
+        }
+    }
+    Ok(())
+}
+
+/// Writes the files of an answer.
+///
+/// # Errors
+/// A refusal of a path or of what cannot be drawn. Files are replaced one after the other, each whole or not at all.
+pub fn write(output: &Output, style: &FigureStyle, paths: &[PathBuf]) -> Result<()> {
+    check_paths(paths)?;
+    let needs_layout = |kind: &Kind| matches!(kind, Kind::Png | Kind::Svg | Kind::Json);
+    let kinds: Vec<Kind> = paths.iter().map(|path| Kind::of(path)).collect::<Result<_>>()?;
+    let layout = if kinds.iter().any(needs_layout) { Some(Layout::new(output, style)?) } else { None };
+    let mut files = Vec::new();
+    for (path, kind) in paths.iter().zip(kinds) {
+        let bytes = match (kind, &layout) {
+            (Kind::Png, Some(layout)) => png::bytes(layout)?,
+            (Kind::Svg, Some(layout)) => svg::text(layout, Rasters::Embedded)?.into_bytes(),
+            (Kind::Json, Some(layout)) => record::json(output, style, layout, paths)?.into_bytes(),
+            (Kind::Npz, _) => data::npz(output, style)?,
+            (Kind::Csv, _) => data::csv(output, style)?.into_bytes(),
+            _ => data::npy(output, style)?,
+        };
+        files.push((path, bytes));
+    }
+    files.iter().try_for_each(|(path, bytes)| replace(path, bytes))
+}
+
+/// Puts a file in its place at once.
+///
+/// # Errors
+/// A refusal that names the path and what the system says.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let refused = |err: std::io::Error| {
+        let remedy = match err.kind() {
+            std::io::ErrorKind::PermissionDenied => "choose a folder that you may write to",
+            std::io::ErrorKind::NotFound => "make the folder first",
+            std::io::ErrorKind::StorageFull => "free some space",
+            _ => "",
+        };
+        Error::refused(path.display(), format!("cannot be written: {err}")).remedy(remedy)
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".tokenscope");
+    #[cfg(unix)]
+    builder.permissions(permissions_of(path));
+    let mut file = builder.tempfile_in(folder_of(path)).map_err(refused)?;
+    file.write_all(bytes).map_err(refused)?;
+    file.persist(path).map_err(|err| refused(err.error))?;
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A file that is replaced keeps its permissions; a new one has what the user's umask leaves, unlike a temporary file.
+#[cfg(unix)]
+fn permissions_of(path: &Path) -> std::fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    let old = path.metadata().ok().map(|m| m.permissions());
+    old.unwrap_or_else(|| PermissionsExt::from_mode(0o666))
+}

@@ -1,0 +1,96 @@
+//! ULTra's relevance by a hand-written backward, batched over targets, reduced to relevance rows block by block: no more than
+//! one block's gradients ever exist (arXiv 2411.12589 in the row form r <- r + r M_b; own-row and K rows as in `rows`).
+
+use candle_core::{DType, Device, Tensor};
+
+use super::block::{RowSet, Step};
+use super::trace::values;
+use super::{Model, Trace};
+use crate::domain::request::Rows;
+use crate::domain::{Cancel, Progress, Result};
+
+/// Rows of cotangent that go through the blocks together: enough for large products, few enough for the cache.
+const ROWS_PER_CHUNK: usize = 1600;
+
+/// What the backward starts from, and how it is stopped.
+#[derive(Debug)]
+pub struct Backward<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// Its activations.
+    pub trace: &'a Trace,
+    /// Layer of the targets, 0..L.
+    pub layer: usize,
+    /// Rows that carry the cotangent.
+    pub rows: Rows,
+    /// Looked at between blocks.
+    pub cancel: &'a Cancel,
+    /// Counts blocks.
+    pub progress: &'a Progress,
+}
+
+impl Backward<'_> {
+    /// Relevance rows of `targets`.
+    ///
+    /// # Shapes
+    /// `seeds` is `[targets, D]`, the gradient of the scalar at each target; the result `[targets, T]`, row-major.
+    ///
+    /// # Errors
+    /// [`crate::domain::Error::Cancelled`]; [`crate::domain::Error::Internal`] when shapes disagree.
+    pub fn run(&self, targets: &[usize], seeds: &Tensor) -> Result<Vec<f32>> {
+        let tokens = self.trace.num_tokens();
+        let keep = match self.rows {
+            Rows::All => tokens,
+            Rows::Some(k) => k.clamp(1, tokens),
+        };
+        let chunk = (ROWS_PER_CHUNK / keep).max(1);
+        let passes = if keep == 1 || keep == tokens { 1 } else { 2 };
+        self.progress.start(targets.len().div_ceil(chunk) * self.layer * passes);
+        let mut out = Vec::with_capacity(targets.len() * tokens);
+        for (i, part) in targets.chunks(chunk).enumerate() {
+            let seeds = seeds.narrow(0, i * chunk, part.len())?.contiguous()?;
+            out.extend(self.chunk(part, &seeds, keep)?);
+        }
+        Ok(out)
+    }
+
+    fn chunk(&self, targets: &[usize], seeds: &Tensor, keep: usize) -> Result<Vec<f32>> {
+        let tokens = self.trace.num_tokens();
+        let own = RowSet::own(targets);
+        if keep == 1 {
+            return self.descend(seeds, &own, &own);
+        }
+        if keep == tokens {
+            return self.descend(seeds, &own, &RowSet::all(targets.len(), tokens));
+        }
+        let first = self.descend(seeds, &own, &own)?;
+        self.descend(seeds, &own, &RowSet::strongest(targets, &first, keep))
+    }
+
+    /// From the targets' layer to the embeddings. At the top only the targets' own rows carry a cotangent, below `carried`.
+    fn descend(&self, seeds: &Tensor, own: &RowSet, carried: &RowSet) -> Result<Vec<f32>> {
+        let mut relevance = identity_rows(&own.tokens, self.trace.num_tokens(), seeds.dtype(), seeds.device())?;
+        let (mut cotangent, mut from) = (seeds.clone(), own);
+        for level in (0..self.layer).rev() {
+            self.cancel.check()?;
+            let step = Step { from, to: (level > 0).then_some(carried) };
+            let (flow, below) =
+                self.model.blocks[level].backward(&self.trace.blocks[level], &cotangent, &relevance, &step)?;
+            relevance = (relevance + flow)?;
+            if let Some(below) = below {
+                (cotangent, from) = (below, carried);
+            }
+            self.progress.step();
+        }
+        values(&relevance)
+    }
+}
+
+/// `[targets, T]`, one at each target's own place.
+fn identity_rows(targets: &[usize], tokens: usize, dtype: DType, device: &Device) -> Result<Tensor> {
+    let mut rows = vec![0.0_f32; targets.len() * tokens];
+    for (row, &target) in targets.iter().enumerate() {
+        rows[row * tokens + target] = 1.0;
+    }
+    Ok(Tensor::from_vec(rows, (targets.len(), tokens), device)?.to_dtype(dtype)?)
+}

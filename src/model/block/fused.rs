@@ -1,0 +1,452 @@
+//! The block on the processor, in `f32`: three parallel sections forward and three backward, each working on a few rows at a
+//! time so that what one product makes is still in the cache when the next one reads it.
+//!
+//! Results do not depend on which thread takes which rows; how rows are cut depends only on their number and on the number
+//! of threads, so the same machine gives the same bytes.
+
+use std::ops::Deref;
+
+use candle_core::{CpuStorage, Device, Storage, Tensor};
+use rayon::prelude::*;
+
+use super::loops::{NormRow, activate_rows, add_norm_backward, add_scaled, attention_row, multiply, norm_rows, softmax};
+use super::product::{add_product, set_product, view, view_mut};
+use super::{Block, BlockTrace, Heads, Linear, Norm, RowSet, Step};
+use crate::domain::Result;
+
+/// The values of a contiguous tensor, held for reading.
+struct Held<G> {
+    guard: G,
+    start: usize,
+    len: usize,
+}
+
+impl<G: Deref<Target = Storage>> Held<G> {
+    fn get(&self) -> &[f32] {
+        match &*self.guard {
+            Storage::Cpu(CpuStorage::F32(values)) => &values[self.start..self.start + self.len],
+            _ => &[],
+        }
+    }
+}
+
+fn hold(tensor: &Tensor) -> Held<impl Deref<Target = Storage> + '_> {
+    let (guard, layout) = tensor.storage_and_layout();
+    debug_assert!(layout.is_contiguous());
+    Held { guard, start: layout.start_offset(), len: layout.shape().elem_count() }
+}
+
+/// Rows that one task takes: all threads busy, and no more than stay in a core's cache.
+fn rows_per_task(rows: usize) -> usize {
+    rows.div_ceil(rayon::current_num_threads()).clamp(1, 256)
+}
+
+fn fill_rows(out: &mut [f32], row: &[f32]) {
+    out.chunks_exact_mut(row.len()).for_each(|o| o.copy_from_slice(row));
+}
+
+/// `out += x W^T`.
+fn add_linear(out: &mut [f32], x: &[f32], weight: &[f32], rows: usize) {
+    let (width_in, width_out) = (x.len() / rows, out.len() / rows);
+    let weight = view(weight, width_out, width_in, width_in);
+    add_product(view_mut(out, rows, width_out, width_out), view(x, rows, width_in, width_in), weight.transpose());
+}
+
+/// `g W`, the backward of [`add_linear`].
+fn linear_backward(g: &[f32], weight: &[f32], rows: usize) -> Vec<f32> {
+    let width_out = g.len() / rows;
+    let width_in = weight.len() / width_out;
+    let mut out = vec![0.0; rows * width_in];
+    let weight = view(weight, width_out, width_in, width_in);
+    set_product(view_mut(&mut out, rows, width_in, width_in), view(g, rows, width_out, width_out), weight, 1.0);
+    out
+}
+
+pub(super) fn forward(block: &Block, x: &Tensor, drop_attention: bool) -> Result<(BlockTrace, Tensor)> {
+    let x = x.contiguous()?;
+    let (qkv, stats1) = project(&x, &block.norm1, &block.qkv)?;
+    let attention = attention(block, &qkv)?;
+    let tail = tail(block, &x, &qkv, &attention)?;
+    let trace = BlockTrace {
+        input: x,
+        stats1,
+        qkv,
+        attention: (!drop_attention).then_some(attention),
+        mid: tail.mid,
+        stats2: tail.stats2,
+        slope: tail.slope,
+    };
+    Ok((trace, tail.out))
+}
+
+/// Norm and linear map: `([T, out], [T, 2])`.
+fn project(x: &Tensor, norm: &Norm, linear: &Linear) -> Result<(Tensor, Tensor)> {
+    let (tokens, width) = x.dims2()?;
+    let width_out = linear.weight.dim(0)?;
+    let (mut out, mut stats) = (vec![0.0; tokens * width_out], vec![0.0; tokens * 2]);
+    {
+        let (x, norm_weight, norm_bias) = (hold(x), hold(&norm.weight), hold(&norm.bias));
+        let (weight, bias) = (hold(&linear.weight), hold(&linear.bias));
+        let (x, norm_weight, norm_bias, weight, bias) =
+            (x.get(), norm_weight.get(), norm_bias.get(), weight.get(), bias.get());
+        let chunk = rows_per_task(tokens);
+        let tasks = x.par_chunks(chunk * width).zip(out.par_chunks_mut(chunk * width_out)).zip(stats.par_chunks_mut(chunk * 2));
+        tasks.for_each(|((x, out), stats)| {
+            let mut y = vec![0.0; x.len()];
+            norm_rows(x, norm_weight, norm_bias, norm.eps as f32, &mut y, stats);
+            fill_rows(out, bias);
+            add_linear(out, &y, weight, x.len() / width);
+        });
+    }
+    Ok((tensor(out, &[tokens, width_out])?, tensor(stats, &[tokens, 2])?))
+}
+
+fn tensor(values: Vec<f32>, shape: &[usize]) -> Result<Tensor> {
+    Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+}
+
+/// Attention after the softmax, `[H, T, T]`.
+pub(super) fn attention(block: &Block, qkv: &Tensor) -> Result<Tensor> {
+    let heads = block.heads;
+    let (tokens, stride) = qkv.dims2()?;
+    let mut out = vec![0.0; heads.num_heads * tokens * tokens];
+    {
+        let qkv = hold(qkv);
+        let qkv = qkv.get();
+        let chunk = rows_per_task(tokens);
+        out.par_chunks_mut(tokens * tokens).enumerate().for_each(|(head, scores)| {
+            let keys = view(&qkv[heads.key_column(head / heads.group())..], tokens, heads.head_dim, stride);
+            scores.par_chunks_mut(chunk * tokens).enumerate().for_each(|(part, scores)| {
+                let rows = scores.len() / tokens;
+                let first = part * chunk * stride + head * heads.head_dim;
+                let queries = view(&qkv[first..], rows, heads.head_dim, stride);
+                set_product(view_mut(scores, rows, tokens, tokens), queries, keys.transpose(), heads.scale as f32);
+                scores.chunks_exact_mut(tokens).for_each(softmax);
+            });
+        });
+    }
+    tensor(out, &[heads.num_heads, tokens, tokens])
+}
+
+struct Tail {
+    mid: Tensor,
+    stats2: Tensor,
+    slope: Tensor,
+    out: Tensor,
+}
+
+/// From the attention to the end of the block: everything that works row by row.
+fn tail(block: &Block, x: &Tensor, qkv: &Tensor, attention: &Tensor) -> Result<Tail> {
+    let (tokens, width) = x.dims2()?;
+    let (up_width, hidden) = (block.up.weight.dim(0)?, block.down.weight.dim(1)?);
+    let mut mid = vec![0.0; tokens * width];
+    let mut stats = vec![0.0; tokens * 2];
+    let mut slope = vec![0.0; tokens * up_width];
+    let mut out = vec![0.0; tokens * width];
+    {
+        let (x, qkv, attention) = (hold(x), hold(qkv), hold(attention));
+        let (x, qkv, attention) = (x.get(), qkv.get(), attention.get());
+        let (out_weight, out_bias) = (hold(&block.out.weight), hold(&block.out.bias));
+        let (norm_weight, norm_bias) = (hold(&block.norm2.weight), hold(&block.norm2.bias));
+        let (up_weight, up_bias) = (hold(&block.up.weight), hold(&block.up.bias));
+        let (down_weight, down_bias) = (hold(&block.down.weight), hold(&block.down.bias));
+        let chunk = rows_per_task(tokens);
+        let parts = mid.par_chunks_mut(chunk * width).zip(stats.par_chunks_mut(chunk * 2));
+        let parts = parts.zip(slope.par_chunks_mut(chunk * up_width)).zip(out.par_chunks_mut(chunk * width));
+        parts.enumerate().for_each(|(part, (((mid, stats), slope), out))| {
+            let (first, rows) = (part * chunk, stats.len() / 2);
+            let values = mix_values(block.heads, qkv, attention, first, rows);
+            fill_rows(mid, out_bias.get());
+            add_scaled(mid, &x[first * width..], 1.0);
+            add_linear(mid, &values, out_weight.get(), rows);
+            let mut y = vec![0.0; rows * width];
+            norm_rows(mid, norm_weight.get(), norm_bias.get(), block.norm2.eps as f32, &mut y, stats);
+            let mut u = vec![0.0; rows * up_width];
+            fill_rows(&mut u, up_bias.get());
+            add_linear(&mut u, &y, up_weight.get(), rows);
+            let mut activated = vec![0.0; rows * hidden];
+            activate_rows(block.activation, hidden, &u, &mut activated, slope);
+            fill_rows(out, down_bias.get());
+            add_scaled(out, mid, 1.0);
+            add_linear(out, &activated, down_weight.get(), rows);
+        });
+    }
+    Ok(Tail {
+        mid: tensor(mid, &[tokens, width])?,
+        stats2: tensor(stats, &[tokens, 2])?,
+        slope: tensor(slope, &[tokens, up_width])?,
+        out: tensor(out, &[tokens, width])?,
+    })
+}
+
+/// A V of all heads beside each other, for some rows: `[rows, H d]`.
+fn mix_values(heads: Heads, qkv: &[f32], attention: &[f32], first: usize, rows: usize) -> Vec<f32> {
+    let stride = heads.qkv_width();
+    let tokens = qkv.len() / stride;
+    let (width, dim) = (heads.output_width(), heads.head_dim);
+    let mut out = vec![0.0; rows * width];
+    for head in 0..heads.num_heads {
+        let values = view(&qkv[heads.value_column(head / heads.group())..], tokens, dim, stride);
+        let shares = view(&attention[(head * tokens + first) * tokens..], rows, tokens, tokens);
+        set_product(view_mut(&mut out[head * dim..], rows, dim, width), shares, values, 1.0);
+    }
+    out
+}
+
+pub(super) fn backward(
+    block: &Block,
+    trace: &BlockTrace,
+    attention: &Tensor,
+    cotangent: &Tensor,
+    relevance: &Tensor,
+    step: &Step<'_>,
+) -> Result<(Tensor, Option<Tensor>)> {
+    let (targets, tokens) = relevance.dims2()?;
+    let width = cotangent.dim(1)?;
+    let (g, output_g) = row_local_backward(block, trace, cotangent, step.from)?;
+    let (qkv, attention, relevance) = (hold(&trace.qkv), hold(attention), hold(relevance));
+    let work = AttentionBackward {
+        heads: block.heads,
+        tokens,
+        qkv: qkv.get(),
+        attention: attention.get(),
+        output_g: &output_g,
+        relevance: relevance.get(),
+        step,
+    };
+    let group = work.targets_per_task();
+    let parts = work.run(group);
+    let flow = tensor(work.flow(&parts, group), &[targets, tokens])?;
+    let Some(to) = step.to else { return Ok((flow, None)) };
+    let sources = step.sources();
+    let qkv_g = work.gather(&parts, group, to, &sources);
+    let below = input_backward(block, trace, to, &InputCotangent { qkv: &qkv_g, stream: &g, sources: &sources })?;
+    Ok((flow, Some(tensor(below, &[to.len(), width])?)))
+}
+
+/// MLP and output projection: cotangents of the stream between the branches `[R, D]` and of the heads' outputs `[R, H d]`.
+fn row_local_backward(block: &Block, trace: &BlockTrace, cotangent: &Tensor, rows: &RowSet) -> Result<(Vec<f32>, Vec<f32>)> {
+    let cotangent = cotangent.contiguous()?;
+    let width = cotangent.dim(1)?;
+    let (up_width, heads_width) = (block.up.weight.dim(0)?, block.heads.output_width());
+    let (cotangent, slope, mid, stats) = (hold(&cotangent), hold(&trace.slope), hold(&trace.mid), hold(&trace.stats2));
+    let (slope, mid, stats) = (slope.get(), mid.get(), stats.get());
+    let (down, up, out) = (hold(&block.down.weight), hold(&block.up.weight), hold(&block.out.weight));
+    let norm_weight = hold(&block.norm2.weight);
+    let mut g = cotangent.get().to_vec();
+    let mut output_g = vec![0.0; rows.len() * heads_width];
+    let chunk = rows_per_task(rows.len());
+    let parts = g.par_chunks_mut(chunk * width).zip(output_g.par_chunks_mut(chunk * heads_width));
+    parts.zip(rows.tokens.par_chunks(chunk)).for_each(|((g, output_g), tokens)| {
+        let count = tokens.len();
+        let mut hidden = linear_backward(g, down.get(), count);
+        let mut unactivated = if block.gated { doubled(&hidden, up_width) } else { std::mem::take(&mut hidden) };
+        for (row, &token) in unactivated.chunks_exact_mut(up_width).zip(tokens) {
+            multiply(row, &slope[token * up_width..][..up_width]);
+        }
+        let mut branch = linear_backward(&unactivated, up.get(), count);
+        for ((branch, g), &token) in branch.chunks_exact_mut(width).zip(g.chunks_exact_mut(width)).zip(tokens) {
+            add_norm_backward(branch, norm_weight.get(), norm_row(mid, stats, token, width), g);
+        }
+        output_g.copy_from_slice(&linear_backward(g, out.get(), count));
+    });
+    Ok((g, output_g))
+}
+
+fn norm_row<'a>(x: &'a [f32], stats: &[f32], token: usize, width: usize) -> NormRow<'a> {
+    NormRow { x: &x[token * width..][..width], mean: stats[2 * token], rstd: stats[2 * token + 1] }
+}
+
+/// Every row twice beside itself: a gate and its value have the same cotangent before their slopes.
+fn doubled(rows: &[f32], width: usize) -> Vec<f32> {
+    rows.chunks_exact(width / 2).flat_map(|row| [row, row]).flatten().copied().collect()
+}
+
+/// Cotangents that meet below the attention.
+struct InputCotangent<'a> {
+    /// `[to rows, (H + 2G) d]`.
+    qkv: &'a [f32],
+    /// `[from rows, D]`, along the residual stream.
+    stream: &'a [f32],
+    /// Row of `stream` for each row of `qkv`.
+    sources: &'a [Option<usize>],
+}
+
+/// Query, key and value maps and the first norm: `[to rows, D]`.
+fn input_backward(block: &Block, trace: &BlockTrace, to: &RowSet, g: &InputCotangent<'_>) -> Result<Vec<f32>> {
+    let width = trace.input.dim(1)?;
+    let qkv_width = block.heads.qkv_width();
+    let (x, stats) = (hold(&trace.input), hold(&trace.stats1));
+    let (weight, norm_weight) = (hold(&block.qkv.weight), hold(&block.norm1.weight));
+    let mut below = vec![0.0; to.len() * width];
+    let chunk = rows_per_task(to.len());
+    let parts = below.par_chunks_mut(chunk * width).zip(g.qkv.par_chunks(chunk * qkv_width));
+    parts.zip(to.tokens.par_chunks(chunk)).zip(g.sources.par_chunks(chunk)).for_each(|(((below, qkv_g), tokens), sources)| {
+        let mut branch = linear_backward(qkv_g, weight.get(), tokens.len());
+        let rows = branch.chunks_exact_mut(width).zip(below.chunks_exact_mut(width)).zip(tokens).zip(sources);
+        for (((branch, below), &token), source) in rows {
+            if let Some(source) = source {
+                below.copy_from_slice(&g.stream[source * width..][..width]);
+            }
+            add_norm_backward(branch, norm_weight.get(), norm_row(x.get(), stats.get(), token, width), below);
+        }
+    });
+    Ok(below)
+}
+
+/// The attention's backward for rows that carry a cotangent, cut into tasks of some targets and one key head.
+struct AttentionBackward<'a> {
+    heads: Heads,
+    tokens: usize,
+    /// `[T, (H + 2G) d]`.
+    qkv: &'a [f32],
+    /// `[H, T, T]`.
+    attention: &'a [f32],
+    /// `[from rows, H d]`.
+    output_g: &'a [f32],
+    /// `[targets, T]`.
+    relevance: &'a [f32],
+    step: &'a Step<'a>,
+}
+
+/// What one task makes for its targets and the query heads of one key head.
+struct Part {
+    /// `[targets of the task, T]`.
+    flow: Vec<f32>,
+    /// `[from rows, group d]`; empty where nothing below is asked for.
+    query_g: Vec<f32>,
+    /// `[to rows, d]`.
+    key_g: Vec<f32>,
+    /// `[to rows, d]`.
+    value_g: Vec<f32>,
+}
+
+impl AttentionBackward<'_> {
+    /// Small row sets are taken together, so that products have enough rows.
+    fn targets_per_task(&self) -> usize {
+        let per_thread = self.step.from.num_targets().div_ceil(rayon::current_num_threads());
+        (128 / self.step.from.per_target).clamp(1, per_thread.max(1))
+    }
+
+    fn run(&self, group: usize) -> Vec<Part> {
+        let num_targets = self.step.from.num_targets();
+        let tasks = num_targets.div_ceil(group) * self.heads.num_kv_heads;
+        let task = |i: usize| {
+            let first = i / self.heads.num_kv_heads * group;
+            self.part(first, group.min(num_targets - first), i % self.heads.num_kv_heads)
+        };
+        (0..tasks).into_par_iter().map(task).collect()
+    }
+
+    fn part(&self, first: usize, count: usize, kv_head: usize) -> Part {
+        let (dim, tokens) = (self.heads.head_dim, self.tokens);
+        let rows = count * self.step.from.per_target;
+        let to_rows = self.step.to.map_or(0, |to| count * to.per_target);
+        let below = self.step.to.is_some();
+        let mut part = Part {
+            flow: vec![0.0; count * tokens],
+            query_g: vec![0.0; if below { rows * self.heads.group() * dim } else { 0 }],
+            key_g: vec![0.0; to_rows * dim],
+            value_g: vec![0.0; to_rows * dim],
+        };
+        let mut scores_g = vec![0.0; rows * tokens];
+        for in_group in 0..self.heads.group() {
+            let head = kv_head * self.heads.group() + in_group;
+            self.scores_backward(first, kv_head, head, &mut scores_g, &mut part.flow);
+            if below {
+                let keys = view(&self.qkv[self.heads.key_column(kv_head)..], tokens, dim, self.heads.qkv_width());
+                let stride = self.heads.group() * dim;
+                let query_g = view_mut(&mut part.query_g[in_group * dim..], rows, dim, stride);
+                set_product(query_g, view(&scores_g, rows, tokens, tokens), keys, 1.0);
+                for target in 0..count {
+                    self.key_value_backward(first + target, target, head, &scores_g, &mut part);
+                }
+            }
+        }
+        part
+    }
+
+    /// From the heads' outputs to the scores, `[rows, T]`; adds what flows along the attention.
+    fn scores_backward(&self, first: usize, kv_head: usize, head: usize, scores_g: &mut [f32], flow: &mut [f32]) {
+        let (heads, tokens, from) = (self.heads, self.tokens, self.step.from);
+        let rows = scores_g.len() / tokens;
+        let first_row = first * from.per_target;
+        let width = heads.output_width();
+        let values = view(&self.qkv[heads.value_column(kv_head)..], tokens, heads.head_dim, heads.qkv_width());
+        let output_g = view(&self.output_g[first_row * width + head * heads.head_dim..], rows, heads.head_dim, width);
+        set_product(view_mut(scores_g, rows, tokens, tokens), output_g, values.transpose(), 1.0);
+        let fused = 1.0 / heads.num_heads as f32;
+        for (row, gradient) in scores_g.chunks_exact_mut(tokens).enumerate() {
+            let (token, target) = (from.tokens[first_row + row], row / from.per_target);
+            let weight = fused * self.relevance[(first + target) * tokens + token];
+            let flow = &mut flow[target * tokens..][..tokens];
+            attention_row(gradient, self.attention_of(head, token), heads.scale as f32, weight, flow);
+        }
+    }
+
+    fn attention_of(&self, head: usize, token: usize) -> &[f32] {
+        &self.attention[(head * self.tokens + token) * self.tokens..][..self.tokens]
+    }
+
+    /// Keys and values of the rows that carry a cotangent below, for one target.
+    fn key_value_backward(&self, target: usize, in_task: usize, head: usize, scores_g: &[f32], part: &mut Part) {
+        let Some(to) = self.step.to else { return };
+        let (heads, from, tokens) = (self.heads, self.step.from, self.tokens);
+        let (dim, keep) = (heads.head_dim, from.per_target);
+        let rows = target * keep..(target + 1) * keep;
+        let scores_g = &scores_g[in_task * keep * tokens..][..keep * tokens];
+        let key_g = &mut part.key_g[in_task * to.per_target * dim..][..to.per_target * dim];
+        let value_g = &mut part.value_g[in_task * to.per_target * dim..][..to.per_target * dim];
+        if from.all && to.all {
+            let queries = view(&self.qkv[head * dim..], tokens, dim, heads.qkv_width());
+            add_product(view_mut(key_g, tokens, dim, dim), view(scores_g, tokens, tokens, tokens).transpose(), queries);
+            let width = heads.output_width();
+            let output_g = view(&self.output_g[rows.start * width + head * dim..], tokens, dim, width);
+            let shares = view(&self.attention[head * tokens * tokens..], tokens, tokens, tokens);
+            add_product(view_mut(value_g, tokens, dim, dim), shares.transpose(), output_g);
+            return;
+        }
+        let below = &to.tokens[target * to.per_target..(target + 1) * to.per_target];
+        for (row, scores_g) in rows.zip(scores_g.chunks_exact(tokens)) {
+            let token = from.tokens[row];
+            let query = &self.qkv[token * heads.qkv_width() + head * dim..][..dim];
+            let output_g = &self.output_g[row * heads.output_width() + head * dim..][..dim];
+            let shares = self.attention_of(head, token);
+            for (place, &other) in below.iter().enumerate() {
+                add_scaled(&mut key_g[place * dim..][..dim], query, scores_g[other]);
+                add_scaled(&mut value_g[place * dim..][..dim], output_g, shares[other]);
+            }
+        }
+    }
+
+    /// `[targets, T]`: the sum over key heads, always in the same order.
+    fn flow(&self, parts: &[Part], group: usize) -> Vec<f32> {
+        let mut flow = vec![0.0; self.relevance.len()];
+        let of_group = flow.par_chunks_mut(group * self.tokens).zip(parts.par_chunks(self.heads.num_kv_heads));
+        of_group.for_each(|(flow, parts)| parts.iter().for_each(|part| add_scaled(flow, &part.flow, 1.0)));
+        flow
+    }
+
+    /// Cotangents of queries, keys and values beside each other: `[to rows, (H + 2G) d]`.
+    fn gather(&self, parts: &[Part], group: usize, to: &RowSet, sources: &[Option<usize>]) -> Vec<f32> {
+        let (heads, dim) = (self.heads, self.heads.head_dim);
+        let (width, query_width) = (heads.qkv_width(), heads.group() * dim);
+        let mut out = vec![0.0; to.len() * width];
+        let of_group = out.par_chunks_mut(group * to.per_target * width).zip(parts.par_chunks(heads.num_kv_heads));
+        of_group.enumerate().for_each(|(i, (out, parts))| {
+            let first_source = i * group * self.step.from.per_target;
+            for (row, out) in out.chunks_exact_mut(width).enumerate() {
+                let source = sources[i * group * to.per_target + row];
+                for (kv_head, part) in parts.iter().enumerate() {
+                    if let Some(source) = source {
+                        let query_g = &part.query_g[(source - first_source) * query_width..][..query_width];
+                        out[kv_head * query_width..][..query_width].copy_from_slice(query_g);
+                    }
+                    out[heads.key_column(kv_head)..][..dim].copy_from_slice(&part.key_g[row * dim..][..dim]);
+                    out[heads.value_column(kv_head)..][..dim].copy_from_slice(&part.value_g[row * dim..][..dim]);
+                }
+            }
+        });
+        out
+    }
+}

@@ -1,0 +1,230 @@
+//! One block of the instrumented transformer, described by data: pre-norm attention and MLP branches on a residual stream.
+//!
+//! There are two implementations of its forward and backward: [`fused`] loops over `f32` slices for the processor, and
+//! [`composed`] candle operations for every other device and type. They check each other, and only the composed one is ever
+//! taken by tensors that candle's autograd tracks: fused operations would cut gradients silently.
+//!
+//! Letters: T tokens, D width, H query heads, G key/value heads, d head width, F hidden width of the MLP, U width of what the
+//! MLP's first product makes (F, or 2F with a gate), R rows that carry a cotangent.
+
+pub mod composed;
+pub mod fused;
+mod loops;
+mod product;
+pub mod rows;
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::domain::{Error, Result};
+pub use rows::{RowSet, Step};
+
+/// Layer norm over the last axis.
+#[derive(Clone, Debug)]
+pub struct Norm {
+    /// `[D]`.
+    pub weight: Tensor,
+    /// `[D]`.
+    pub bias: Tensor,
+    /// Added to the variance.
+    pub eps: f64,
+}
+
+/// `y = x W^T + b`.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    /// `[out, in]`.
+    pub weight: Tensor,
+    /// `[out]`; zeros where the checkpoint has none.
+    pub bias: Tensor,
+}
+
+/// The MLP's non-linearity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// x Phi(x), exact.
+    Gelu,
+    /// The tanh approximation of gelu.
+    GeluTanh,
+    /// x sigmoid(1.702 x).
+    QuickGelu,
+    /// x sigmoid(x).
+    Silu,
+    /// max(x, 0).
+    Relu,
+}
+
+/// Shape of the attention.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Heads {
+    /// H.
+    pub num_heads: usize,
+    /// G; H is a multiple of it.
+    pub num_kv_heads: usize,
+    /// d.
+    pub head_dim: usize,
+    /// Scores are multiplied by it before the softmax.
+    pub scale: f64,
+}
+
+impl Heads {
+    /// Columns of queries, keys and values beside each other: (H + 2G) d.
+    pub fn qkv_width(&self) -> usize {
+        (self.num_heads + 2 * self.num_kv_heads) * self.head_dim
+    }
+
+    /// H d.
+    pub fn output_width(&self) -> usize {
+        self.num_heads * self.head_dim
+    }
+
+    /// Query heads that share a key head.
+    pub fn group(&self) -> usize {
+        self.num_heads / self.num_kv_heads
+    }
+
+    /// First column of the keys of a key head; values lie G d further.
+    pub fn key_column(&self, kv_head: usize) -> usize {
+        (self.num_heads + kv_head) * self.head_dim
+    }
+
+    /// First column of the values of a value head.
+    pub fn value_column(&self, kv_head: usize) -> usize {
+        (self.num_heads + self.num_kv_heads + kv_head) * self.head_dim
+    }
+}
+
+/// Weights and shape of a block. Layer scales are folded into the branches' last products when the weights are read.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Before the attention.
+    pub norm1: Norm,
+    /// Queries, keys and values in one product: `[(H + 2G) d, D]`.
+    pub qkv: Linear,
+    /// Shape of the attention.
+    pub heads: Heads,
+    /// `[D, H d]`.
+    pub out: Linear,
+    /// Before the MLP.
+    pub norm2: Norm,
+    /// `[U, D]`; with a gate, the gate's F rows come first.
+    pub up: Linear,
+    /// What comes between `up` and `down`.
+    pub activation: Activation,
+    /// Whether the activation of the first half of `up` multiplies the second half.
+    pub gated: bool,
+    /// `[D, F]`.
+    pub down: Linear,
+}
+
+/// Everything the backward needs of one block, and what methods look at.
+#[derive(Clone, Debug)]
+pub struct BlockTrace {
+    /// `[T, D]`, the residual stream below the block.
+    pub input: Tensor,
+    /// `[T, 2]`, mean and 1/sigma of `input`.
+    pub stats1: Tensor,
+    /// `[T, (H + 2G) d]`, queries, keys, values.
+    pub qkv: Tensor,
+    /// `[H, T, T]` after the softmax; `None` where it is recomputed from `qkv` to save memory.
+    pub attention: Option<Tensor>,
+    /// `[T, D]`, the residual stream between attention and MLP.
+    pub mid: Tensor,
+    /// `[T, 2]`, mean and 1/sigma of `mid`.
+    pub stats2: Tensor,
+    /// `[T, U]`, derivative of what `down` reads with respect to what `up` makes.
+    pub slope: Tensor,
+}
+
+/// What goes beside a block's input.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ForwardOptions<'a> {
+    /// `[H, T, T]`, added to the attention after the softmax: the handle of autograd and of finite differences.
+    pub shift: Option<&'a Tensor>,
+    /// Whether the trace forgets the attention.
+    pub drop_attention: bool,
+}
+
+/// Whether the fused loops take a tensor: `f32` on the processor, and no autograd behind it.
+fn is_fused(x: &Tensor) -> bool {
+    matches!(x.device(), Device::Cpu) && x.dtype() == DType::F32 && !x.track_op()
+}
+
+impl Block {
+    /// Runs the block.
+    ///
+    /// # Shapes
+    /// `x` and the returned tensor are `[T, D]`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when shapes disagree.
+    pub fn forward(&self, x: &Tensor, options: ForwardOptions<'_>) -> Result<(BlockTrace, Tensor)> {
+        if is_fused(x) && options.shift.is_none() {
+            fused::forward(self, x, options.drop_attention)
+        } else {
+            composed::forward(self, x, options)
+        }
+    }
+
+    /// The attention of a trace, recomputed where it was not kept: `[H, T, T]`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when shapes disagree.
+    pub fn attention(&self, trace: &BlockTrace) -> Result<Tensor> {
+        match &trace.attention {
+            Some(attention) => Ok(attention.clone()),
+            None if is_fused(&trace.qkv) => fused::attention(self, &trace.qkv),
+            None => composed::attention(self, &trace.qkv),
+        }
+    }
+
+    /// Carries cotangents through the block and says what flows along its attention (methods.md 1.3 and 1.11).
+    ///
+    /// # Shapes
+    /// `cotangent` is `[step.from rows, D]`, of the stream above the block; `relevance` `[targets, T]`. Returns the increments
+    /// of `relevance`, `[targets, T]`, and the cotangents of the stream below, `[step.to rows, D]`, unless `step.to` is `None`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when shapes disagree.
+    pub fn backward(
+        &self,
+        trace: &BlockTrace,
+        cotangent: &Tensor,
+        relevance: &Tensor,
+        step: &Step<'_>,
+    ) -> Result<(Tensor, Option<Tensor>)> {
+        let attention = self.attention(trace)?;
+        if is_fused(cotangent) {
+            fused::backward(self, trace, &attention, cotangent, relevance, step)
+        } else {
+            composed::backward(self, trace, &attention, cotangent, relevance, step)
+        }
+    }
+
+    /// The same block in another type, for witnesses in `f64`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when candle cannot convert.
+    pub fn to_dtype(&self, dtype: DType) -> Result<Self> {
+        let norm = |n: &Norm| -> Result<Norm> {
+            Ok(Norm { weight: n.weight.to_dtype(dtype)?, bias: n.bias.to_dtype(dtype)?, eps: n.eps })
+        };
+        let linear =
+            |l: &Linear| -> Result<Linear> { Ok(Linear { weight: l.weight.to_dtype(dtype)?, bias: l.bias.to_dtype(dtype)? }) };
+        Ok(Self {
+            norm1: norm(&self.norm1)?,
+            qkv: linear(&self.qkv)?,
+            out: linear(&self.out)?,
+            norm2: norm(&self.norm2)?,
+            up: linear(&self.up)?,
+            down: linear(&self.down)?,
+            ..self.clone()
+        })
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    /// Inputs are checked before candle sees them, so its errors are faults of this program or of the device.
+    fn from(err: candle_core::Error) -> Self {
+        Self::Internal(err.to_string())
+    }
+}

@@ -1,0 +1,60 @@
+//! All recorded activations of one input.
+
+use candle_core::{DType, Tensor};
+
+use super::block::BlockTrace;
+use crate::domain::Result;
+use crate::domain::token::TokenLayout;
+
+/// Residual streams, and per block everything that methods and the backward need.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// The sequence.
+    pub layout: TokenLayout,
+    /// `[L + 1]` tensors `[T, D]`: the stream at layer l.
+    pub residual: Vec<Tensor>,
+    /// `[L]`, the block whose output is layer l at index l - 1.
+    pub blocks: Vec<BlockTrace>,
+    /// `[T, D]` after the final norm: transformers' `last_hidden_state`.
+    pub output: Tensor,
+    /// `[C]` where the model has a head.
+    pub logits: Option<Vec<f32>>,
+}
+
+impl Trace {
+    /// T.
+    pub fn num_tokens(&self) -> usize {
+        self.layout.len()
+    }
+
+    /// L.
+    pub fn num_layers(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// The stream at a layer as numbers, `[T, D]` row-major.
+    ///
+    /// # Errors
+    /// [`crate::domain::Error::Internal`] when the device gives nothing back.
+    pub fn residual_values(&self, layer: usize) -> Result<Vec<f32>> {
+        values(&self.residual[layer])
+    }
+
+    /// Bytes that the trace holds. Streams are shared between `residual` and `blocks`, and counted once.
+    pub fn num_bytes(&self) -> usize {
+        let size = |t: &Tensor| t.elem_count() * t.dtype().size_in_bytes();
+        let block = |b: &BlockTrace| {
+            let kept = b.attention.as_ref().map_or(0, size);
+            kept + [&b.qkv, &b.mid, &b.slope].map(size).iter().sum::<usize>()
+        };
+        self.residual.iter().map(size).sum::<usize>() + self.blocks.iter().map(block).sum::<usize>()
+    }
+}
+
+/// The numbers of a tensor, row-major, as `f32`.
+///
+/// # Errors
+/// [`crate::domain::Error::Internal`] when the device gives nothing back.
+pub fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+    Ok(tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
+}

@@ -1,0 +1,403 @@
+//! The window with a scripted oracle: no model, no worker thread, and no graphics adapter but for the few pictures at the end.
+
+use eframe::egui::{Key, Modifiers, Vec2, accesskit::Toggled};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+use tokenscope::app::{App, Mode, Session, Theme};
+use tokenscope::domain::request::{Cut, Head, Request, Rows, Task, Tokens};
+use tokenscope::domain::token::TokenRef;
+
+#[path = "ui/script.rs"]
+mod script;
+use script::Scripted;
+
+fn opened() -> Session {
+    Session { input: Some("meadow.png".into()), model: Some("tiny".into()), theme: Theme::Dark, ..Session::default() }
+}
+
+fn window(session: Session, oracle: &Scripted) -> Harness<'static, App> {
+    let oracle = oracle.clone();
+    let size = Vec2::new(1000.0, 640.0);
+    let mut harness = Harness::builder()
+        .with_size(size)
+        .with_max_steps(12)
+        .build_eframe(move |cc| App::new(&cc.egui_ctx, session, Box::new(oracle)));
+    harness.run_ok();
+    harness
+}
+
+fn patch(row: usize, col: usize) -> String {
+    format!("patch row {row} column {col}")
+}
+
+fn shown(harness: &Harness<'_, App>) -> Option<usize> {
+    harness.state().view().map.as_ref().map(|m| m.position)
+}
+
+/// Position of a patch in the scripted sequence, which has one prefix token.
+fn position(row: usize, col: usize) -> usize {
+    1 + row * script::COLS + col
+}
+
+fn tasks(wishes: &[Request]) -> Vec<(Task, bool)> {
+    wishes.iter().map(|w| (w.task, w.tokens == Tokens::All)).collect()
+}
+
+#[test]
+fn the_empty_window_says_what_to_do() {
+    let oracle = Scripted::default();
+    let harness = window(Session::default(), &oracle);
+    harness.get_by_label_contains("Open an image (Ctrl+O)");
+    harness.get_by_label_contains("Open a model folder");
+    assert!(oracle.0.borrow().wishes.is_empty());
+}
+
+#[test]
+fn wishes_are_ordered_trace_table_exact() {
+    let scene = script::scene();
+    let mut session = Session { pinned: Some("2,3".parse().unwrap()), ..opened() };
+    assert_eq!(tasks(&session.wanted(None)), [(Task::Trace, false)]);
+    let wanted = session.wanted(Some(&scene));
+    assert_eq!(tasks(&wanted), [(Task::Trace, false), (Task::Explain, true), (Task::Explain, false)]);
+    assert_eq!((wanted[1].params.rows, wanted[2].params.rows), (Rows::Some(1), Rows::All));
+    assert_eq!(wanted[1].layer, 3);
+    assert_eq!(wanted[2].tokens, Tokens::These(vec!["2,3".parse().unwrap()]));
+
+    session.mode = Mode::Segments;
+    let before = session.wanted(Some(&scene));
+    assert_eq!(tasks(&before)[1], (Task::Segment { cut: Cut::default() }, false));
+    session.cut = Cut::Clusters(5);
+    assert_eq!(session.wanted(Some(&scene)), before, "the cut is made in the window");
+}
+
+#[test]
+fn equal_questions_have_equal_keys() {
+    let scene = script::scene();
+    let session = opened();
+    let top = Session { layer: 3, ..opened() };
+    let looks = Session { outlines: false, theme: Theme::Light, ..opened() };
+    let mut head = opened();
+    head.params.head = Head::One(1);
+    for other in [top, looks, head] {
+        assert_eq!(session.wanted(Some(&scene)), other.wanted(Some(&scene)), "ultra looks at no head");
+    }
+}
+
+#[test]
+fn methods_without_rows_need_no_exact_map_and_layers_below_are_not_asked() {
+    let scene = script::scene();
+    let mut session = Session { method: "attention".into(), pinned: Some("cls".parse().unwrap()), ..opened() };
+    assert_eq!(tasks(&session.wanted(Some(&scene))), [(Task::Trace, false), (Task::Explain, true)]);
+    session.layer = 0;
+    assert_eq!(tasks(&session.wanted(Some(&scene))), [(Task::Trace, false)]);
+}
+
+#[test]
+fn a_session_survives_json() {
+    let mut session = Session { pinned: Some("reg0".parse().unwrap()), cut: Cut::Clusters(4), solo: Some(2), ..opened() };
+    session.params.head = Head::One(1);
+    let text = serde_json::to_string(&session).unwrap();
+    assert_eq!(serde_json::from_str::<Session>(&text).unwrap(), session);
+    let partial: Session = serde_json::from_str(r#"{"layer": 2}"#).unwrap();
+    assert_eq!(partial, Session { layer: 2, ..Session::default() });
+}
+
+#[test]
+fn the_first_map_is_that_of_the_class_token() {
+    let harness = window(opened(), &Scripted::at_once());
+    assert_eq!(shown(&harness), Some(0));
+    harness.get_by_label_contains(", layer 3 of 3, CLS");
+}
+
+#[test]
+fn pointing_shows_the_map_and_the_numbers_in_the_same_frame() {
+    let mut harness = window(opened(), &Scripted::at_once());
+    harness.get_by_label(&patch(1, 2)).hover();
+    harness.step();
+    assert_eq!(shown(&harness), Some(position(1, 2)));
+    harness.get_by_label_contains("row 1, col 2  |  patch 8, position 9  |  ");
+    harness.get_by_label_contains("rank 1 of 24");
+    let value = harness.get_by_label(&patch(1, 2)).value().unwrap();
+    assert!(value.contains("rank 1"), "{value}");
+}
+
+#[test]
+fn a_click_pins_and_asks_for_the_exact_map() {
+    let oracle = Scripted::at_once();
+    let mut harness = window(opened(), &oracle);
+    oracle.0.borrow_mut().at_once = false;
+    harness.get_by_label(&patch(2, 3)).click();
+    harness.run_ok();
+    assert_eq!(harness.state().session().pinned, Some("2,3".parse().unwrap()));
+    let asked = oracle.0.borrow().newest().to_vec();
+    assert_eq!(asked.len(), 1);
+    assert_eq!((asked[0].params.rows, asked[0].tokens.clone()), (Rows::All, Tokens::These(vec!["2,3".parse().unwrap()])));
+    harness.get_by_label_contains(", own-row");
+
+    oracle.0.borrow_mut().answer_all();
+    harness.run_ok();
+    harness.get_by_label_contains(", exact");
+    harness.get_by_label(&patch(0, 0)).hover();
+    harness.run_ok();
+    assert_eq!(shown(&harness), Some(position(2, 3)), "pinned: pointing reads values");
+    harness.get_by_label_contains("row 0, col 0");
+    harness.get_by_label(&patch(2, 3)).click();
+    harness.run_ok();
+    assert_eq!(harness.state().session().pinned, None, "a second click lets it go");
+}
+
+#[test]
+fn shift_previews_other_patches_while_one_is_pinned() {
+    let mut harness = window(Session { pinned: Some("2,3".parse().unwrap()), ..opened() }, &Scripted::at_once());
+    let cell = harness.get_by_label(&patch(0, 1)).rect().center();
+    harness.hover_at(cell);
+    harness.step();
+    assert_eq!(shown(&harness), Some(position(2, 3)));
+    harness.event(eframe::egui::Event::ModifiersChanged(Modifiers::SHIFT));
+    harness.step();
+    assert_eq!(shown(&harness), Some(position(0, 1)));
+}
+
+#[test]
+fn escape_lets_go_and_arrows_move() {
+    let mut harness = window(opened(), &Scripted::at_once());
+    let pinned = |h: &Harness<'_, App>| h.state().session().pinned.clone();
+    harness.get_by_label(&patch(2, 3)).click();
+    harness.run_ok();
+    for (key, token) in [(Key::ArrowUp, "1,3"), (Key::ArrowRight, "1,4"), (Key::ArrowRight, "1,5"), (Key::ArrowRight, "1,5")] {
+        harness.key_press(key);
+        harness.run_ok();
+        assert_eq!(pinned(&harness), Some(token.parse::<TokenRef>().unwrap()));
+    }
+    harness.key_press(Key::Escape);
+    harness.run_ok();
+    assert_eq!(pinned(&harness), None);
+}
+
+#[test]
+fn prefix_tokens_are_chips() {
+    let mut harness = window(opened(), &Scripted::at_once());
+    harness.get_by_label("CLS").click();
+    harness.run_ok();
+    assert_eq!(harness.state().session().pinned, Some("cls".parse().unwrap()));
+    assert_eq!(harness.get_by_label("CLS").accesskit_node().toggled(), Some(Toggled::True));
+}
+
+#[test]
+fn keys_step_layers_and_heads_and_switch_views() {
+    let mut harness = window(Session { method: "attention".into(), ..opened() }, &Scripted::at_once());
+    for key in [Key::OpenBracket, Key::OpenBracket, Key::CloseBracket] {
+        harness.key_press(key);
+        harness.run_ok();
+    }
+    assert_eq!(harness.state().session().layer, 2);
+    for _ in 0..3 {
+        harness.key_press(Key::Period);
+    }
+    harness.run_ok();
+    assert_eq!(harness.state().session().params.head, Head::One(0));
+    harness.key_press(Key::H);
+    harness.key_press(Key::Num2);
+    harness.run_ok();
+    assert!(!harness.state().session().look.overlay);
+    assert_eq!(harness.state().session().mode, Mode::Segments);
+}
+
+#[test]
+fn undo_goes_back_and_redo_forth() {
+    let mut harness = window(opened(), &Scripted::at_once());
+    harness.get_by_label(&patch(2, 3)).click();
+    harness.run_ok();
+    harness.key_press(Key::OpenBracket);
+    harness.run_ok();
+    let state = |h: &Harness<'_, App>| (h.state().session().layer, h.state().session().pinned.is_some());
+    assert_eq!(state(&harness), (2, true));
+    for want in [(-1, true), (-1, false)] {
+        harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+        harness.run_ok();
+        assert_eq!(state(&harness), want);
+    }
+    for want in [(-1, true), (2, true)] {
+        harness.key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+        harness.run_ok();
+        assert_eq!(state(&harness), want);
+    }
+}
+
+#[test]
+fn a_refusal_is_shown_and_the_window_goes_on() {
+    let oracle = Scripted::at_once();
+    let mut harness = window(opened(), &oracle);
+    oracle.0.borrow_mut().refuses = Some("broken.png".to_owned());
+    harness.input_mut().dropped_files.push(dropped("broken.png"));
+    harness.run_ok();
+    harness.get_by_label_contains("broken.png: not an image");
+    harness.get_by_label_contains("Expected: PNG or JPEG. Open another file.");
+    assert_eq!(harness.state().session().input, Some("meadow.png".into()), "what was open stays open");
+    assert!(harness.state().view().map.is_some());
+    harness.get_by_label(&patch(0, 1)).hover();
+    harness.step();
+    assert_eq!(shown(&harness), Some(position(0, 1)));
+    harness.get_by_label("Dismiss").click();
+    harness.run_ok();
+    assert!(harness.query_by_label_contains("not an image").is_none());
+}
+
+#[test]
+fn a_refused_question_is_not_asked_every_frame() {
+    let oracle = Scripted::at_once();
+    oracle.0.borrow_mut().refuses = Some("\"task\":\"explain\"".to_owned());
+    let mut harness = window(opened(), &oracle);
+    let asked = oracle.0.borrow().wishes.len();
+    harness.run_steps(5);
+    assert_eq!(oracle.0.borrow().wishes.len(), asked);
+    oracle.0.borrow_mut().refuses = None;
+    harness.get_by_label("Try again").click();
+    harness.run_ok();
+    assert!(harness.state().view().map.is_some() && harness.state().error().is_none());
+}
+
+#[test]
+fn the_old_map_stays_dimmed_while_the_worker_is_busy() {
+    let oracle = Scripted::at_once();
+    let mut harness = window(opened(), &oracle);
+    oracle.0.borrow_mut().at_once = false;
+    harness.key_press(Key::OpenBracket);
+    harness.step();
+    let layer = |h: &Harness<'_, App>| h.state().view().map.as_ref().map(|m| m.layer);
+    assert_eq!(layer(&harness), Some(3));
+    assert_eq!(harness.state().view().fade(0.0), 1.0, "not yet");
+    harness.run_steps(3);
+    assert!(harness.state().view().fade(f64::MAX) < 1.0);
+    harness.get_by_label_contains("the newer one is on its way");
+    harness.get_by_label_contains("working, 25 %");
+
+    harness.get_by_label("Cancel").click();
+    harness.run_ok();
+    assert!(oracle.0.borrow().newest().is_empty());
+    assert_eq!(layer(&harness), Some(3));
+    harness.get_by_label("Resume").click();
+    oracle.0.borrow_mut().at_once = true;
+    harness.run_ok();
+    assert_eq!(layer(&harness), Some(2));
+    assert_eq!(harness.state().view().stale_since, None);
+}
+
+#[test]
+fn an_idle_window_asks_for_no_frame() {
+    let mut harness = window(opened(), &Scripted::at_once());
+    harness.run();
+    let delay = harness.output().viewport_output.values().map(|v| v.repaint_delay).min();
+    assert_eq!(delay, Some(std::time::Duration::MAX));
+}
+
+#[test]
+fn the_legend_solos_and_the_cut_recuts_in_the_window() {
+    let oracle = Scripted::at_once();
+    let mut harness = window(Session { mode: Mode::Segments, cut: Cut::Clusters(2), ..opened() }, &oracle);
+    harness.get_by_label("2 segments");
+    let asked = oracle.0.borrow().wishes.len();
+    harness.get_by_label_contains("Segment 1,").click();
+    harness.run_ok();
+    assert_eq!(harness.state().session().solo, Some(1));
+    assert_eq!(harness.get_by_label_contains("Segment 1,").accesskit_node().toggled(), Some(Toggled::True));
+    harness.key_press(Key::Escape);
+    harness.run_ok();
+    assert_eq!(harness.state().session().solo, None);
+    harness.get_by_label("distance").click();
+    harness.run_ok();
+    assert!(matches!(harness.state().session().cut, Cut::Distance(_)));
+    harness.get_by_label("2 segments");
+    assert_eq!(oracle.0.borrow().wishes.len(), asked, "cutting asks nothing");
+}
+
+#[test]
+fn a_layer_without_an_answer_says_so() {
+    let harness = window(Session { method: "attention".into(), layer: 0, ..opened() }, &Scripted::at_once());
+    assert!(harness.state().view().obstacle.as_ref().unwrap().contains("starts at layer 1"));
+    assert!(harness.state().view().map.is_none());
+}
+
+#[test]
+fn the_key_list_opens_and_closes() {
+    let mut harness = window(opened(), &Scripted::at_once());
+    harness.key_press(Key::F1);
+    harness.run_ok();
+    harness.get_by_label("move the pinned token");
+    harness.key_press(Key::Escape);
+    harness.run_ok();
+    assert!(harness.query_by_label("move the pinned token").is_none());
+}
+
+#[test]
+fn dropped_folders_are_models_and_zoom_keeps_patches_under_the_pointer() {
+    let oracle = Scripted::at_once();
+    let mut harness = window(opened(), &oracle);
+    harness.input_mut().dropped_files.push(dropped(env!("CARGO_MANIFEST_DIR")));
+    harness.run_ok();
+    assert_eq!(harness.state().session().model, Some(env!("CARGO_MANIFEST_DIR").into()));
+    let before = harness.get_by_label(&patch(1, 1)).rect();
+    harness.hover_at(before.center());
+    harness.key_press(Key::Plus);
+    harness.run_ok();
+    let after = harness.get_by_label(&patch(1, 1)).rect();
+    assert!(after.width() > 1.1 * before.width() && after.contains(before.center()));
+    harness.key_press(Key::R);
+    harness.run_ok();
+    assert_eq!(harness.get_by_label(&patch(1, 1)).rect(), before);
+}
+
+#[derive(Debug)]
+struct Dropped(std::path::PathBuf);
+
+impl eframe::egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("the window opens paths".to_owned())
+    }
+}
+
+fn dropped(path: &str) -> eframe::egui::DroppedFileHandle {
+    std::sync::Arc::new(Dropped(path.into()))
+}
+
+/// A window that draws, where there is an adapter. Pictures are small, few, and from one kind of machine: queries come first.
+fn picture(name: &str, session: Session, act: impl FnOnce(&mut Harness<'static, App>)) {
+    use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
+    let options = eframe::egui_wgpu::RendererOptions::PREDICTABLE;
+    let state = std::panic::catch_unwind(|| create_render_state(default_wgpu_setup(), options));
+    let Ok(state) = state else {
+        assert!(std::env::var_os("REQUIRE_GPU").is_none(), "no graphics adapter");
+        eprintln!("skipped: no adapter");
+        return;
+    };
+    tokenscope::render::Renderer::install(&state);
+    let mut harness = Harness::builder()
+        .with_size(Vec2::new(1000.0, 640.0))
+        .with_max_steps(12)
+        .with_render_cursor(false)
+        .renderer(WgpuTestRenderer::from_render_state(state))
+        .build_eframe(move |cc| App::new(&cc.egui_ctx, session, Box::new(Scripted::at_once())));
+    harness.run_ok();
+    act(&mut harness);
+    harness.run_ok();
+    let options = egui_kittest::SnapshotOptions::new().threshold(1.0).max_failed_pixels(10_usize);
+    harness.snapshot_options(name, &options);
+}
+
+#[test]
+fn picture_of_a_pinned_patch() {
+    picture("pinned", opened(), |harness| {
+        harness.get_by_label(&patch(2, 3)).click();
+        harness.run_ok();
+        harness.get_by_label(&patch(1, 1)).hover();
+    });
+}
+
+#[test]
+fn picture_of_the_light_empty_window() {
+    picture("welcome", Session { theme: Theme::Light, ..Session::default() }, |_| {});
+}

@@ -1,0 +1,191 @@
+//! A small scene made by hand and an oracle that answers from a script.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokenscope::domain::grid::{Grid, PixelRect};
+use tokenscope::domain::linkage::{LinkageTree, Merge};
+use tokenscope::domain::request::{Request, Task, Tokens};
+use tokenscope::domain::token::{TokenKind, TokenLayout};
+use tokenscope::domain::{Error, Progress, Result};
+use tokenscope::engine::{Explanation, ModelFacts, Oracle, Output, Prediction, Reply, Scene, Segments};
+use tokenscope::input::Picture;
+use tokenscope::method;
+use tokenscope::segment::MapTree;
+
+pub const ROWS: usize = 4;
+pub const COLS: usize = 6;
+const PATCH: usize = 16;
+const TOKENS: usize = 1 + ROWS * COLS;
+
+/// What the test sees of the oracle and tells it.
+#[derive(Default)]
+pub struct Script {
+    /// Every list of wishes so far.
+    pub wishes: Vec<Vec<Request>>,
+    /// Wishes without an answer.
+    pub open: VecDeque<Request>,
+    /// Whether wishes are answered at the next poll.
+    pub at_once: bool,
+    /// Answers given by hand.
+    pub replies: Vec<Reply>,
+    /// Part of the key of questions that are refused.
+    pub refuses: Option<String>,
+}
+
+impl Script {
+    pub fn newest(&self) -> &[Request] {
+        self.wishes.last().map_or(&[], Vec::as_slice)
+    }
+
+    /// Answers what is open.
+    pub fn answer_all(&mut self) {
+        let open: Vec<_> = self.open.drain(..).collect();
+        for request in open {
+            let refused = self.refuses.as_ref().is_some_and(|part| request.key().contains(part));
+            let refusal = Error::refused("broken.png", "not an image").expected("PNG or JPEG").remedy("open another file");
+            let result = if refused { Err(refusal) } else { answer(&request) };
+            self.replies.push(Reply { key: request.key(), result });
+        }
+    }
+}
+
+#[derive(Clone, Default)]
+pub struct Scripted(pub Rc<RefCell<Script>>);
+
+impl Scripted {
+    pub fn at_once() -> Self {
+        let script = Script { at_once: true, ..Script::default() };
+        Self(Rc::new(RefCell::new(script)))
+    }
+}
+
+impl Oracle for Scripted {
+    fn wish(&mut self, wishes: Vec<Request>) {
+        let mut script = self.0.borrow_mut();
+        script.open = wishes.clone().into();
+        script.wishes.push(wishes);
+    }
+
+    fn poll(&mut self) -> Vec<Reply> {
+        let mut script = self.0.borrow_mut();
+        if script.at_once {
+            script.answer_all();
+        }
+        std::mem::take(&mut script.replies)
+    }
+
+    fn running(&self) -> Option<(String, Progress)> {
+        let script = self.0.borrow();
+        let progress = Progress::default();
+        progress.start(4);
+        progress.step();
+        script.open.front().filter(|_| !script.at_once).map(|r| (r.key(), progress))
+    }
+}
+
+/// A sky over a meadow with a round thing on it; 4 x 6 patches and a class token.
+pub fn scene() -> Arc<Scene> {
+    let (width, height) = (COLS * PATCH + 32, ROWS * PATCH);
+    let mut rgb = Vec::new();
+    for y in 0..height {
+        for x in 0..width {
+            let round = (x as f32 - 74.0).hypot(y as f32 - 38.0) < 15.0;
+            let ground = if y < 34 { [110, 165 + y as u8, 220] } else { [70, 140 - y as u8, 60] };
+            rgb.extend(if round { [205, 90 + y as u8, 60] } else { ground });
+        }
+    }
+    let picture = Picture {
+        name: "meadow.png".to_owned(),
+        width,
+        height,
+        rgb: rgb.into(),
+        file_size: (width, height),
+        sha256: "0".repeat(64),
+    };
+    let model = ModelFacts {
+        name: "tiny".to_owned(),
+        folder: PathBuf::from("tiny"),
+        family: "vit".to_owned(),
+        num_layers: 3,
+        num_heads: 2,
+        width: 8,
+        patch_size: PATCH,
+        num_parameters: 12_345,
+        sha256: "1".repeat(64),
+    };
+    let prediction = |class, name: &str, probability| Prediction { class, name: name.to_owned(), probability };
+    Arc::new(Scene {
+        picture: Arc::new(picture),
+        seen: PixelRect { x: 16.0, y: 0.0, width: (COLS * PATCH) as f64, height: height as f64 },
+        input_size: (ROWS * PATCH, COLS * PATCH),
+        layout: TokenLayout { prefix: vec![TokenKind::Cls], grid: Grid { rows: ROWS, cols: COLS } },
+        model,
+        predictions: vec![prediction(7, "orange", 0.84), prediction(3, "meadow", 0.11)],
+    })
+}
+
+/// What an engine would answer.
+pub fn answer(request: &Request) -> Result<Output> {
+    thread_local!(static SCENE: Arc<Scene> = scene());
+    let scene = SCENE.with(Arc::clone);
+    let method = method::by_id(&request.method)?.info();
+    let layer = request.layer.max(0) as usize;
+    Ok(match request.task {
+        Task::Trace => Output::Scene(scene),
+        Task::Explain => {
+            let positions: Vec<usize> = match &request.tokens {
+                Tokens::All => (0..TOKENS).collect(),
+                Tokens::These(tokens) => tokens.iter().map(|t| scene.layout.resolve(t)).collect::<Result<_>>()?,
+            };
+            let relevance = positions.iter().flat_map(|&p| row(p, layer, method.signed)).collect();
+            Output::Explanation(Arc::new(Explanation { request: request.clone(), scene, method, layer, positions, relevance }))
+        }
+        Task::Segment { .. } => {
+            Output::Segments(Arc::new(Segments { request: request.clone(), scene, method, layer, tree: tree() }))
+        }
+    })
+}
+
+/// A bump around the target that widens with the layer; the target's own entry is far larger.
+fn row(position: usize, layer: usize, signed: bool) -> Vec<f32> {
+    let place = |p: usize| {
+        let patch = p.saturating_sub(1);
+        ((patch / COLS) as f32, (patch % COLS) as f32)
+    };
+    let at = place(position);
+    let bump = |p: usize| {
+        let (row, col) = place(p);
+        let near = (-((row - at.0).powi(2) + (col - at.1).powi(2)) / (1.0 + layer as f32)).exp();
+        let value = if position == 0 { 0.01 * p as f32 } else { near + 0.001 * p as f32 };
+        if signed { value - 0.4 } else { value }
+    };
+    (0..TOKENS).map(|p| if p == position { 9.0 } else { bump(p) }).collect()
+}
+
+/// Left and right half are two clusters at any sensible cut; each is two of rows at a finer one.
+fn tree() -> MapTree {
+    let patches = ROWS * COLS;
+    let maps: Vec<f32> = (0..patches).flat_map(|p| row(1 + p, 1, false).split_off(1)).collect();
+    let mut merges: Vec<Merge> = Vec::new();
+    let mut join = |left: usize, right: usize, distance: f64, size: usize| {
+        merges.push(Merge { left: left.min(right), right: left.max(right), distance, size });
+        patches + merges.len() - 1
+    };
+    let mut quarters = Vec::new();
+    for (half, upper) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+        let leaves: Vec<usize> = (0..patches).filter(|p| p % COLS / 3 == half && p / COLS / 2 == upper).collect();
+        let mut node = leaves[0];
+        for (size, &leaf) in (2..).zip(&leaves[1..]) {
+            node = join(node, leaf, 0.05, size);
+        }
+        quarters.push(node);
+    }
+    let left = join(quarters[0], quarters[2], 0.2, 12);
+    let right = join(quarters[1], quarters[3], 0.2, 12);
+    join(left, right, 0.8, patches);
+    MapTree { maps: maps.into(), tree: LinkageTree::new(patches, merges) }
+}
