@@ -319,6 +319,32 @@ fn a_layer_without_an_answer_says_so() {
 }
 
 #[test]
+fn what_the_model_lacks_is_refused_with_what_it_has() {
+    for (session, what) in [
+        (Session { pinned: Some("9,9".parse().unwrap()), ..opened() }, "patches 0,0 to 3,5"),
+        (Session { layer: 40, ..opened() }, "0..3, or -1 for the top"),
+    ] {
+        let harness = window(session, &Scripted::at_once());
+        harness.get_by_label_contains(what);
+        assert_eq!(shown(&harness), Some(0), "the rest of the session holds");
+    }
+}
+
+#[test]
+fn a_session_file_is_opened_and_a_broken_one_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("session.json");
+    let mut harness = window(opened(), &Scripted::at_once());
+    for (text, layer) in [(serde_json::to_string(&Session { layer: 1, ..opened() }).unwrap(), 1), ("{".to_owned(), 1)] {
+        std::fs::write(&path, text).unwrap();
+        harness.input_mut().dropped_files.push(dropped(path.to_str().unwrap()));
+        harness.run_ok();
+        assert_eq!(harness.state().session().layer, layer);
+    }
+    harness.get_by_label_contains("Expected: a session that this program saved.");
+}
+
+#[test]
 fn the_key_list_opens_and_closes() {
     let mut harness = window(opened(), &Scripted::at_once());
     harness.key_press(Key::F1);

@@ -31,10 +31,10 @@ pub struct Canvas<'a> {
 }
 
 /// Draws the picture; returns where it lies, for the next frame's pointer.
-pub fn canvas_ui(ui: &mut Ui, canvas: Canvas<'_>, scene: &Scene, commands: &mut Vec<Command>) -> Frame {
+pub fn canvas_ui(ui: &mut Ui, mut canvas: Canvas<'_>, scene: &Scene, commands: &mut Vec<Command>) -> Frame {
     let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
     let frame = Frame::new(rect, *canvas.camera, scene);
-    move_camera(ui, &response, canvas.camera, &frame);
+    move_camera(ui, &response, &mut canvas, &frame);
     let frame = Frame::new(rect, *canvas.camera, scene);
     paint_picture(ui, &canvas, scene, &frame);
     let painter = ui.painter_at(rect);
@@ -66,11 +66,12 @@ fn click(canvas: &Canvas<'_>, scene: &Scene, patch: usize) -> Command {
     }
 }
 
-fn move_camera(ui: &Ui, response: &Response, camera: &mut Camera, frame: &Frame) {
+fn move_camera(ui: &Ui, response: &Response, canvas: &mut Canvas<'_>, frame: &Frame) {
+    let camera = &mut *canvas.camera;
     let (zoom, scroll, space) = ui.input(|i| (i.zoom_delta(), i.smooth_scroll_delta(), i.key_down(Key::Space)));
     if response.contains_pointer() {
         let at = ui.input(|i| i.pointer.hover_pos()).unwrap_or(frame.canvas.center());
-        if zoom != 1.0 {
+        if (zoom - 1.0).abs() > f32::EPSILON {
             camera.zoom_at(zoom, at, frame);
         } else if scroll != egui::Vec2::ZERO && camera.zoom > 1.0 {
             camera.pan(scroll, frame);

@@ -111,7 +111,6 @@ impl Command {
     pub fn apply(self, session: &mut Session, scene: Option<&Scene>, open: Open) -> Option<Effect> {
         match self {
             Self::Pin(token) => session.pinned = (session.pinned.as_ref() != Some(&token)).then_some(token),
-            Self::Unpin => session.pinned = None,
             Self::MovePin { rows, cols } => move_pin(session, scene?, rows, cols),
             Self::StepLayer(step) => step_layer(session, scene?, step),
             Self::StepHead(step) => session.params.head = session.head_after(step, scene?.model.num_heads),
@@ -125,7 +124,7 @@ impl Command {
             Self::Escape if open.help => return Some(Effect::ToggleHelp),
             Self::Escape if open.banner => return Some(Effect::Dismiss),
             Self::Escape if session.mode == Mode::Segments => session.solo = None,
-            Self::Escape => session.pinned = None,
+            Self::Unpin | Self::Escape => session.pinned = None,
             Self::Do(effect) => return Some(effect),
         }
         None

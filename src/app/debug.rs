@@ -20,8 +20,10 @@ pub struct FrameLog {
     pub over_budget: u64,
     /// Frames over 16.7 ms.
     pub late: u64,
-    /// The newest.
+    /// The newest, with everything that eframe measures.
     pub last: Duration,
+    /// Layout and interaction of the newest.
+    pub layout: Duration,
     /// The slowest since the counters were set to zero.
     pub worst: Duration,
 }
@@ -29,7 +31,8 @@ pub struct FrameLog {
 impl FrameLog {
     /// A frame that began at `start` is laid out; `whole` is what the frame before cost with everything, as eframe measured.
     pub fn record(&mut self, start: Instant, whole: Option<Duration>) {
-        self.last = start.elapsed().max(whole.unwrap_or_default());
+        self.layout = start.elapsed();
+        self.last = self.layout.max(whole.unwrap_or_default());
         self.worst = self.worst.max(self.last);
         self.frames += 1;
         self.over_budget += u64::from(self.last > BUDGET);
@@ -42,6 +45,7 @@ pub fn debug_ui(ctx: &egui::Context, log: &mut FrameLog, running: Option<&(Strin
     Window::new("Frames").collapsible(false).resizable(false).anchor(Align2::LEFT_BOTTOM, [300.0, -70.0]).show(ctx, |ui| {
         let ms = |d: Duration| format!("{:.2} ms", d.as_secs_f64() * 1e3);
         ui.monospace(format!("frame      {}", ms(log.last)));
+        ui.monospace(format!("layout     {}", ms(log.layout)));
         ui.monospace(format!("slowest    {}", ms(log.worst)));
         ui.monospace(format!("frames     {}", log.frames));
         ui.monospace(format!("over 4 ms  {}", log.over_budget));

@@ -2,6 +2,7 @@
 //! frame loop; the newest of each is polled once a frame.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use eframe::egui::{self, ColorImage};
 use poll_promise::Promise;
@@ -12,6 +13,7 @@ use super::session::Session;
 use crate::domain::{Error, Result};
 use crate::engine::Output;
 use crate::figure::write::replace;
+use crate::method;
 
 /// What a finished dialog or a finished save has to say.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub enum News {
     Chosen(Ask, PathBuf),
     /// Something was written, or could not be.
     Saved(Result<PathBuf>),
+    /// No dialog could be opened.
+    Failed(Error),
     /// A pasted picture is on disk, or could not be put there.
     Pasted(Result<PathBuf>),
 }
@@ -48,7 +52,14 @@ impl Files {
             }
             Ask::Session => Box::pin(dialog.add_filter("Session", &["json"]).set_file_name("session.json").save_file()),
         };
-        self.spawn(ctx, move || super::wait::block_on(chosen).map(|file| News::Chosen(ask, file.path().to_path_buf())));
+        self.spawn(ctx, move || {
+            let start = Instant::now();
+            match super::wait::block_on(chosen) {
+                Some(file) => Some(News::Chosen(ask, file.path().to_path_buf())),
+                None if start.elapsed() < QUICKEST_HAND => Some(News::Failed(no_dialog(ask))),
+                None => None,
+            }
+        });
     }
 
     /// Writes a session beside the frame loop.
@@ -97,6 +108,17 @@ impl Files {
     }
 }
 
+/// A dialog that is gone sooner was never there: the desktop's portal does not say so otherwise.
+const QUICKEST_HAND: Duration = Duration::from_millis(250);
+
+fn no_dialog(ask: Ask) -> Error {
+    let remedy = match ask {
+        Ask::Input | Ask::Model => "drop the file on the window, or name it on the command line",
+        Ask::Figure | Ask::Session => "use `tokenscope explain` or `tokenscope segment` with --out",
+    };
+    Error::refused("file dialog", "none could be opened").expected("a desktop portal or zenity").remedy(remedy)
+}
+
 const IMAGES: &[&str] = &["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "pnm", "ppm", "safetensors"];
 
 fn title(ask: Ask) -> &'static str {
@@ -133,7 +155,9 @@ pub enum Opening {
 fn read_session(path: &Path) -> Result<Session> {
     let refused = |what: String| Error::refused(path.display(), what).expected("a session that this program saved");
     let text = std::fs::read_to_string(path).map_err(|err| refused(err.to_string()))?;
-    serde_json::from_str(&text).map_err(|err| refused(err.to_string()))
+    let session: Session = serde_json::from_str(&text).map_err(|err| refused(err.to_string()))?;
+    method::by_id(&session.method)?;
+    Ok(session)
 }
 
 fn write_pasted(picture: &ColorImage) -> Result<PathBuf> {
@@ -142,7 +166,7 @@ fn write_pasted(picture: &ColorImage) -> Result<PathBuf> {
     let mut digest = Sha256::new();
     digest.update((width as u64).to_le_bytes());
     digest.update(&rgb);
-    let name: String = digest.finalize().iter().take(12).map(|b| format!("{b:02x}")).collect();
+    let name: String = digest.finalize().iter().take(12).fold(String::new(), |name, b| name + &format!("{b:02x}"));
     let folder = data_folder()?.join("pasted");
     let refused =
         |err: &dyn std::fmt::Display| Error::refused(folder.display(), format!("a pasted picture cannot be kept: {err}"));

@@ -78,14 +78,15 @@ pub fn segments_ui(ui: &mut Ui, session: &Session, cut: &CutView, pointed: Optio
 fn entry_ui(ui: &mut Ui, session: &Session, cut: &CutView, (label, pointed): (usize, bool), commands: &mut Vec<Command>) {
     let share = format!("{:.1} %", 100.0 * cut.shares.get(label).copied().unwrap_or(0.0));
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::click());
-    let soloed = session.solo == Some(label);
+    let solo = session.solo.filter(|&l| l < cut.shares.len());
+    let soloed = solo == Some(label);
     response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, soloed, format!("Segment {label}, {share}")));
     let visuals = ui.visuals();
     if soloed || pointed || response.hovered() || response.has_focus() {
         let fill = if soloed { visuals.selection.bg_fill } else { visuals.widgets.hovered.bg_fill };
         ui.painter().rect_filled(rect, 4.0, fill);
     }
-    let faint = session.solo.is_some() && !soloed;
+    let faint = solo.is_some() && !soloed;
     let ink = if soloed { visuals.selection.stroke.color } else { visuals.text_color() };
     let ink = if faint { ink.gamma_multiply(0.55) } else { ink };
     let [r, g, b] = label_colour(cut.segmentation.colours.get(label).copied().unwrap_or(0));

@@ -111,7 +111,7 @@ fn range_ui(ui: &mut Ui, session: &mut Session, signed: bool) {
     }
     if let RangeRule::Percentile { mut low, mut high } = rule {
         row_ui(ui, "Percentiles", "Values beyond these percentiles take the first and the last colour", |ui| {
-            ui.spacing_mut().slider_width = 86.0;
+            ui.spacing_mut().slider_width = 80.0;
             let slider = RangeSlider::new(&mut low, &mut high, 0.0..=100.0).step_by(0.5).min_separation(0.5).max_decimals(1);
             if ui.add(slider).changed() {
                 session.look.range = Some(RangeRule::Percentile { low, high });
@@ -130,7 +130,7 @@ pub fn segments_ui(ui: &mut Ui, session: &mut Session, view: &View) {
             row_ui(ui, "Segments", "At most so many clusters", |ui| ui.add(Slider::new(count, 1..=most.max(*count)).integer()));
         }
         Cut::Distance(distance) => {
-            let most = view.cut.as_ref().map_or(1.0, |c| farthest(c)).max(1e-3);
+            let most = view.cut.as_ref().map_or(1.0, farthest).max(1e-3);
             row_ui(ui, "Distance", "Clusters whose maps are closer than this are one (cosine distance)", |ui| {
                 let slider = Slider::new(distance, 0.0..=most.max(*distance)).logarithmic(true).smallest_positive(1e-4);
                 ui.add(slider.max_decimals(4))

@@ -2,31 +2,31 @@
 //! the [`Oracle`] for those that are missing and draws the newest that are there. Panels edit the session's own fields in place
 //! and push [`Command`]s for all else. Nothing here waits and nothing computes: names no tensor, knows no command line.
 
-mod answers;
-mod bar;
-mod camera;
-mod canvas;
-mod command;
-mod controls;
-mod debug;
-mod export;
-mod files;
-mod help;
-mod history;
-mod keys;
-mod legend;
-mod look;
-mod panels;
-mod readout;
-mod screenshot;
-mod session;
-mod theme;
-mod view;
-mod wait;
-mod wanted;
-mod welcome;
-mod window;
-mod words;
+pub mod answers;
+pub mod bar;
+pub mod camera;
+pub mod canvas;
+pub mod command;
+pub mod controls;
+pub mod debug;
+pub mod export;
+pub mod files;
+pub mod help;
+pub mod history;
+pub mod keys;
+pub mod legend;
+pub mod look;
+pub mod panels;
+pub mod readout;
+pub mod screenshot;
+pub mod session;
+pub mod theme;
+pub mod view;
+pub mod wait;
+pub mod wanted;
+pub mod welcome;
+pub mod window;
+pub mod words;
 
 use std::time::Duration;
 
@@ -168,7 +168,7 @@ impl App {
                 }
             }
             News::Saved(Ok(_)) => {}
-            News::Saved(Err(err)) | News::Pasted(Err(err)) => self.error = Some(err),
+            News::Failed(err) | News::Saved(Err(err)) | News::Pasted(Err(err)) => self.error = Some(err),
         }
     }
 

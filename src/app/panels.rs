@@ -59,12 +59,17 @@ impl App {
 
     fn canvas_has_keyboard(&self, ctx: &egui::Context) -> bool {
         let Some(frame) = &self.frame else { return false };
-        let focused = ctx.memory(|m| m.focused()).and_then(|id| ctx.read_response(id));
+        let focused = ctx.memory(eframe::egui::Memory::focused).and_then(|id| ctx.read_response(id));
         focused.is_some_and(|r| r.rect == frame.canvas)
     }
 
     /// Finds what to show; another picture starts afresh.
     fn look_up(&mut self, ctx: &egui::Context) {
+        let opened = self.session.trace_request().and_then(|r| self.answers.scene(&r)).cloned();
+        if let Some(Err(err)) = opened.map(|scene| self.session.mend(&scene)) {
+            self.error = Some(err);
+            self.history.amend(&self.session);
+        }
         let scene = self.view.scene.as_ref().map(std::sync::Arc::as_ptr);
         self.view.update(&self.session, &self.answers, self.pointing, ctx.input(|i| i.time));
         if self.view.scene.as_ref().map(std::sync::Arc::as_ptr) != scene {

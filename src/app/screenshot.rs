@@ -13,7 +13,7 @@ use crate::figure::write::replace;
 use crate::render::Renderer;
 
 /// How long the graphics adapter may take for one picture.
-const GPU_TIMEOUT: Duration = Duration::from_secs(60);
+const GPU_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Lays the window out, waits until everything it needs is there, and writes it as PNG.
 ///
@@ -32,19 +32,19 @@ pub fn screenshot(session: Session, out: &Path, size: Option<(u32, u32)>) -> Res
     let ctx = egui::Context::default();
     let worker = Worker::spawn(Engine::default(), || {})?;
     let mut app = App::new(&ctx, session, Box::new(worker));
-    let mut stage = Stage { ctx, state, size: [width, height], start: Instant::now() };
+    let mut studio = Stage { ctx, state, size: [width, height], start: Instant::now() };
     while !app.is_settled() {
-        stage.pass(&mut app);
+        studio.pass(&mut app);
         if let Some(err) = app.error() {
             return Err(err.clone());
         }
         std::thread::sleep(Duration::from_millis(5));
     }
     // Sizes that depend on contents settle one pass later.
-    stage.pass(&mut app);
-    stage.pass(&mut app);
-    let shapes = stage.pass(&mut app);
-    let pixels = stage.draw(shapes)?;
+    studio.pass(&mut app);
+    studio.pass(&mut app);
+    let shapes = studio.pass(&mut app);
+    let pixels = studio.draw(shapes)?;
     let image = image::RgbaImage::from_raw(width, height, pixels).ok_or_else(|| Error::Internal("short read".to_owned()))?;
     let mut png = std::io::Cursor::new(Vec::new());
     let rgb = image::DynamicImage::ImageRgba8(image).into_rgb8();

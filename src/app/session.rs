@@ -9,6 +9,8 @@ use crate::domain::colormap::Colormap;
 use crate::domain::heatmap::RangeRule;
 use crate::domain::request::{Cut, DeviceKind, Head, Params, SizeRule};
 use crate::domain::token::TokenRef;
+use crate::domain::{Error, Result};
+use crate::engine::Scene;
 use crate::method::{self, Info, METHODS};
 use crate::render::Interpolation;
 
@@ -122,7 +124,7 @@ impl Session {
     /// The method's facts; the first of the registry when the id is unknown, which a session file may bring about.
     pub fn info(&self) -> Option<&'static Info> {
         let named = method::by_id(&self.method).ok();
-        named.or_else(|| METHODS.first().copied()).map(|m| m.info())
+        named.or_else(|| METHODS.first().copied()).map(method::Method::info)
     }
 
     /// The layer as a number from 0, once L is known.
@@ -131,6 +133,25 @@ impl Session {
         let layer = i64::from(self.layer);
         let from_bottom = if layer < 0 { layer + top + 1 } else { layer };
         usize::try_from(from_bottom.clamp(0, top)).unwrap_or(0)
+    }
+
+    /// Puts right what the open model lacks, and says what that was: a token that its grid has not, a layer above its top.
+    ///
+    /// # Errors
+    /// A refusal that says what the model has.
+    pub fn mend(&mut self, scene: &Scene) -> Result<()> {
+        let top = scene.model.num_layers;
+        let bound = i64::try_from(top).unwrap_or(i64::MAX - 1);
+        if !(-bound - 1..=bound).contains(&i64::from(self.layer)) {
+            let place = format!("layer {}", self.layer);
+            self.layer = -1;
+            return Err(Error::refused(place, "this model has no such layer").expected(format!("0..{top}, or -1 for the top")));
+        }
+        if let Some(Err(err)) = self.pinned.as_ref().map(|token| scene.layout.resolve(token)) {
+            self.pinned = None;
+            return Err(err);
+        }
+        Ok(())
     }
 
     /// The colormap in use.

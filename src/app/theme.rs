@@ -16,7 +16,7 @@ pub const NAME_WIDTH: f32 = 84.0;
 /// Width of the strip that holds the colour bar.
 pub const COLOUR_BAR_STRIP: f32 = 92.0;
 /// Width of the strip that holds the legend of segments.
-pub const LEGEND_STRIP: f32 = 176.0;
+pub const LEGEND_STRIP: f32 = 194.0;
 /// Between the picture and the edge of the canvas.
 pub const CANVAS_MARGIN: f32 = 10.0;
 /// Around the row of tokens.

@@ -36,10 +36,15 @@ fn refusal(err: eframe::Error) -> Error {
             Err(err) => Error::Internal(err.to_string()),
         },
         eframe::Error::Wgpu(_) => no_adapter(),
-        err => Error::refused("window", format!("no display can be opened ({err})"))
+        // winit's own words begin with a path of the machine that built it.
+        err => Error::refused("window", format!("no display can be opened ({})", last_part(&err.to_string())))
             .expected("DISPLAY or WAYLAND_DISPLAY to name one")
             .remedy("use `tokenscope explain`, or --screenshot, which need none"),
     }
+}
+
+fn last_part(message: &str) -> &str {
+    message.rsplit(": ").next().unwrap_or(message).trim_end_matches('.')
 }
 
 /// What to say where wgpu finds nothing to draw with.

@@ -1,1 +1,76 @@
-//! cli.
+//! The command line: flags parse into requests, the engine answers, files are written. What it cannot do by itself, opening
+//! the window, it hands back to the caller.
+
+mod args;
+mod lists;
+mod progress;
+mod tasks;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::domain::colormap::Colormap;
+use crate::domain::request::Request;
+use crate::domain::{Error, Result};
+
+/// What is left to do after the command line was read.
+#[derive(Debug)]
+pub enum Next {
+    /// Nothing: the program ends with this code.
+    Exit(ExitCode),
+    /// Open the window in a state, or draw it into a file.
+    Window(Box<WindowArgs>),
+}
+
+/// The state that the window opens in.
+#[derive(Debug)]
+pub struct WindowArgs {
+    /// Input, model, layer, method and parameters; paths are empty where none were given.
+    pub request: Request,
+    /// The map's colours, where they were chosen.
+    pub colormap: Option<Colormap>,
+    /// Whether segments are shown at first.
+    pub segments: bool,
+    /// Lay the window out offscreen, write it here, and exit.
+    pub screenshot: Option<PathBuf>,
+    /// Pixels of that picture.
+    pub screenshot_size: Option<(u32, u32)>,
+}
+
+/// Reads the command line and does what it says, up to opening the window.
+pub fn main() -> Next {
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(err) => {
+            // clap prints help to stdout with code 0 and wrong usage to stderr with code 2; a closed pipe is no error.
+            let _: std::io::Result<()> = err.print();
+            return Next::Exit(ExitCode::from(u8::try_from(err.exit_code()).unwrap_or(2)));
+        }
+    };
+    let done = match args.command {
+        None => match args.window.into_args() {
+            Ok(window) => return Next::Window(Box::new(window)),
+            Err(err) => Err(err),
+        },
+        Some(args::Command::Explain(explain)) => tasks::explain(explain),
+        Some(args::Command::Segment(segment)) => tasks::segment(segment),
+        Some(args::Command::Trace(trace)) => tasks::trace(&trace),
+        Some(args::Command::Models { folders }) => lists::models(&folders),
+        Some(args::Command::Methods) => lists::methods(),
+    };
+    Next::Exit(exit_code(done))
+}
+
+/// 0 done; 1 refused, with one line on stderr; 130 stopped by Ctrl-C.
+pub fn exit_code(done: Result<()>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Error::Cancelled) => ExitCode::from(130),
+        Err(err) => {
+            progress::complain(&err);
+            ExitCode::from(1)
+        }
+    }
+}

@@ -1,25 +1,239 @@
-//! The engine: answers requests, and remembers models, traces and maps.
+//! The engine: answers requests, and remembers models, traces and answers within a budget of bytes.
 
+mod cache;
 pub mod output;
+pub mod trace_file;
 pub mod worker;
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use cache::Cache;
 pub use output::{Explanation, ModelFacts, Output, Prediction, Scene, Segments};
 pub use worker::{Oracle, Reply, Worker};
 
-use crate::domain::request::Request;
+use crate::domain::request::{DeviceKind, Request, SizeRule, Task, Tokens};
 use crate::domain::{Error, Result};
-use crate::method::Control;
+use crate::input::tensor_file::read_pixel_values;
+use crate::input::{Picture, Prepared, Processor};
+use crate::method::{Control, Method, Target, Uses, by_id};
+use crate::model::families::FAMILIES;
+use crate::model::{Model, TRACE_BUDGET, Trace, device};
+use crate::segment::MapTree;
+
+/// Bytes of finished answers that are kept.
+const ANSWER_BUDGET: usize = 256 << 20;
+/// Models are few and large; the last ones stay.
+const MODEL_BUDGET: usize = 2 << 30;
 
 /// Answers requests.
-#[derive(Debug, Default)]
-pub struct Engine {}
+#[derive(Debug)]
+pub struct Engine {
+    models: Cache<Arc<Model>>,
+    traces: Cache<Arc<Traced>>,
+    answers: Cache<Output>,
+}
+
+/// A trace and what it is of.
+#[derive(Debug)]
+pub struct Traced {
+    /// The model.
+    pub model: Arc<Model>,
+    /// Its activations.
+    pub trace: Trace,
+    /// The input, as the model saw it.
+    pub scene: Arc<Scene>,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self { models: Cache::new(MODEL_BUDGET), traces: Cache::new(TRACE_BUDGET), answers: Cache::new(ANSWER_BUDGET) }
+    }
+}
+
+/// A file that changed is another file.
+fn file_key(path: &Path) -> String {
+    let facts = std::fs::metadata(path).ok().map(|m| (m.len(), m.modified().unwrap_or(SystemTime::UNIX_EPOCH)));
+    format!("{}|{facts:?}", path.display())
+}
 
 impl Engine {
     /// Answers a request.
     ///
     /// # Errors
     /// A refusal, or [`Error::Cancelled`].
-    pub fn run(&mut self, _request: &Request, _control: &Control) -> Result<Output> {
-        Err(Error::Internal("not there yet".to_owned()))
+    pub fn run(&mut self, request: &Request, control: &Control) -> Result<Output> {
+        let key = format!("{}|{}|{}", request.key(), file_key(&request.input), file_key(&request.model));
+        if let Some(output) = self.answers.get(&key) {
+            return Ok(output);
+        }
+        let traced = self.trace(request, control)?;
+        let (output, bytes) = match &request.task {
+            Task::Trace => return Ok(Output::Scene(traced.scene.clone())),
+            Task::Explain => {
+                let explanation = explain(request, &traced, control)?;
+                let bytes = explanation.relevance.len() * 4;
+                (Output::Explanation(Arc::new(explanation)), bytes)
+            }
+            Task::Segment { .. } => {
+                let segments = segment(request, &traced, control)?;
+                let bytes = segments.tree.maps.len() * 4;
+                (Output::Segments(Arc::new(segments)), bytes)
+            }
+        };
+        self.answers.put(key, output.clone(), bytes);
+        Ok(output)
     }
+
+    /// The trace of a request's input through its model.
+    ///
+    /// # Errors
+    /// A refusal, or [`Error::Cancelled`].
+    pub fn trace(&mut self, request: &Request, control: &Control) -> Result<Arc<Traced>> {
+        let model_key = format!("{}|{}", file_key(&request.model), request.device);
+        let key = format!("{model_key}|{}|{}", file_key(&request.input), request.size);
+        if let Some(traced) = self.traces.get(&key) {
+            return Ok(traced);
+        }
+        let model = self.model(&request.model, request.device, model_key)?;
+        control.cancel.check()?;
+        let (prepared, picture) = prepare(&model, &request.input, request.size)?;
+        control.cancel.check()?;
+        let size = (prepared.height, prepared.width);
+        let trace = model.trace(&prepared.values, size, &control.cancel, &control.progress)?;
+        let scene = Arc::new(scene(&model, &trace, picture, &prepared));
+        let bytes = trace.num_bytes();
+        let traced = Arc::new(Traced { model, trace, scene });
+        self.traces.put(key, traced.clone(), bytes);
+        Ok(traced)
+    }
+
+    fn model(&mut self, path: &Path, kind: DeviceKind, key: String) -> Result<Arc<Model>> {
+        if let Some(model) = self.models.get(&key) {
+            return Ok(model);
+        }
+        let model = Arc::new(Model::load(path, &device::open(kind)?)?);
+        self.models.put(key, model.clone(), model.num_parameters * 4);
+        Ok(model)
+    }
+}
+
+/// The model's input, and the picture that is shown for it.
+fn prepare(model: &Model, input: &Path, size: SizeRule) -> Result<(Prepared, Arc<Picture>)> {
+    let patch = model.embedding.patch_size;
+    if input.extension().is_some_and(|e| e == "safetensors") {
+        let (prepared, picture) = read_pixel_values(input, patch)?;
+        return Ok((prepared, Arc::new(picture)));
+    }
+    let picture = Picture::open(input)?;
+    let processor = Processor::read(&model.folder)?.unwrap_or_else(|| Processor::default_for(&model.family, model.image_size));
+    Ok((processor.prepare(&picture, size, patch)?, Arc::new(picture)))
+}
+
+fn scene(model: &Model, trace: &Trace, picture: Arc<Picture>, prepared: &Prepared) -> Scene {
+    Scene {
+        picture,
+        seen: prepared.seen,
+        input_size: (prepared.height, prepared.width),
+        layout: trace.layout.clone(),
+        model: facts(model),
+        predictions: trace.logits.as_deref().map_or_else(Vec::new, |logits| predictions(logits, &model.class_names)),
+    }
+}
+
+fn facts(model: &Model) -> ModelFacts {
+    let folder = std::fs::canonicalize(&model.folder).unwrap_or_else(|_| model.folder.clone());
+    let name = folder.file_name().map_or_else(|| "model".to_owned(), |n| n.to_string_lossy().into_owned());
+    ModelFacts {
+        name,
+        folder,
+        family: model.family.clone(),
+        num_layers: model.num_layers(),
+        num_heads: model.num_heads(),
+        width: model.width(),
+        patch_size: model.embedding.patch_size,
+        num_parameters: model.num_parameters,
+        sha256: model.sha256.clone(),
+    }
+}
+
+/// Loads a checkpoint to say what it is.
+///
+/// # Errors
+/// A refusal that says why it cannot be read.
+pub fn inspect(folder: &Path) -> Result<ModelFacts> {
+    Ok(facts(&Model::load(folder, &device::open(DeviceKind::Cpu)?)?))
+}
+
+/// `model_type` and description of every family that is read.
+pub fn families() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FAMILIES.iter().map(|(name, what, _)| (*name, *what))
+}
+
+/// The five most probable classes.
+fn predictions(logits: &[f32], names: &[String]) -> Vec<Prediction> {
+    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|l| f64::from(l - top).exp()).sum();
+    let mut classes: Vec<usize> = (0..logits.len()).collect();
+    classes.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    let prediction = |&class: &usize| Prediction {
+        class,
+        name: names.get(class).cloned().unwrap_or_default(),
+        probability: (f64::from(logits[class] - top).exp() / sum) as f32,
+    };
+    classes.iter().take(5).map(prediction).collect()
+}
+
+/// Layer 0..L of a request that may count from the top.
+fn resolve_layer(request: &Request, method: &dyn Method, num_layers: usize) -> Result<usize> {
+    let layer = if request.layer < 0 { request.layer + num_layers as i32 + 1 } else { request.layer };
+    let info = method.info();
+    usize::try_from(layer).ok().filter(|l| (info.min_layer..=num_layers).contains(l)).ok_or_else(|| {
+        Error::refused(format!("--layer {}", request.layer), format!("{} has no answer there", info.id))
+            .expected(format!("layers {}..{num_layers} of this model, or -1 for the last", info.min_layer))
+            .remedy("choose one of these layers")
+    })
+}
+
+fn explain(request: &Request, traced: &Traced, control: &Control) -> Result<Explanation> {
+    let method = by_id(&request.method)?;
+    let layer = resolve_layer(request, method, traced.trace.num_layers())?;
+    let positions = match &request.tokens {
+        Tokens::All => (0..traced.scene.layout.len()).collect(),
+        Tokens::These(tokens) if tokens.is_empty() => {
+            return Err(Error::refused("--token", "no token is named").expected(traced.scene.layout.describe()));
+        }
+        Tokens::These(tokens) => tokens.iter().map(|t| traced.scene.layout.resolve(t)).collect::<Result<Vec<_>>>()?,
+    };
+    let target = Target { layer, positions: &positions, params: &request.params };
+    let relevance = method.explain(&traced.model, &traced.trace, &target, control)?.into();
+    Ok(Explanation { request: request.clone(), scene: traced.scene.clone(), method: method.info(), layer, positions, relevance })
+}
+
+fn segment(request: &Request, traced: &Traced, control: &Control) -> Result<Segments> {
+    let (scene, layout) = (&traced.scene, &traced.scene.layout);
+    let all = Request { task: Task::Explain, tokens: Tokens::All, ..request.clone() };
+    let method = by_id(&request.method)?;
+    if !method.info().uses(Uses::Own) {
+        return Err(Error::refused(format!("--method {}", request.method), "its maps are not clustered yet").expected("ultra"));
+    }
+    let layer = resolve_layer(request, method, traced.trace.num_layers())?;
+    let positions: Vec<usize> = (0..layout.grid.len()).map(|p| layout.position_of(p)).collect();
+    let target = Target { layer, positions: &positions, params: &request.params };
+    let relevance = method.explain(&traced.model, &traced.trace, &target, control)?.into();
+    let maps =
+        Explanation { request: all, scene: scene.clone(), method: method.info(), layer, positions, relevance };
+    let maps: Vec<f32> = (0..layout.grid.len()).flat_map(|n| maps.heatmap(n).values.to_vec()).collect();
+    let tree = MapTree::new(maps, layout.grid, scene.input_size, &control.cancel)?;
+    Ok(Segments { request: request.clone(), scene: scene.clone(), method: method.info(), layer, tree })
+}
+
+/// The folders of checkpoints directly below `folder`, and `folder` itself if it is one.
+pub fn model_folders(folder: &Path) -> Vec<PathBuf> {
+    let below = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path());
+    let mut found: Vec<PathBuf> =
+        std::iter::once(folder.to_owned()).chain(below).filter(|f| f.join("config.json").is_file()).collect();
+    found.sort();
+    found
 }

@@ -1,19 +1,67 @@
-//! Similarity.
+//! Cosine similarity of the token to every other, in the residual stream or among queries, keys or values.
+
+use rayon::prelude::*;
 
 use super::{Control, Info, Method, Target, Uses};
-use crate::domain::Result;
-use crate::model::{Model, Trace};
+use crate::domain::request::Facet;
+use crate::domain::{Error, Result};
+use crate::model::{Model, Trace, trace::values};
 
-/// Similarity.
+/// Cosine to every token of the same layer.
 #[derive(Debug)]
 pub struct Similarity;
 
+static INFO: Info = Info {
+    id: "similarity",
+    name: "Similarity",
+    summary: "How alike the token is to every other token of its layer",
+    formula: "<z_i, z_j> / (|z_i| |z_j|), z from the residual stream, or queries, keys or values of all heads",
+    citation: "Amir et al., Deep ViT Features as Dense Visual Descriptors, arXiv 2112.05814 (2021)",
+    cost: "T D multiplications a token",
+    unit: "cosine",
+    signed: true,
+    min_layer: 0,
+    uses: &[Uses::Facet],
+};
+
 impl Method for Similarity {
     fn info(&self) -> &'static Info {
-        &Info { id: "similarity", name: "Similarity", summary: "", formula: "", citation: "", cost: "", unit: "relevance", signed: false, min_layer: 0, uses: &[Uses::Own] }
+        &INFO
     }
 
-    fn explain(&self, _model: &Model, _trace: &Trace, _target: &Target<'_>, _control: &Control) -> Result<Vec<f32>> {
-        Ok(Vec::new())
+    fn explain(&self, model: &Model, trace: &Trace, target: &Target<'_>, _: &Control) -> Result<Vec<f32>> {
+        let mut vectors = facet(model, trace, target.layer, target.params.facet)?;
+        let width = vectors.len() / trace.num_tokens();
+        vectors.par_chunks_exact_mut(width).for_each(|v| {
+            // A zero vector has no direction: its cosines are NaN.
+            let norm = v.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt() as f32;
+            v.iter_mut().for_each(|x| *x /= norm);
+        });
+        let vector = |position: usize| &vectors[position * width..][..width];
+        let row = |&position: &usize| -> Vec<f32> {
+            let cosine = |other| vector(position).iter().zip(vector(other)).map(|(a, b)| a * b).sum::<f32>();
+            (0..trace.num_tokens()).map(|other| cosine(other).clamp(-1.0, 1.0)).collect()
+        };
+        Ok(target.positions.par_iter().flat_map_iter(row).collect())
     }
+}
+
+/// Vectors of every token, `[T, width]` row-major.
+fn facet(model: &Model, trace: &Trace, layer: usize, facet: Facet) -> Result<Vec<f32>> {
+    if facet == Facet::Residual {
+        return trace.residual_values(layer);
+    }
+    let Some(below) = layer.checked_sub(1) else {
+        return Err(Error::refused(format!("--facet {facet} at layer 0"), "no block made it")
+            .expected(format!("layers 1..{} for queries, keys and values", trace.num_layers()))
+            .remedy("choose a higher layer, or --facet residual"));
+    };
+    let (heads, qkv) = (model.blocks[below].heads, &trace.blocks[below].qkv);
+    let kv_width = heads.num_kv_heads * heads.head_dim;
+    let part = match facet {
+        Facet::Key => qkv.narrow(1, heads.key_column(0), kv_width)?,
+        Facet::Value => qkv.narrow(1, heads.value_column(0), kv_width)?,
+        Facet::Query | Facet::Residual => qkv.narrow(1, 0, heads.output_width())?,
+    };
+    values(&part)
 }

@@ -1,0 +1,332 @@
+//! Flags. Each names the field of the request that it fills; defaults are those of the request.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+use super::WindowArgs;
+use crate::domain::colormap::Colormap;
+use crate::domain::heatmap::RangeRule;
+use crate::domain::request::{Cut, DeviceKind, Facet, Head, Own, Params, Request, Rows, Scalar, SizeRule, Task, Tokens};
+use crate::domain::token::TokenRef;
+use crate::domain::{Error, Result};
+use crate::figure::FigureStyle;
+use crate::figure::style::range_from_word;
+use crate::method::METHODS;
+use crate::render::Interpolation;
+
+/// See what a transformer's tokens mean: open an image, click a token at any layer.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub window: Window,
+    /// Say more about what is done.
+    #[arg(long, global = true)]
+    pub verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Heatmaps of tokens, as figures and numbers.
+    Explain(Explain),
+    /// A segmentation by clustering the maps of all patches.
+    Segment(Segment),
+    /// Everything recorded of a forward pass, as .safetensors for other tools.
+    Trace(Trace),
+    /// Model families that are read, and the checkpoints in folders.
+    Models {
+        /// Folders to look for checkpoints in.
+        folders: Vec<PathBuf>,
+    },
+    /// Methods, with formulas and citations.
+    Methods,
+}
+
+/// Input, model, layer, method and its parameters.
+#[derive(Debug, clap::Args)]
+pub(super) struct What {
+    /// A Hugging Face model folder, or a .safetensors file beside its config.json.
+    #[arg(long, value_name = "FOLDER")]
+    model: Option<PathBuf>,
+    /// 0..L; negative counts from the top.
+    #[arg(long, default_value_t = -1, allow_hyphen_values = true)]
+    layer: i32,
+    /// How tokens are explained.
+    #[arg(long, default_value = "ultra", value_parser = method_id, help = method_help())]
+    method: String,
+    /// An attention head from 0, mean, max or min.
+    #[arg(long, default_value = "mean", value_parser = word::<Head>)]
+    head: Head,
+    /// residual, query, key or value.
+    #[arg(long, default_value = "residual", value_parser = word::<Facet>)]
+    facet: Facet,
+    /// ultra: sum or norm.
+    #[arg(long, default_value = "sum", value_parser = word::<Scalar>)]
+    scalar: Scalar,
+    /// ultra: rows that carry the cotangent, `all` = exact [default: all; segment: 8].
+    #[arg(long, value_parser = word::<Rows>)]
+    rows: Option<Rows>,
+    /// ultra: the target's own entry: max, keep or zero.
+    #[arg(long, default_value = "max", value_parser = word::<Own>)]
+    own: Own,
+    /// Pixels of the model's input: S, HxW, native or native:S [default: as the checkpoint says].
+    #[arg(long, default_value = "checkpoint", value_parser = word::<SizeRule>, hide_default_value = true)]
+    size: SizeRule,
+    /// cpu, cuda or metal.
+    #[arg(long, default_value = "cpu", value_parser = word::<DeviceKind>)]
+    device: DeviceKind,
+}
+
+/// How figures look.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Figure")]
+pub(super) struct Look {
+    /// viridis, magma, inferno, plasma, cividis, turbo, coolwarm or gray [default: viridis; coolwarm for signed values].
+    #[arg(long, value_parser = word::<Colormap>)]
+    colormap: Option<Colormap>,
+    /// minmax, symmetric, LOW:HIGH, or percentiles pLOW:pHIGH.
+    #[arg(long, value_parser = range_from_word, allow_hyphen_values = true)]
+    range: Option<RangeRule>,
+    /// 0 = photo only, 1 = map only.
+    #[arg(long, default_value_t = 0.5)]
+    opacity: f32,
+    /// Inches [default: 3.5, or 7.16 for more than two panels].
+    #[arg(long)]
+    width: Option<f64>,
+    /// Dots an inch.
+    #[arg(long, default_value_t = 300)]
+    dpi: u32,
+    /// Show one label alone.
+    #[arg(long)]
+    solo: Option<u16>,
+    /// Put the photo beside the maps.
+    #[arg(long, conflicts_with = "no_photo")]
+    photo: bool,
+    /// Leave the photo out.
+    #[arg(long)]
+    no_photo: bool,
+    /// Interpolate between patches.
+    #[arg(long)]
+    smooth: bool,
+    /// Give each map a range of its own.
+    #[arg(long)]
+    own_range: bool,
+    /// Draw no lines between labels.
+    #[arg(long, action = ArgAction::SetTrue)]
+    no_outlines: bool,
+    /// Leave the title line out.
+    #[arg(long)]
+    no_title: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Explain {
+    /// An image, or a .safetensors file with `pixel_values`.
+    input: PathBuf,
+    /// A position, `row,col`, cls, dist, reg0.. or all; may be repeated.
+    #[arg(long = "token", required = true, value_name = "TOKEN")]
+    tokens: Vec<String>,
+    #[command(flatten)]
+    what: What,
+    #[command(flatten)]
+    look: Look,
+    /// A .png, .svg, .json, .npy, .npz or .csv file; may be repeated.
+    #[arg(long, required = true, value_name = "FILE")]
+    pub out: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Segment {
+    /// An image, or a .safetensors file with `pixel_values`.
+    input: PathBuf,
+    /// At most so many clusters.
+    #[arg(long, conflicts_with = "cut", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    clusters: Option<u32>,
+    /// Cut the linkage tree at this cosine distance [default: 0.25].
+    #[arg(long)]
+    cut: Option<f64>,
+    #[command(flatten)]
+    what: What,
+    #[command(flatten)]
+    look: Look,
+    /// A .png, .svg, .json, .npy, .npz or .csv file; may be repeated.
+    #[arg(long, required = true, value_name = "FILE")]
+    pub out: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Trace {
+    /// An image, or a .safetensors file with `pixel_values`.
+    input: PathBuf,
+    #[command(flatten)]
+    what: What,
+    /// A .safetensors file.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Window {
+    /// An image to open.
+    input: Option<PathBuf>,
+    /// The token to pin.
+    #[arg(long, value_name = "TOKEN", value_parser = word::<TokenRef>)]
+    token: Option<TokenRef>,
+    /// Begin with segments.
+    #[arg(long)]
+    segments: bool,
+    #[command(flatten)]
+    what: What,
+    /// The map's colours.
+    #[arg(long, value_parser = word::<Colormap>)]
+    colormap: Option<Colormap>,
+    /// Lay the window out offscreen, write it here when the map is there, and exit.
+    #[arg(long, value_name = "FILE.png")]
+    screenshot: Option<PathBuf>,
+    /// Pixels of that picture, as WIDTHxHEIGHT.
+    #[arg(long, value_name = "WxH", requires = "screenshot", value_parser = window_size)]
+    screenshot_size: Option<(u32, u32)>,
+}
+
+fn word<T: FromStr<Err = Error>>(text: &str) -> Result<T> {
+    text.parse()
+}
+
+fn method_id(text: &str) -> Result<String> {
+    crate::method::by_id(text).map(|m| m.info().id.to_owned())
+}
+
+fn method_help() -> String {
+    METHODS.iter().map(|m| m.info().id).collect::<Vec<_>>().join(", ") + "; see `tokenscope methods`"
+}
+
+fn window_size(text: &str) -> Result<(u32, u32)> {
+    let number = |t: &str| t.parse::<u32>().ok().filter(|n| (320..=8192).contains(n));
+    text.split_once('x').and_then(|(w, h)| number(w).zip(number(h))).ok_or_else(|| {
+        Error::refused(format!("--screenshot-size {text}"), "not a size").expected("WIDTHxHEIGHT, 320 to 8192 pixels each")
+    })
+}
+
+impl What {
+    /// The request; a missing model is refused by name.
+    fn request(&self, task: Task, input: PathBuf) -> Result<Request> {
+        let model = self.model.clone().ok_or_else(|| {
+            Error::refused("--model", "no model is named")
+                .expected("a Hugging Face model folder")
+                .remedy("add --model FOLDER; `tokenscope models` lists the families that are read")
+        })?;
+        Ok(self.fill(Request::new(task, input, model)))
+    }
+
+    fn fill(&self, mut request: Request) -> Request {
+        request.layer = self.layer;
+        request.method.clone_from(&self.method);
+        let rows = self.rows.unwrap_or(request.params.rows);
+        request.params = Params { head: self.head, facet: self.facet, scalar: self.scalar, rows, own: self.own };
+        request.size = self.size;
+        request.device = self.device;
+        request
+    }
+}
+
+impl Look {
+    fn style(&self) -> FigureStyle {
+        FigureStyle {
+            colormap: self.colormap,
+            range: self.range,
+            own_range: self.own_range,
+            opacity: self.opacity,
+            interpolation: if self.smooth { Interpolation::Smooth } else { Interpolation::Nearest },
+            photo: self.photo.then_some(true).or(self.no_photo.then_some(false)),
+            outlines: !self.no_outlines,
+            solo: self.solo,
+            cut: None,
+            title: !self.no_title,
+            width_in: self.width,
+            dpi: self.dpi,
+        }
+    }
+}
+
+impl Explain {
+    pub(super) fn request(&self) -> Result<(Request, FigureStyle)> {
+        let mut request = self.what.request(Task::Explain, self.input.clone())?;
+        request.tokens = if self.tokens.iter().any(|t| t == "all") {
+            Tokens::All
+        } else {
+            Tokens::These(self.tokens.iter().map(|t| t.parse()).collect::<Result<_>>()?)
+        };
+        Ok((request, self.look.style()))
+    }
+}
+
+impl Segment {
+    pub(super) fn request(&self) -> Result<(Request, FigureStyle)> {
+        let cut = match (self.clusters, self.cut) {
+            (Some(k), _) => Cut::Clusters(k as usize),
+            (None, Some(t)) if !t.is_finite() => {
+                return Err(Error::refused(format!("--cut {t}"), "not a distance").expected("a cosine distance, 0 to 1"));
+            }
+            (None, Some(t)) => Cut::Distance(t),
+            (None, None) => Cut::default(),
+        };
+        Ok((self.what.request(Task::Segment { cut }, self.input.clone())?, self.look.style()))
+    }
+}
+
+impl Trace {
+    pub(super) fn request(&self) -> Result<Request> {
+        self.what.request(Task::Trace, self.input.clone())
+    }
+}
+
+impl Window {
+    pub(super) fn into_args(self) -> Result<WindowArgs> {
+        let model = self.what.model.clone().unwrap_or_default();
+        let mut request = self.what.fill(Request::new(Task::Explain, self.input.unwrap_or_default(), model));
+        request.tokens = Tokens::These(self.token.into_iter().collect());
+        Ok(WindowArgs {
+            request,
+            colormap: self.colormap,
+            segments: self.segments,
+            screenshot: self.screenshot,
+            screenshot_size: self.screenshot_size,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn flags_are_consistent_and_fill_the_request() {
+        Args::command().debug_assert();
+        let line = "tokenscope explain a.png --model m --token 7,7 --token cls --layer -2 --rows 8 --size native --out a.png";
+        let args = Args::try_parse_from(line.split(' ')).unwrap();
+        let Some(Command::Explain(explain)) = args.command else { panic!("not explain") };
+        let (request, style) = explain.request().unwrap();
+        assert_eq!((request.layer, request.params.rows, request.size), (-2, Rows::Some(8), SizeRule::Native(None)));
+        assert_eq!(request.tokens, Tokens::These(vec!["7,7".parse().unwrap(), "cls".parse().unwrap()]));
+        assert_eq!(style, FigureStyle::default());
+    }
+
+    #[test]
+    fn a_record_s_command_parses_back() {
+        let line = "tokenscope segment a.png --model m --layer -1 --method ultra --clusters 6 --opacity 0.7 --smooth \
+                    --no-outlines --range p1:p99 --colormap magma --width 3.5 --dpi 150 --no-photo --out b.svg";
+        let args = Args::try_parse_from(line.split_whitespace()).unwrap();
+        let Some(Command::Segment(segment)) = args.command else { panic!("not segment") };
+        let (request, style) = segment.request().unwrap();
+        assert_eq!(request.task, Task::Segment { cut: Cut::Clusters(6) });
+        assert_eq!(request.params.rows, Rows::Some(8));
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert!(style.flags().iter().all(|flag| words.contains(&flag.as_str())), "{:?}", style.flags());
+    }
+}

@@ -1,0 +1,46 @@
+//! `models` and `methods`: what is there.
+
+use std::path::PathBuf;
+
+use super::progress::print;
+use crate::domain::Result;
+use crate::engine::{families, inspect, model_folders};
+use crate::method::METHODS;
+
+pub(super) fn methods() -> Result<()> {
+    for method in METHODS {
+        let info = method.info();
+        print(format!("{:<12}{}", info.id, info.summary));
+        print(format!("{:<12}{}", "", info.formula));
+        print(format!("{:<12}layers {}..L; {}", "", info.min_layer, info.cost));
+        print(format!("{:<12}{}\n", "", info.citation));
+    }
+    Ok(())
+}
+
+/// Families, then the checkpoints below the folders that were named; one that cannot be read is listed with its reason.
+pub(super) fn models(folders: &[PathBuf]) -> Result<()> {
+    print("families (model_type):");
+    for (name, what) in families() {
+        print(format!("  {name:<24}{what}"));
+    }
+    for folder in folders {
+        let found = model_folders(folder);
+        print(format!("\n{}: {} checkpoints", folder.display(), found.len()));
+        for path in found {
+            match inspect(&path) {
+                Ok(facts) => print(format!(
+                    "  {:<32}{:<24}{:>3} layers {:>3} heads {:>5} wide  {:.1} M parameters",
+                    facts.name,
+                    facts.family,
+                    facts.num_layers,
+                    facts.num_heads,
+                    facts.width,
+                    facts.num_parameters as f64 / 1e6
+                )),
+                Err(err) => print(format!("  not readable: {err}")),
+            }
+        }
+    }
+    Ok(())
+}

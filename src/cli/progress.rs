@@ -1,0 +1,84 @@
+//! What the user is told while something runs: a bar for anything over a second, nothing at all when no terminal listens.
+//! Ctrl-C stops the work between two blocks, so that nothing half-written is left.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::domain::{Error, Result};
+use crate::method::Control;
+
+/// One line on stderr that begins with the program's name. A closed stderr is nobody to complain to.
+pub(super) fn complain(err: &Error) {
+    let _: std::io::Result<()> = writeln!(std::io::stderr(), "tokenscope: {err}");
+}
+
+/// A line on stderr, for a person at a terminal.
+pub(super) fn say(text: &str) {
+    let _: std::io::Result<()> = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Lines on stdout; a closed pipe is success.
+pub(super) fn print(text: impl Display) {
+    let _: std::io::Result<()> = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Watches a running job.
+pub(super) struct Watch {
+    control: Control,
+    done: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    /// Begins to listen for Ctrl-C and to draw the bar.
+    pub(super) fn start() -> Result<Self> {
+        let control = Control::default();
+        let cancel = control.cancel.clone();
+        ctrlc::set_handler(move || cancel.cancel()).map_err(|err| Error::Internal(format!("no signal handler: {err}")))?;
+        let (progress, done) = (control.progress.clone(), Arc::new(AtomicBool::new(false)));
+        let finished = done.clone();
+        let draw = move || {
+            let bar = ProgressBar::hidden();
+            let started = Instant::now();
+            while !finished.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(50));
+                let (step, total) = progress.get();
+                if started.elapsed() > Duration::from_secs(1) && total > 0 {
+                    if bar.is_hidden() {
+                        bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
+                        bar.set_style(ProgressStyle::default_bar());
+                    }
+                    bar.set_length(total as u64);
+                    bar.set_position(step as u64);
+                }
+            }
+            bar.finish_and_clear();
+        };
+        let thread = std::thread::Builder::new().name("tokenscope-progress".to_owned()).spawn(draw);
+        Ok(Self { control, done, thread: thread.ok() })
+    }
+
+    /// What the job looks at.
+    pub(super) fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Clears the bar.
+    pub(super) fn finish(self) {}
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // Only drawing happens there; a panic in it is no failure of the job.
+            drop(thread.join());
+        }
+    }
+}

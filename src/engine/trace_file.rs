@@ -1,0 +1,81 @@
+//! A whole trace as a .safetensors file for other tools, written block by block: attention that was not kept is recomputed
+//! for one block at a time.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::Traced;
+use crate::domain::{Cancel, Error, Result};
+use crate::model::trace::values;
+
+/// Name and shape of one tensor of the file.
+type Part = (&'static str, Vec<usize>);
+
+fn parts(traced: &Traced) -> Vec<Part> {
+    let trace = &traced.trace;
+    let (layers, tokens) = (trace.num_layers(), trace.num_tokens());
+    let (width, heads) = (traced.model.width(), traced.model.num_heads());
+    let mut parts = vec![
+        ("residual", vec![layers + 1, tokens, width]),
+        ("attention", vec![layers, heads, tokens, tokens]),
+        ("output", vec![tokens, width]),
+    ];
+    if let Some(logits) = &trace.logits {
+        parts.push(("logits", vec![logits.len()]));
+    }
+    parts
+}
+
+/// Bytes that [`write`] will write, without the header.
+pub fn size(traced: &Traced) -> usize {
+    parts(traced).iter().map(|(_, shape)| 4 * shape.iter().product::<usize>()).sum()
+}
+
+/// Writes `residual` `[L+1,T,D]`, `attention` `[L,H,T,T]`, `output` `[T,D]` and `logits` `[C]`, all f32, with the names of the
+/// tokens as metadata. The file appears whole or not at all.
+///
+/// # Errors
+/// A refusal when the file cannot be written; [`Error::Cancelled`].
+pub fn write(traced: &Traced, path: &Path, cancel: &Cancel) -> Result<()> {
+    let unwritable = |err: std::io::Error| {
+        Error::refused(path.display(), format!("cannot be written ({err})")).remedy("choose another file or make room")
+    };
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
+    let mut out = BufWriter::new(file);
+    let header = header(traced).to_string();
+    let padding = " ".repeat(header.len().next_multiple_of(8) - header.len());
+    let length = (header.len() + padding.len()) as u64;
+    out.write_all(&length.to_le_bytes()).map_err(unwritable)?;
+    write!(out, "{header}{padding}").map_err(unwritable)?;
+    let mut put = |values: Vec<f32>| out.write_all(bytemuck::cast_slice(&values)).map_err(unwritable);
+    for stream in &traced.trace.residual {
+        put(values(stream)?)?;
+    }
+    for (block, recorded) in traced.model.blocks.iter().zip(&traced.trace.blocks) {
+        cancel.check()?;
+        put(values(&block.attention(recorded)?)?)?;
+    }
+    put(values(&traced.trace.output)?)?;
+    put(traced.trace.logits.clone().unwrap_or_default())?;
+    let file = out.into_inner().map_err(|err| unwritable(err.into_error()))?;
+    cancel.check()?;
+    file.persist(path).map_err(|err| unwritable(err.error))?;
+    Ok(())
+}
+
+fn header(traced: &Traced) -> Value {
+    let layout = &traced.scene.layout;
+    let tokens: Vec<String> = (0..layout.len()).filter_map(|p| layout.kind(p)).map(|k| k.to_string()).collect();
+    let mut header = Map::new();
+    header.insert("__metadata__".to_owned(), json!({ "tokens": Value::from(tokens).to_string() }));
+    let mut start = 0;
+    for (name, shape) in parts(traced) {
+        let end = start + 4 * shape.iter().product::<usize>();
+        header.insert(name.to_owned(), json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, end] }));
+        start = end;
+    }
+    Value::Object(header)
+}
