@@ -7,10 +7,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tokenscope::domain::grid::{Grid, PixelRect};
-use tokenscope::domain::linkage::{LinkageTree, Merge};
 use tokenscope::domain::request::{Request, Task, Tokens};
 use tokenscope::domain::token::{TokenKind, TokenLayout};
-use tokenscope::domain::{Error, Progress, Result};
+use tokenscope::domain::{Cancel, Error, Progress, Result};
 use tokenscope::engine::{Explanation, ModelFacts, Oracle, Output, Prediction, Reply, Scene, Segments};
 use tokenscope::input::Picture;
 use tokenscope::method;
@@ -166,26 +165,16 @@ fn row(position: usize, layer: usize, signed: bool) -> Vec<f32> {
     (0..TOKENS).map(|p| if p == position { 9.0 } else { bump(p) }).collect()
 }
 
-/// Left and right half are two clusters at any sensible cut; each is two of rows at a finer one.
+/// Maps of patches that mean their half of the picture, and within it a little more their quarter.
 fn tree() -> MapTree {
-    let patches = ROWS * COLS;
-    let maps: Vec<f32> = (0..patches).flat_map(|p| row(1 + p, 1, false).split_off(1)).collect();
-    let mut merges: Vec<Merge> = Vec::new();
-    let mut join = |left: usize, right: usize, distance: f64, size: usize| {
-        merges.push(Merge { left: left.min(right), right: left.max(right), distance, size });
-        patches + merges.len() - 1
+    let quarter = |p: usize| (p % COLS / 3, p / COLS / 2);
+    let value = |target: usize, p: usize| match (quarter(target), quarter(p)) {
+        (a, b) if a == b => 1.3,
+        (a, b) if a.0 == b.0 => 1.0,
+        _ => 0.05 + 0.001 * target as f32,
     };
-    let mut quarters = Vec::new();
-    for (half, upper) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
-        let leaves: Vec<usize> = (0..patches).filter(|p| p % COLS / 3 == half && p / COLS / 2 == upper).collect();
-        let mut node = leaves[0];
-        for (size, &leaf) in (2..).zip(&leaves[1..]) {
-            node = join(node, leaf, 0.05, size);
-        }
-        quarters.push(node);
-    }
-    let left = join(quarters[0], quarters[2], 0.2, 12);
-    let right = join(quarters[1], quarters[3], 0.2, 12);
-    join(left, right, 0.8, patches);
-    MapTree { maps: maps.into(), tree: LinkageTree::new(patches, merges) }
+    let patches = ROWS * COLS;
+    let maps = (0..patches).flat_map(|target| (0..patches).map(move |p| value(target, p))).collect();
+    let size = (ROWS * PATCH, COLS * PATCH);
+    MapTree::new(maps, Grid { rows: ROWS, cols: COLS }, size, &Cancel::default()).expect("few patches")
 }
