@@ -10,15 +10,18 @@ use tokenscope::domain::request::Tokens;
 fn main() -> ExitCode {
     match cli::main() {
         Next::Exit(code) => code,
-        Next::Window(args) => cli::exit_code(window(*args)),
+        Next::Window(args) => cli::exit_code(window(&args)),
     }
 }
 
-fn window(args: WindowArgs) -> Result<()> {
-    let session = session(&args);
-    match args.screenshot {
-        Some(out) => app::screenshot(session, &out, args.screenshot_size),
-        None => app::run(session),
+fn window(args: &WindowArgs) -> Result<()> {
+    let session = session(args);
+    if let Some(out) = &args.screenshot {
+        return app::screenshot(session, out, args.screenshot_size);
+    }
+    match (app::run(session), &args.or_figure) {
+        (Err(err), Some(path)) => cli::figure_instead(args, &err, path),
+        (done, _) => done,
     }
 }
 
@@ -42,6 +45,7 @@ fn session(args: &WindowArgs) -> Session {
         ..Session::default()
     };
     session.look.colormap = args.colormap;
+    session.cut = args.cut.unwrap_or(session.cut);
     if args.segments {
         session.mode = app::Mode::Segments;
     }

@@ -77,7 +77,7 @@ fn segments() -> Output {
     let tree = LinkageTree::new(count, (0..count - 1).map(merge).collect());
     let maps = (0..count * count).map(|i| i as f32).collect();
     let request = Request::new(Task::Segment { cut: Cut::Clusters(3) }, "my cat.png", "models/tiny");
-    let tree = MapTree { maps, tree };
+    let tree = MapTree::from_linkage(maps, tree, Grid { rows: SIDE, cols: SIDE }, (64, 64));
     Output::Segments(Arc::new(Segments { request, scene: scene(60, 60), method: &METHOD, layer: 12, tree }))
 }
 

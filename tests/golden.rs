@@ -27,7 +27,12 @@ fn check_folder(folder: &Path) {
         }
         for (i, block) in trace.blocks.iter().enumerate() {
             let want = floats(&want["attention"].get(i).unwrap());
-            assert_close(&format!("{name}, attention of layer {}", i + 1), &floats(block.attention.as_ref().unwrap()), &want, 1e-4);
+            assert_close(
+                &format!("{name}, attention of layer {}", i + 1),
+                &floats(block.attention.as_ref().unwrap()),
+                &want,
+                1e-4,
+            );
         }
         if let Some(output) = want.get("output") {
             assert_close(&format!("{name}, output"), &floats(&trace.output), &floats(output), 1e-4);

@@ -61,7 +61,8 @@ fn exact_rows_agree_with_autograd_in_every_family() {
         let mut want = Vec::new();
         for &target in &targets {
             let store = scalar_of(&tracked, layer, target).backward().unwrap();
-            let gradients: Vec<Tensor> = zeros.iter().map(|z| store.get(z).expect("every block has a gradient").clone()).collect();
+            let gradients: Vec<Tensor> =
+                zeros.iter().map(|z| store.get(z).expect("every block has a gradient").clone()).collect();
             want.extend(row_from_gradients(&trace, &gradients, target));
         }
         let got = relevance(&model, &trace, layer, &targets, Scalar::Sum, Rows::All);
@@ -86,12 +87,11 @@ fn attention_gradients_agree_with_differences_in_f64() {
             let z = shifted.residual[layer].get(target).unwrap();
             z.broadcast_div(&norm).unwrap().sum_all().unwrap().to_scalar().unwrap()
         };
-        // Column sums of head 1's row `from` in the lowest block: what a one-row flow would read.
         let gradients = autograd(&model, &image, &trace, layer, target);
-        for block in 0..layer {
+        for (block, gradient) in gradients.iter().enumerate().take(layer) {
             for place in [tokens + 3, tokens * tokens + 5 * tokens + 2, 2 * tokens * tokens + 17] {
                 let difference = (value(block, place, 1e-5) - value(block, place, -1e-5)) / 2e-5;
-                let gradient = gradients[block].flatten_all().unwrap().get(place).unwrap().to_scalar::<f64>().unwrap();
+                let gradient = gradient.flatten_all().unwrap().get(place).unwrap().to_scalar::<f64>().unwrap();
                 assert!(
                     (difference - gradient).abs() <= 1e-7 + 1e-6 * gradient.abs(),
                     "{}, block {block}: {difference} against {gradient}",

@@ -242,8 +242,7 @@ impl Gpu {
         self.queue.submit([encoder.finish()]);
         buffer.map_async(wgpu::MapMode::Read, .., |result| result.unwrap());
         self.device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
-        let bytes = buffer.get_mapped_range(..).unwrap().to_vec();
-        bytes
+        buffer.get_mapped_range(..).unwrap().to_vec()
     }
 }
 

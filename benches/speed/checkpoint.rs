@@ -27,7 +27,9 @@ pub fn write_random_vit(folder: &Path, width: usize, heads: usize) {
             put(&format!("encoder.layer.{i}.{name}.weight"), &[rows, cols], 1.0 / (cols as f32).sqrt());
             put(&format!("encoder.layer.{i}.{name}.bias"), &[rows], 0.02);
         };
-        for name in ["attention.attention.query", "attention.attention.key", "attention.attention.value", "attention.output.dense"] {
+        for name in
+            ["attention.attention.query", "attention.attention.key", "attention.attention.value", "attention.output.dense"]
+        {
             linear(name, width, width);
         }
         linear("intermediate.dense", 4 * width, width);

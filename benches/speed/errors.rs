@@ -22,7 +22,8 @@ pub fn table(folder: &Path, photos: &[PathBuf]) {
         let patches: Vec<usize> = (trace.layout.prefix.len()..trace.num_tokens()).collect();
         let maps = |keep: Rows| rows(&model, &trace, &patches, keep);
         let tree = |relevance: &[f32]| {
-            let of = |(n, row): (usize, &[f32])| Heatmap::from_relevance(&trace.layout, row, patches[n], Own::Max).values.to_vec();
+            let of =
+                |(n, row): (usize, &[f32])| Heatmap::from_relevance(&trace.layout, row, patches[n], Own::Max).values.to_vec();
             let maps = relevance.chunks_exact(trace.num_tokens()).enumerate().flat_map(of).collect();
             MapTree::new(maps, trace.layout.grid, size, &Cancel::default()).expect("a tree")
         };

@@ -46,7 +46,8 @@ fn main() {
 fn photos() -> Vec<PathBuf> {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/samples");
     let folder = std::env::var_os("TOKENSCOPE_PHOTOS").map_or(samples, PathBuf::from);
-    let mut photos: Vec<PathBuf> = std::fs::read_dir(&folder).expect("a folder of photos").map(|e| e.expect("an entry").path()).collect();
+    let mut photos: Vec<PathBuf> =
+        std::fs::read_dir(&folder).expect("a folder of photos").map(|e| e.expect("an entry").path()).collect();
     photos.retain(|p| p.extension().is_some_and(|e| e == "jpg"));
     photos.sort();
     let step = (photos.len() / 20).max(1);

@@ -59,7 +59,7 @@ impl App {
 
     fn canvas_has_keyboard(&self, ctx: &egui::Context) -> bool {
         let Some(frame) = &self.frame else { return false };
-        let focused = ctx.memory(eframe::egui::Memory::focused).and_then(|id| ctx.read_response(id));
+        let focused = ctx.memory(egui::Memory::focused).and_then(|id| ctx.read_response(id));
         focused.is_some_and(|r| r.rect == frame.canvas)
     }
 

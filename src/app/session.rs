@@ -64,7 +64,8 @@ impl Default for Session {
             params: Params::default(),
             mode: Mode::default(),
             look: Look::default(),
-            cut: Cut::default(),
+            // A handful of segments says more at first sight than ULTra's distance, which may leave a hundred.
+            cut: Cut::Clusters(6),
             solo: None,
             outlines: true,
             theme: Theme::default(),

@@ -179,11 +179,20 @@ pub(super) struct Window {
     /// Begin with segments.
     #[arg(long)]
     segments: bool,
+    /// Begin with at most so many segments.
+    #[arg(long, conflicts_with = "cut", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    clusters: Option<u32>,
+    /// Begin with segments cut at this cosine distance.
+    #[arg(long)]
+    cut: Option<f64>,
     #[command(flatten)]
     what: What,
     /// The map's colours.
     #[arg(long, value_parser = word::<Colormap>)]
     colormap: Option<Colormap>,
+    /// Write this figure where no window can open, instead of giving up.
+    #[arg(long, value_name = "FILE", conflicts_with = "screenshot")]
+    or_figure: Option<PathBuf>,
     /// Lay the window out offscreen, write it here when the map is there, and exit.
     #[arg(long, value_name = "FILE.png")]
     screenshot: Option<PathBuf>,
@@ -266,15 +275,19 @@ impl Explain {
 
 impl Segment {
     pub(super) fn request(&self) -> Result<(Request, FigureStyle)> {
-        let cut = match (self.clusters, self.cut) {
-            (Some(k), _) => Cut::Clusters(k as usize),
-            (None, Some(t)) if !t.is_finite() => {
-                return Err(Error::refused(format!("--cut {t}"), "not a distance").expected("a cosine distance, 0 to 1"));
-            }
-            (None, Some(t)) => Cut::Distance(t),
-            (None, None) => Cut::default(),
-        };
+        let cut = cut_of(self.clusters, self.cut)?.unwrap_or_default();
         Ok((self.what.request(Task::Segment { cut }, self.input.clone())?, self.look.style()))
+    }
+}
+
+/// The cut that was asked for, if one was.
+fn cut_of(clusters: Option<u32>, distance: Option<f64>) -> Result<Option<Cut>> {
+    match (clusters, distance) {
+        (Some(k), _) => Ok(Some(Cut::Clusters(k as usize))),
+        (None, Some(t)) if !t.is_finite() => {
+            Err(Error::refused(format!("--cut {t}"), "not a distance").expected("a cosine distance, 0 to 1"))
+        }
+        (None, t) => Ok(t.map(Cut::Distance)),
     }
 }
 
@@ -289,10 +302,13 @@ impl Window {
         let model = self.what.model.clone().unwrap_or_default();
         let mut request = self.what.fill(Request::new(Task::Explain, self.input.unwrap_or_default(), model));
         request.tokens = Tokens::These(self.token.into_iter().collect());
+        let cut = cut_of(self.clusters, self.cut)?;
         Ok(WindowArgs {
             request,
             colormap: self.colormap,
-            segments: self.segments,
+            segments: self.segments || cut.is_some(),
+            cut,
+            or_figure: self.or_figure,
             screenshot: self.screenshot,
             screenshot_size: self.screenshot_size,
         })

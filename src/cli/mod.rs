@@ -6,14 +6,16 @@ mod lists;
 mod progress;
 mod tasks;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::domain::colormap::Colormap;
-use crate::domain::request::Request;
+use crate::domain::request::{Cut, Request, Rows, Task, Tokens};
+use crate::domain::token::TokenRef;
 use crate::domain::{Error, Result};
+use crate::figure::FigureStyle;
 
 /// What is left to do after the command line was read.
 #[derive(Debug)]
@@ -33,6 +35,10 @@ pub struct WindowArgs {
     pub colormap: Option<Colormap>,
     /// Whether segments are shown at first.
     pub segments: bool,
+    /// Where they are cut at first, if that was chosen.
+    pub cut: Option<Cut>,
+    /// A figure to write where no window can open.
+    pub or_figure: Option<PathBuf>,
     /// Lay the window out offscreen, write it here, and exit.
     pub screenshot: Option<PathBuf>,
     /// Pixels of that picture.
@@ -45,7 +51,7 @@ pub fn main() -> Next {
         Ok(args) => args,
         Err(err) => {
             // clap prints help to stdout with code 0 and wrong usage to stderr with code 2; a closed pipe is no error.
-            let _: std::io::Result<()> = err.print();
+            drop(err.print());
             return Next::Exit(ExitCode::from(u8::try_from(err.exit_code()).unwrap_or(2)));
         }
     };
@@ -54,13 +60,30 @@ pub fn main() -> Next {
             Ok(window) => return Next::Window(Box::new(window)),
             Err(err) => Err(err),
         },
-        Some(args::Command::Explain(explain)) => tasks::explain(explain),
-        Some(args::Command::Segment(segment)) => tasks::segment(segment),
+        Some(args::Command::Explain(explain)) => tasks::explain(&explain),
+        Some(args::Command::Segment(segment)) => tasks::segment(&segment),
         Some(args::Command::Trace(trace)) => tasks::trace(&trace),
         Some(args::Command::Models { folders }) => lists::models(&folders),
         Some(args::Command::Methods) => lists::methods(),
     };
     Next::Exit(exit_code(done))
+}
+
+/// Writes the figure of a window that could not be opened.
+///
+/// # Errors
+/// As `explain` and `segment`.
+pub fn figure_instead(args: &WindowArgs, why: &Error, path: &Path) -> Result<()> {
+    progress::say(&format!("{why}; writing {} instead", path.display()));
+    let mut request = args.request.clone();
+    if args.segments {
+        request = Request { task: Task::Segment { cut: args.cut.unwrap_or_default() }, ..request };
+        request.params.rows = Rows::Some(8);
+    } else if request.tokens == Tokens::These(Vec::new()) {
+        request.tokens = Tokens::These(vec![TokenRef::Position(0)]);
+    }
+    let style = FigureStyle { colormap: args.colormap, ..FigureStyle::default() };
+    tasks::figure_of(&request, &style, &[path.to_owned()])
 }
 
 /// 0 done; 1 refused, with one line on stderr; 130 stopped by Ctrl-C.

@@ -15,17 +15,17 @@ use crate::method::Control;
 
 /// One line on stderr that begins with the program's name. A closed stderr is nobody to complain to.
 pub(super) fn complain(err: &Error) {
-    let _: std::io::Result<()> = writeln!(std::io::stderr(), "tokenscope: {err}");
+    drop(writeln!(std::io::stderr(), "tokenscope: {err}"));
 }
 
 /// A line on stderr, for a person at a terminal.
 pub(super) fn say(text: &str) {
-    let _: std::io::Result<()> = writeln!(std::io::stderr(), "{text}");
+    drop(writeln!(std::io::stderr(), "{text}"));
 }
 
 /// Lines on stdout; a closed pipe is success.
 pub(super) fn print(text: impl Display) {
-    let _: std::io::Result<()> = writeln!(std::io::stdout(), "{text}");
+    drop(writeln!(std::io::stdout(), "{text}"));
 }
 
 /// Watches a running job.

@@ -8,17 +8,18 @@ use crate::figure::{self, FigureStyle};
 use super::args;
 use super::progress::Watch;
 
-pub(super) fn explain(args: args::Explain) -> Result<()> {
+pub(super) fn explain(args: &args::Explain) -> Result<()> {
     let (request, style) = args.request()?;
     figure_of(&request, &style, &args.out)
 }
 
-pub(super) fn segment(args: args::Segment) -> Result<()> {
+pub(super) fn segment(args: &args::Segment) -> Result<()> {
     let (request, style) = args.request()?;
     figure_of(&request, &style, &args.out)
 }
 
-fn figure_of(request: &Request, style: &FigureStyle, out: &[std::path::PathBuf]) -> Result<()> {
+/// Answers a request and writes its files.
+pub(super) fn figure_of(request: &Request, style: &FigureStyle, out: &[std::path::PathBuf]) -> Result<()> {
     figure::check_paths(out)?;
     style.check()?;
     let watch = Watch::start()?;

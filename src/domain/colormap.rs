@@ -36,16 +36,8 @@ pub enum Colormap {
 
 impl Colormap {
     /// Every colormap, in menu order.
-    pub const ALL: [Self; 8] = [
-        Self::Viridis,
-        Self::Magma,
-        Self::Inferno,
-        Self::Plasma,
-        Self::Cividis,
-        Self::Turbo,
-        Self::Coolwarm,
-        Self::Gray,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Viridis, Self::Magma, Self::Inferno, Self::Plasma, Self::Cividis, Self::Turbo, Self::Coolwarm, Self::Gray];
 
     /// matplotlib's name.
     pub fn name(self) -> &'static str {

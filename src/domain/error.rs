@@ -28,12 +28,7 @@ pub enum Error {
 impl Error {
     /// A refusal that names the place and what is wrong there.
     pub fn refused(place: impl fmt::Display, what: impl fmt::Display) -> Self {
-        Self::Refused {
-            place: place.to_string(),
-            what: what.to_string(),
-            expected: String::new(),
-            remedy: String::new(),
-        }
+        Self::Refused { place: place.to_string(), what: what.to_string(), expected: String::new(), remedy: String::new() }
     }
 
     /// Adds what would have been right.

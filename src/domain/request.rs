@@ -261,9 +261,11 @@ impl FromStr for Rows {
         if text == "all" {
             return Ok(Self::All);
         }
-        text.parse().ok().filter(|&k| k > 0).map(Self::Some).ok_or_else(|| {
-            Error::refused(format!("--rows {text}"), "unknown value").expected("`all` or a number of rows from 1")
-        })
+        text.parse()
+            .ok()
+            .filter(|&k| k > 0)
+            .map(Self::Some)
+            .ok_or_else(|| Error::refused(format!("--rows {text}"), "unknown value").expected("`all` or a number of rows from 1"))
     }
 }
 

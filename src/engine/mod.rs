@@ -222,8 +222,7 @@ fn segment(request: &Request, traced: &Traced, control: &Control) -> Result<Segm
     let positions: Vec<usize> = (0..layout.grid.len()).map(|p| layout.position_of(p)).collect();
     let target = Target { layer, positions: &positions, params: &request.params };
     let relevance = method.explain(&traced.model, &traced.trace, &target, control)?.into();
-    let maps =
-        Explanation { request: all, scene: scene.clone(), method: method.info(), layer, positions, relevance };
+    let maps = Explanation { request: all, scene: scene.clone(), method: method.info(), layer, positions, relevance };
     let maps: Vec<f32> = (0..layout.grid.len()).flat_map(|n| maps.heatmap(n).values.to_vec()).collect();
     let tree = MapTree::new(maps, layout.grid, scene.input_size, &control.cancel)?;
     Ok(Segments { request: request.clone(), scene: scene.clone(), method: method.info(), layer, tree })

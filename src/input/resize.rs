@@ -61,7 +61,7 @@ impl<'a> Pixels<'a> {
     }
 
     /// All rows as RGB of 8 bits.
-    pub fn to_rgb(self) -> Vec<u8> {
+    pub(crate) fn to_rgb(self) -> Vec<u8> {
         let mut scratch = Vec::new();
         let mut rgb = Vec::with_capacity(self.width * self.height * 3);
         (0..self.height).for_each(|y| rgb.extend_from_slice(self.rgb_row(y, &mut scratch)));
@@ -88,18 +88,18 @@ pub(super) struct Axis {
 
 impl Axis {
     /// A resize without a crop.
-    pub fn whole(resized: usize) -> Self {
+    pub(crate) fn whole(resized: usize) -> Self {
         Self { resized, offset: 0, len: resized }
     }
 
     /// The resized samples that the crop shows.
-    pub fn visible(self) -> Range<usize> {
+    pub(crate) fn visible(self) -> Range<usize> {
         let end = (self.offset + self.len as isize).clamp(0, self.resized as isize) as usize;
         (self.offset.max(0) as usize).min(end)..end
     }
 
     /// Samples of zero padding before the visible ones.
-    pub fn lead(self) -> usize {
+    pub(crate) fn lead(self) -> usize {
         self.offset.min(0).unsigned_abs().min(self.len)
     }
 }

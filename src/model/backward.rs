@@ -74,8 +74,7 @@ impl Backward<'_> {
         for level in (0..self.layer).rev() {
             self.cancel.check()?;
             let step = Step { from, to: (level > 0).then_some(carried) };
-            let (flow, below) =
-                self.model.blocks[level].backward(&self.trace.blocks[level], &cotangent, &relevance, &step)?;
+            let (flow, below) = self.model.blocks[level].backward(&self.trace.blocks[level], &cotangent, &relevance, &step)?;
             relevance = (relevance + flow)?;
             if let Some(below) = below {
                 (cotangent, from) = (below, carried);

@@ -30,12 +30,13 @@ impl Config {
                 .remedy("choose such a folder with --model")
         })?;
         if size.len() > MAX_BYTES {
-            return Err(Error::refused(path.display(), format!("{} bytes long", size.len())).expected("a config.json of a few kilobytes"));
+            return Err(
+                Error::refused(path.display(), format!("{} bytes long", size.len())).expected("a config.json of a few kilobytes")
+            );
         }
         let text = fs::read(path).map_err(|err| Error::refused(path.display(), format!("cannot be read ({err})")))?;
-        let root: Value = serde_json::from_slice(&text).map_err(|err| {
-            Error::refused(path.display(), format!("not valid JSON ({err})")).remedy("download the file again")
-        })?;
+        let root: Value = serde_json::from_slice(&text)
+            .map_err(|err| Error::refused(path.display(), format!("not valid JSON ({err})")).remedy("download the file again"))?;
         if !root.is_object() {
             return Err(Error::refused(path.display(), "not a JSON object").expected("the fields of a model's configuration"));
         }

@@ -45,9 +45,16 @@ impl MapTree {
         }
         let (ys, xs) = (torch_bicubic_taps(grid.rows, height), torch_bicubic_taps(grid.cols, width));
         let mut distances = cosine_distances(&maps, grid, &gram(&ys, grid.rows), &gram(&xs, grid.cols), cancel)?;
-        let tree = average_linkage(&mut distances, patches);
+        Ok(Self::from_linkage(maps, average_linkage(&mut distances, patches), grid, (height, width)))
+    }
+
+    /// Maps whose tree is known already.
+    ///
+    /// # Shapes
+    /// `maps` is `[N, N]` over the N leaves of `tree`; `(height, width)` pixels of the model's input.
+    pub fn from_linkage(maps: Vec<f32>, tree: LinkageTree, grid: Grid, (height, width): (usize, usize)) -> Self {
         let colours = tree.colours().into();
-        Ok(Self { maps: maps.into(), tree, grid, height, width, colours })
+        Self { maps: maps.into(), tree, grid, height, width, colours }
     }
 
     /// Labels for a cut. Cheap enough for every frame of a dragged slider: it does not touch the distances.

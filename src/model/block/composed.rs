@@ -195,9 +195,7 @@ fn attention_inputs_backward(
     };
     let rows = |m: &Tensor| m.reshape((heads.num_heads, targets, keep, heads.head_dim));
     // Query heads that share a key head: their cotangents add up.
-    let grouped = |m: Tensor| {
-        m.reshape((heads.num_kv_heads, heads.group(), to.len(), heads.head_dim))?.sum(1)
-    };
+    let grouped = |m: Tensor| m.reshape((heads.num_kv_heads, heads.group(), to.len(), heads.head_dim))?.sum(1);
     Ok(QkvCotangent {
         query: g.scores_g.matmul(&keys)?,
         key: grouped(restricted(&g.scores_g)?.matmul(&rows(&queries)?)?)?,
@@ -215,4 +213,3 @@ fn with_sources(heads: Heads, g: &QkvCotangent, sources: &Tensor) -> Candle<Tens
     debug_assert_eq!(query.dim(1).ok(), Some(heads.output_width()));
     Tensor::cat(&[query, flat(&g.key)?, flat(&g.value)?], 1)
 }
-

@@ -46,17 +46,17 @@ impl View<'_> {
 }
 
 /// `dst = scale * a b`.
-pub(super) fn set_product(dst: ViewMut<'_>, a: View<'_>, b: View<'_>, scale: f32) {
-    product(dst, a, b, scale, false);
+pub(super) fn set_product(mut dst: ViewMut<'_>, a: View<'_>, b: View<'_>, scale: f32) {
+    product(&mut dst, a, b, scale, false);
 }
 
 /// `dst += a b`.
-pub(super) fn add_product(dst: ViewMut<'_>, a: View<'_>, b: View<'_>) {
-    product(dst, a, b, 1.0, true);
+pub(super) fn add_product(mut dst: ViewMut<'_>, a: View<'_>, b: View<'_>) {
+    product(&mut dst, a, b, 1.0, true);
 }
 
 #[expect(unsafe_code, reason = "gemm takes pointers; views check their bounds when they are made, and shapes are checked here")]
-fn product(dst: ViewMut<'_>, a: View<'_>, b: View<'_>, scale: f32, add: bool) {
+fn product(dst: &mut ViewMut<'_>, a: View<'_>, b: View<'_>, scale: f32, add: bool) {
     assert_eq!((dst.rows, dst.cols, a.cols), (a.rows, b.cols, b.rows), "shapes of a product");
     let stride = |s: usize| s as isize;
     // SAFETY: every element that the sizes and strides of the three views reach lies inside their slices, and `dst` is

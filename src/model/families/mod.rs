@@ -83,7 +83,7 @@ impl Sizes {
             qkv_bias: config.flag("qkv_bias", true)?,
             activation: config.activation()?,
         };
-        if sizes.width % sizes.num_heads != 0 {
+        if !sizes.width.is_multiple_of(sizes.num_heads) {
             return Err(config.refuse("num_attention_heads", &format!("a divisor of hidden_size {}", sizes.width)));
         }
         if sizes.image_size < sizes.patch_size || sizes.num_layers > 1000 {

@@ -1,0 +1,471 @@
+//! The arrows between the folders of `src/`, and the few habits that a reader of any file may count on. The rules are the tables
+//! at the top; below them a scanner that reads Rust just well enough: comments and literals are blanked, paths are followed
+//! through nested `use` trees, `crate`, `self` and `super`.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Folders, the highest row first. A folder may name any lower row; of its own row, itself.
+const ROWS: &[&[&str]] =
+    &[&["app", "cli"], &["engine", "figure"], &["method", "segment", "measure", "render"], &["model", "input"], &["domain"]];
+
+/// Arrows inside a row: figures are made from the engine's answers.
+const BESIDE: &[(&str, &str)] = &[("figure", "engine")];
+
+/// Crates that only some folders may name.
+const CRATES: &[(&[&str], &[&str])] = &[
+    (&["candle_core", "candle_nn", "candle_transformers"], &["model", "method"]),
+    (&["eframe", "egui", "egui_wgpu", "wgpu", "winit"], &["app", "render"]),
+    (&["rfd", "poll_promise"], &["app"]),
+    (&["clap", "ctrlc", "indicatif"], &["cli"]),
+];
+
+/// The crates that plain data may name, beside std.
+const PLAIN_DATA: (&str, &[&str]) = ("domain", &["serde", "serde_json"]);
+
+/// candle's fused operations: they cut gradients silently, so that what comes out looks plausible and is wrong.
+const NO_GRADIENT: &[&str] = &["softmax_last_dim", "candle_nn::layer_norm", "candle_nn::rms_norm", "candle_nn::rotary_emb"];
+
+/// What ends the program in place of refusing.
+const PANICS: &[&str] = &[".unwrap()", ".expect(", "panic!", "unreachable!", "todo!", "unimplemented!"];
+
+const MAX_FILE_LINES: usize = 450;
+const MAX_FUNCTION_LINES: usize = 70;
+
+#[test]
+fn arrows_point_down() {
+    let dependencies = dependencies();
+    report(sources().iter().flat_map(|source| wrong_arrows(source, &dependencies)));
+}
+
+#[test]
+fn files_say_what_they_are_for_and_stay_small() {
+    report(sources().iter().flat_map(|source| {
+        let count = source.text.lines().count();
+        let nameless = (!source.text.starts_with("//!")).then(|| "does not begin with //!".to_owned());
+        let long = (count > MAX_FILE_LINES).then(|| format!("has {count} lines, more than {MAX_FILE_LINES}"));
+        [nameless, long].into_iter().flatten().map(|what| format!("{}: {what}", source.name)).collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn functions_stay_small() {
+    report(sources().iter().flat_map(|source| {
+        let long = functions(&tokens(&source.code)).into_iter().filter(|f| f.lines > MAX_FUNCTION_LINES);
+        long.map(|f| format!("{}:{}: {} has {} lines, more than {MAX_FUNCTION_LINES}", source.name, f.line, f.name, f.lines))
+            .collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn nothing_panics_outside_tests() {
+    report(sources().iter().flat_map(|source| mentions(&source.name, &without_tests(&source.code), PANICS)));
+}
+
+#[test]
+fn no_operation_cuts_gradients() {
+    report(sources().iter().flat_map(|source| mentions(&source.name, &source.code, NO_GRADIENT)));
+}
+
+// ---- the scanner, on programs made for it
+
+#[test]
+fn an_upward_arrow_is_caught_however_it_is_written() {
+    for text in [
+        "use crate::engine::Engine;",
+        "use crate::{\n    domain::{Error, Result},\n    engine::{self, Output},\n};",
+        "use super::super::engine as e;",
+        "fn f() -> crate::engine::Output { todo!() }",
+        "fn f() { let x = super::super::engine::worker::Worker::spawn(); }",
+        "mod inner {\n    fn f() { super::super::super::engine::f() }\n}",
+    ] {
+        let wrong = wrong_arrows(&Source::new("src/method/new.rs", text), &[]);
+        assert!(!wrong.is_empty() && wrong.iter().all(|w| w.ends_with("method names engine")), "{text}\n{wrong:?}");
+    }
+}
+
+#[test]
+fn rows_and_crates_are_told_apart() {
+    let names = |file: &str, text: &str| wrong_arrows(&Source::new(file, text), &["serde".to_owned(), "rayon".to_owned()]);
+    assert_eq!(names("src/figure/a.rs", "use crate::engine::Output;"), [""; 0]);
+    assert_eq!(names("src/engine/a.rs", "\nuse crate::figure::Layout;"), ["src/engine/a.rs:2: engine names figure"]);
+    assert_eq!(names("src/cli/a.rs", "use crate::app::App;"), ["src/cli/a.rs:1: cli names app"]);
+    assert_eq!(names("src/model/mod.rs", "use super::input::Picture;"), ["src/model/mod.rs:1: model names input"]);
+    assert_eq!(names("src/segment/a.rs", "use crate::{method::METHODS};"), ["src/segment/a.rs:1: segment names method"]);
+    assert_eq!(names("src/engine/a.rs", "use candle_core::Tensor;"), ["src/engine/a.rs:1: engine names the crate candle_core"]);
+    assert_eq!(names("src/domain/a.rs", "use serde::Serialize; use rayon::prelude::*;").len(), 1);
+    assert_eq!(names("src/main.rs", "use tokenscope::{app, cli};"), [""; 0]);
+    assert_eq!(names("src/new/a.rs", "use crate::domain::Error;"), ["src/new/a.rs: new has no row in this test"]);
+}
+
+#[test]
+fn words_in_comments_and_literals_are_no_arrows() {
+    let text = r##"//! [`crate::app`] /* .unwrap() */
+/* use crate::app; /* nested */ panic!() */
+fn f<'a>(x: &'a str) -> char { g("crate::app \" .unwrap()", r#"crate::cli "quoted""#, b'\'', 'c', '\u{41}') }
+struct S { engine: u8 }
+"##;
+    let source = Source::new("src/domain/a.rs", text);
+    assert_eq!(wrong_arrows(&source, &[]), [""; 0]);
+    assert_eq!(mentions("a.rs", &source.code, PANICS), [""; 0]);
+    assert_eq!(source.code.lines().count(), text.lines().count());
+}
+
+#[test]
+fn panics_are_seen_outside_test_modules_only() {
+    let text = "fn f() { x.unwrap(); }\n#[cfg(test)]\nmod tests {\n    fn g() { x.unwrap(); }\n}\nfn h() { y.expect(z) }\n";
+    let code = without_tests(&Source::new("src/domain/a.rs", text).code);
+    assert_eq!(mentions("a.rs", &code, PANICS), ["a.rs:1: .unwrap()", "a.rs:6: .expect("]);
+}
+
+#[test]
+fn functions_are_measured_from_their_name_to_their_end() {
+    let text = "fn short() {}\nimpl S {\n    fn long(f: fn(u8) -> u8) -> [u8; 2]\n    where\n        u8: Copy,\n    {\n        {}\n    }\n}\n\
+                trait T {\n    fn none(&self);\n}\n";
+    let found = functions(&tokens(text));
+    let sizes: Vec<(&str, usize)> = found.iter().map(|f| (f.name.as_str(), f.lines)).collect();
+    assert_eq!(sizes, [("short", 1), ("long", 6)]);
+}
+
+/// Fails with every finding, not only the first.
+fn report(findings: impl Iterator<Item = String>) {
+    let mut text = String::new();
+    findings.for_each(|finding| writeln!(text, "  {finding}").unwrap());
+    assert!(text.is_empty(), "\n{text}");
+}
+
+// ---- reading
+
+struct Source {
+    /// Path from the package's root.
+    name: String,
+    text: String,
+    /// `text` with comments and literals blanked, line by line the same.
+    code: String,
+}
+
+impl Source {
+    fn new(name: &str, text: &str) -> Self {
+        Self { name: name.to_owned(), text: text.to_owned(), code: blanked(text) }
+    }
+
+    /// The file's module, outermost first.
+    fn module(&self) -> Vec<String> {
+        let path = Path::new(&self.name).strip_prefix("src").unwrap().with_extension("");
+        let mut parts: Vec<String> = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        parts.pop_if(|last| ["mod", "lib", "main"].contains(&last.as_str()));
+        parts
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources() -> Vec<Source> {
+    let mut files = Vec::new();
+    collect(&root().join("src"), &mut files);
+    files.sort();
+    assert!(files.len() > 50, "only {} files below src", files.len());
+    let source = |path: &PathBuf| {
+        let name = path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
+        Source::new(&name, &fs::read_to_string(path).unwrap())
+    };
+    files.iter().map(source).collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// Names of the crates in Cargo.toml's `[dependencies]`, as code spells them.
+fn dependencies() -> Vec<String> {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let section = manifest.split("\n[").find_map(|part| part.strip_prefix("dependencies]")).unwrap();
+    let names = section.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.trim().replace('-', "_"));
+    names.filter(|name| !name.starts_with('#')).collect()
+}
+
+// ---- arrows
+
+fn wrong_arrows(source: &Source, dependencies: &[String]) -> Vec<String> {
+    let module = source.module();
+    // The library's root and the binary hold everything together.
+    let Some(folder) = module.first() else { return Vec::new() };
+    if row_of(folder).is_none() {
+        return vec![format!("{}: {folder} has no row in this test", source.name)];
+    }
+    let wrong = |named: Named| {
+        let (line, what) = (named.line, named.path.get(usize::from(named.own))?);
+        let found = if named.own {
+            (!may_name(folder, what)).then(|| format!("{folder} names {what}"))
+        } else {
+            (!may_use(folder, what, dependencies)).then(|| format!("{folder} names the crate {what}"))
+        };
+        found.map(|found| format!("{}:{line}: {found}", source.name))
+    };
+    paths(&tokens(&source.code), &module).into_iter().filter_map(wrong).collect()
+}
+
+fn row_of(folder: &str) -> Option<usize> {
+    ROWS.iter().position(|row| row.contains(&folder))
+}
+
+fn may_name(folder: &str, other: &str) -> bool {
+    match (row_of(folder), row_of(other)) {
+        // What stands at the root and is no folder is the crate's own macro or the like.
+        (_, None) | (None, _) => true,
+        (Some(from), Some(to)) => to > from || folder == other || BESIDE.contains(&(folder, other)),
+    }
+}
+
+fn may_use(folder: &str, name: &str, dependencies: &[String]) -> bool {
+    let reserved = CRATES.iter().find(|(names, _)| names.contains(&name));
+    let plain = folder != PLAIN_DATA.0 || PLAIN_DATA.1.contains(&name) || !dependencies.iter().any(|d| d == name);
+    plain && reserved.is_none_or(|(_, folders)| folders.contains(&folder))
+}
+
+/// A path that the code names.
+struct Named {
+    line: usize,
+    /// `crate` first, with `self` and `super` resolved, where it is the package's own.
+    path: Vec<String>,
+    own: bool,
+}
+
+fn paths(tokens: &[Token<'_>], file: &[String]) -> Vec<Named> {
+    let mut found = Vec::new();
+    let mut module = file.to_vec();
+    // Depths of braces at which inline modules began.
+    let (mut depth, mut inline) = (0, Vec::new());
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        match token.text {
+            "{" => depth += 1,
+            "}" => depth -= 1,
+            "mod" if tokens.get(at + 2).is_some_and(|t| t.text == "{") => {
+                module.push(tokens[at + 1].text.to_owned());
+                inline.push(depth);
+                at += 1;
+            }
+            _ => {}
+        }
+        if token.text == "}" && inline.last() == Some(&depth) {
+            inline.pop();
+            module.pop();
+        }
+        if token.is_word() {
+            let imported = at > 0 && tokens[at - 1].text == "use";
+            let mut named = Vec::new();
+            let end = tree(tokens, at, &[], &mut named);
+            found.extend(named.into_iter().filter(|(_, p)| p.len() > 1 || imported).map(|(line, p)| resolved(p, &module, line)));
+            at = end;
+        } else {
+            at += 1;
+        }
+    }
+    found
+}
+
+/// Follows `a::b::{c, d::e as f, *}` from the word at `at`; returns where it ends.
+fn tree(tokens: &[Token<'_>], mut at: usize, prefix: &[String], named: &mut Vec<(usize, Vec<String>)>) -> usize {
+    let text = |at: usize| tokens.get(at).map_or("", |t| t.text);
+    let mut path = prefix.to_vec();
+    loop {
+        path.push(text(at).to_owned());
+        at += 1;
+        let goes_on = text(at) == "::";
+        match text(at + 1) {
+            "{" if goes_on => {
+                at += 2;
+                while !["}", ""].contains(&text(at)) {
+                    let is_part = tokens[at].is_word() || text(at) == "*";
+                    at = if is_part { tree(tokens, at, &path, named) } else { at + 1 };
+                    if text(at) == "as" {
+                        at += 2;
+                    }
+                }
+                return at + 1;
+            }
+            "*" if goes_on => at += 1,
+            _ if goes_on && tokens.get(at + 1).is_some_and(Token::is_word) => at += 1,
+            _ => break,
+        }
+    }
+    named.push((tokens[at - 1].line, path));
+    at
+}
+
+fn resolved(path: Vec<String>, module: &[String], line: usize) -> Named {
+    let mut here = module.to_vec();
+    let mut rest = path.as_slice();
+    let own = ["crate", "self", "super"].contains(&path[0].as_str());
+    while let Some((first, others)) = rest.split_first().filter(|_| own) {
+        match first.as_str() {
+            "crate" => here.clear(),
+            "self" => {}
+            "super" => drop(here.pop()),
+            _ => break,
+        }
+        rest = others;
+    }
+    let path = if own { [&["crate".to_owned()], here.as_slice(), rest].concat() } else { path };
+    Named { line, path, own }
+}
+
+// ---- words and functions
+
+#[derive(Clone, Copy)]
+struct Token<'a> {
+    text: &'a str,
+    line: usize,
+}
+
+impl Token<'_> {
+    fn is_word(&self) -> bool {
+        self.text.starts_with(|c: char| c.is_alphabetic() || c == '_')
+    }
+}
+
+/// Words, `::`, and every other character alone.
+fn tokens(code: &str) -> Vec<Token<'_>> {
+    let mut found = Vec::new();
+    for (number, line) in code.lines().enumerate() {
+        let mut rest = line.trim_start();
+        while let Some(first) = rest.chars().next() {
+            let in_word = |c: char| c.is_alphanumeric() || c == '_';
+            let length = if in_word(first) {
+                rest.find(|c| !in_word(c)).unwrap_or(rest.len())
+            } else if rest.starts_with("::") {
+                2
+            } else {
+                first.len_utf8()
+            };
+            found.push(Token { text: &rest[..length], line: number + 1 });
+            rest = rest[length..].trim_start();
+        }
+    }
+    found
+}
+
+struct Function {
+    name: String,
+    line: usize,
+    lines: usize,
+}
+
+fn functions(tokens: &[Token<'_>]) -> Vec<Function> {
+    let starts = tokens.windows(2).enumerate().filter(|(_, pair)| pair[0].text == "fn" && pair[1].is_word());
+    let function = |(at, pair): (usize, &[Token<'_>])| {
+        let mut depth = 0;
+        for token in &tokens[at..] {
+            match token.text {
+                "(" | "[" | "{" => depth += 1,
+                ")" | "]" | "}" => depth -= 1,
+                ";" if depth == 0 => return None,
+                _ => {}
+            }
+            if token.text == "}" && depth == 0 {
+                let (line, lines) = (pair[0].line, token.line - pair[0].line + 1);
+                return Some(Function { name: pair[1].text.to_owned(), line, lines });
+            }
+        }
+        None
+    };
+    starts.filter_map(function).collect()
+}
+
+fn mentions(name: &str, code: &str, words: &[&str]) -> Vec<String> {
+    let lines = code.lines().enumerate();
+    lines
+        .flat_map(|(i, line)| words.iter().filter(move |w| line.contains(**w)).map(move |w| format!("{name}:{}: {w}", i + 1)))
+        .collect()
+}
+
+/// Code with the items below `#[cfg(test)]` blanked.
+fn without_tests(code: &str) -> String {
+    let mut out = code.to_owned();
+    while let Some(start) = out.find("#[cfg(test)]") {
+        let mut depth = 0;
+        let end = out[start + 12..].find(|c| {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            depth == 0 && (c == '}' || c == ';')
+        });
+        let end = end.map_or(out.len(), |length| start + 12 + length + 1);
+        let blank: String = out[start..end].chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect();
+        out.replace_range(start..end, &blank);
+    }
+    out
+}
+
+/// Comments, strings and characters as spaces, so that what is left is code.
+fn blanked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (length, keep) = match literal(rest) {
+            Some(length) => (length, false),
+            None => {
+                let word = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+                (word.max(rest.chars().next().map_or(1, char::len_utf8)), true)
+            }
+        };
+        let part = &rest[..length];
+        if keep {
+            out.push_str(part)
+        } else {
+            out.extend(part.chars().map(|c| if c == '\n' { '\n' } else { ' ' }))
+        }
+        rest = &rest[length..];
+    }
+    out
+}
+
+/// Length of the comment or literal that `text` begins with.
+fn literal(text: &str) -> Option<usize> {
+    let whole = text.len();
+    if text.starts_with("//") {
+        return Some(text.find('\n').unwrap_or(whole));
+    }
+    if text.starts_with("/*") {
+        let mut depth = 0;
+        let ends = text.match_indices(['/', '*']).find(|(at, _)| {
+            let opens = text[*at..].starts_with("/*");
+            depth += i32::from(opens) - i32::from(text[..at + 1].ends_with("*/") && *at > 2);
+            depth == 0
+        });
+        return Some(ends.map_or(whole, |(at, _)| at + 1));
+    }
+    let bare = text.strip_prefix('b').unwrap_or(text);
+    let raw = bare.strip_prefix('r').map(|r| (r, r.len() - r.trim_start_matches('#').len()));
+    if let Some((body, hashes)) = raw.filter(|(body, hashes)| body[*hashes..].starts_with('"')) {
+        let close = format!("\"{}", "#".repeat(hashes));
+        let start = whole - body.len() + hashes + 1;
+        return Some(text[start..].find(&close).map_or(whole, |end| start + end + close.len()));
+    }
+    let start = whole - bare.len() + 1;
+    if bare.starts_with('"') {
+        return Some(closed(text, start, '"'));
+    }
+    let is_char = bare.starts_with("'\\") || bare.starts_with('\'') && bare.chars().nth(2) == Some('\'');
+    is_char.then(|| closed(text, start, '\''))
+}
+
+/// Where a literal that began before `start` ends.
+fn closed(text: &str, start: usize, quote: char) -> usize {
+    let mut escaped = false;
+    let end = text[start..].char_indices().find(|(_, c)| {
+        let ends = *c == quote && !escaped;
+        escaped = *c == '\\' && !escaped;
+        ends
+    });
+    end.map_or(text.len(), |(at, _)| start + at + 1)
+}
