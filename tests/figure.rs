@@ -78,7 +78,8 @@ fn segments() -> Output {
     let maps = (0..count * count).map(|i| i as f32).collect();
     let request = Request::new(Task::Segment { cut: Cut::Clusters(3) }, "my cat.png", "models/tiny");
     let tree = MapTree::from_linkage(maps, tree, Grid { rows: SIDE, cols: SIDE }, (64, 64));
-    Output::Segments(Arc::new(Segments { request, scene: scene(60, 60), method: &METHOD, layer: 12, tree }))
+    let Output::Explanation(maps) = explanation(&(1..=count).collect::<Vec<_>>()) else { panic!("not an explanation") };
+    Output::Segments(Arc::new(Segments { request, scene: scene(60, 60), method: &METHOD, layer: 12, maps, tree }))
 }
 
 fn style() -> FigureStyle {
@@ -204,6 +205,7 @@ fn numbers_of_a_segmentation_are_read_back() {
     let linkage = array::<f64>(&member(&npz, "linkage"));
     assert_eq!((linkage.0, &linkage.1[4..8]), (vec![15, 4], &[2.0, 16.0, 0.05, 3.0][..]));
     assert_eq!(array::<f32>(&member(&npz, "heatmap")).0, [16, 4, 4]);
+    assert_eq!(array::<f32>(&member(&npz, "relevance")).0, [16, 17]);
     assert_eq!(array::<i64>(&member(&npz, "target")).1[..3], [1, 2, 3]);
     array::<i32>(&member(&npz, "labels"));
     array::<i32>(&member(&npz, "token_labels"));

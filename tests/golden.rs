@@ -6,7 +6,7 @@ use std::path::Path;
 
 use candle_core::Device;
 use common::{assert_close, assert_rows_close, expectations, floats, model_folders, positions};
-use tokenscope::domain::request::{Params, Rows, Scalar};
+use tokenscope::domain::request::{Facet, Head, Params, Rows, Scalar};
 use tokenscope::domain::{Cancel, Progress};
 use tokenscope::method::{Control, Target, by_id};
 use tokenscope::model::{Model, Trace};
@@ -73,5 +73,60 @@ fn larger_fixtures_agree_with_pytorch() {
     }
     for name in ["vit", "dino", "deit", "deit_classifier", "dinov2", "dinov2_swiglu", "dinov2_with_registers"] {
         check_folder(&shared.join(name));
+    }
+}
+
+/// What a method answers for every token, on the fixture that has the most prefix tokens.
+fn answers(method: &str, layer: usize, params: &Params) -> (Vec<f32>, std::collections::HashMap<String, candle_core::Tensor>) {
+    let folder = common::own_models().join("dinov2_with_registers");
+    let model = Model::load(&folder, &Device::Cpu).unwrap();
+    let want = expectations(&folder).remove(0);
+    let (_, height, width) = want["pixel_values"].dims3().unwrap();
+    let pixels = floats(&want["pixel_values"]);
+    let trace = model.trace(&pixels, (height, width), &Cancel::default(), &Progress::default()).unwrap();
+    let all: Vec<usize> = (0..trace.num_tokens()).collect();
+    let target = Target { layer, positions: &all, params };
+    (by_id(method).unwrap().explain(&model, &trace, &target, &Control::default()).unwrap(), want)
+}
+
+#[test]
+fn attention_is_the_row_of_the_block_below() {
+    let head = |head| answers("attention", 2, &Params { head, ..Params::default() });
+    let (got, want) = head(Head::One(1));
+    assert_close("head 1", &got, &floats(&want["attention"].get(1).unwrap().get(1).unwrap()), 1e-4);
+    let (got, want) = head(Head::Mean);
+    assert_close("mean", &got, &floats(&want["attention"].get(1).unwrap().mean(0).unwrap()), 1e-4);
+    let (got, want) = head(Head::Max);
+    assert_close("max", &got, &floats(&want["attention"].get(1).unwrap().max(0).unwrap()), 1e-4);
+}
+
+/// R = (A_3 + I)/2 (A_2 + I)/2 (A_1 + I)/2 by plain matrix products of PyTorch's attention.
+#[test]
+fn rollout_is_the_product_of_pytorch_s_attention() {
+    let (got, want) = answers("rollout", 3, &Params::default());
+    let attention = want["attention"].mean(1).unwrap();
+    let tokens = attention.dim(1).unwrap();
+    let eye = candle_core::Tensor::eye(tokens, candle_core::DType::F32, &Device::Cpu).unwrap();
+    let mut product = eye.clone();
+    for block in 0..3 {
+        let step = ((attention.get(block).unwrap() + &eye).unwrap() * 0.5).unwrap();
+        product = step.matmul(&product).unwrap();
+    }
+    assert_close("rollout", &got, &floats(&product), 1e-4);
+    assert!(got.chunks(tokens).all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-4));
+}
+
+#[test]
+fn similarity_is_the_cosine_of_pytorch_s_streams() {
+    let (got, want) = answers("similarity", 2, &Params::default());
+    let stream = want["residual"].get(2).unwrap();
+    let norms = stream.sqr().unwrap().sum_keepdim(1).unwrap().sqrt().unwrap();
+    let unit = stream.broadcast_div(&norms).unwrap();
+    assert_close("residual", &got, &floats(&unit.matmul(&unit.t().unwrap()).unwrap()), 1e-4);
+    for facet in [Facet::Query, Facet::Key, Facet::Value] {
+        let (got, _) = answers("similarity", 2, &Params { facet, ..Params::default() });
+        let tokens = stream.dim(0).unwrap();
+        assert!((0..tokens).all(|i| (got[i * tokens + i] - 1.0).abs() < 1e-5), "{facet}");
+        assert!((0..tokens).all(|i| (got[i] - got[i * tokens]).abs() < 1e-6), "{facet} is not symmetric");
     }
 }

@@ -60,9 +60,9 @@ pub fn main() -> Next {
             Ok(window) => return Next::Window(Box::new(window)),
             Err(err) => Err(err),
         },
-        Some(args::Command::Explain(explain)) => tasks::explain(&explain),
-        Some(args::Command::Segment(segment)) => tasks::segment(&segment),
-        Some(args::Command::Trace(trace)) => tasks::trace(&trace),
+        Some(args::Command::Explain(explain)) => tasks::explain(&explain, args.verbose),
+        Some(args::Command::Segment(segment)) => tasks::segment(&segment, args.verbose),
+        Some(args::Command::Trace(trace)) => tasks::trace(&trace, args.verbose),
         Some(args::Command::Models { folders }) => lists::models(&folders),
         Some(args::Command::Methods) => lists::methods(),
     };
@@ -83,7 +83,7 @@ pub fn figure_instead(args: &WindowArgs, why: &Error, path: &Path) -> Result<()>
         request.tokens = Tokens::These(vec![TokenRef::Position(0)]);
     }
     let style = FigureStyle { colormap: args.colormap, ..FigureStyle::default() };
-    tasks::figure_of(&request, &style, &[path.to_owned()])
+    tasks::figure_of(&request, &style, &[path.to_owned()], false)
 }
 
 /// 0 done; 1 refused, with one line on stderr; 130 stopped by Ctrl-C.

@@ -68,9 +68,6 @@ impl Watch {
     pub(super) fn control(&self) -> &Control {
         &self.control
     }
-
-    /// Clears the bar.
-    pub(super) fn finish(self) {}
 }
 
 impl Drop for Watch {

@@ -1,47 +1,79 @@
 //! `explain`, `segment` and `trace`: refuse what is wrong before computing, compute with progress, write whole files.
 
-use crate::domain::Result;
-use crate::domain::request::Request;
-use crate::engine::{Engine, trace_file};
-use crate::figure::{self, FigureStyle};
+use std::path::PathBuf;
+use std::time::Instant;
 
 use super::args;
-use super::progress::Watch;
+use super::progress::{Watch, say};
+use crate::domain::request::Request;
+use crate::domain::{Error, Result};
+use crate::engine::{Engine, Output, Scene, trace_file};
+use crate::figure::{self, FigureStyle};
 
-pub(super) fn explain(args: &args::Explain) -> Result<()> {
+pub(super) fn explain(args: &args::Explain, verbose: bool) -> Result<()> {
     let (request, style) = args.request()?;
-    figure_of(&request, &style, &args.out)
+    figure_of(&request, &style, &args.out, verbose)
 }
 
-pub(super) fn segment(args: &args::Segment) -> Result<()> {
+pub(super) fn segment(args: &args::Segment, verbose: bool) -> Result<()> {
     let (request, style) = args.request()?;
-    figure_of(&request, &style, &args.out)
+    figure_of(&request, &style, &args.out, verbose)
 }
 
 /// Answers a request and writes its files.
-pub(super) fn figure_of(request: &Request, style: &FigureStyle, out: &[std::path::PathBuf]) -> Result<()> {
+pub(super) fn figure_of(request: &Request, style: &FigureStyle, out: &[PathBuf], verbose: bool) -> Result<()> {
     figure::check_paths(out)?;
     style.check()?;
-    let watch = Watch::start()?;
+    let (watch, started) = (Watch::start()?, Instant::now());
     let output = Engine::default().run(request, watch.control())?;
     watch.control().cancel.check()?;
+    if verbose {
+        let scene = match &output {
+            Output::Scene(scene) => scene,
+            Output::Explanation(explanation) => &explanation.scene,
+            Output::Segments(segments) => &segments.scene,
+        };
+        describe(scene, started);
+    }
     figure::write(&output, style, out)?;
-    watch.finish();
-    out.iter().for_each(|path| super::progress::say(&format!("wrote {}", path.display())));
+    drop(watch);
+    out.iter().for_each(|path| say(&format!("wrote {}", path.display())));
     Ok(())
 }
 
-pub(super) fn trace(args: &args::Trace) -> Result<()> {
+pub(super) fn trace(args: &args::Trace, verbose: bool) -> Result<()> {
     let request = args.request()?;
     if args.out.extension().is_none_or(|e| e != "safetensors") {
-        return Err(crate::domain::Error::refused(format!("--out {}", args.out.display()), "a trace has one format")
+        return Err(Error::refused(format!("--out {}", args.out.display()), "a trace has one format")
             .expected("a name that ends in .safetensors"));
     }
-    let watch = Watch::start()?;
+    let (watch, started) = (Watch::start()?, Instant::now());
     let traced = Engine::default().trace(&request, watch.control())?;
-    super::progress::say(&format!("writing {:.1} MB", trace_file::size(&traced) as f64 / 1e6));
+    if verbose {
+        describe(&traced.scene, started);
+    }
+    say(&format!("writing {:.1} MB", trace_file::size(&traced) as f64 / 1e6));
     trace_file::write(&traced, &args.out, &watch.control().cancel)?;
-    watch.finish();
-    super::progress::say(&format!("wrote {}", args.out.display()));
+    drop(watch);
+    say(&format!("wrote {}", args.out.display()));
     Ok(())
+}
+
+/// What `--verbose` says of an answer.
+fn describe(scene: &Scene, started: Instant) {
+    let (model, (height, width)) = (&scene.model, scene.input_size);
+    say(&format!(
+        "{} ({}): {} layers, {} heads, {} wide, {:.1} M parameters",
+        model.name,
+        model.family,
+        model.num_layers,
+        model.num_heads,
+        model.width,
+        model.num_parameters as f64 / 1e6
+    ));
+    say(&format!("{}: seen as {width} x {height} pixels; tokens {}", scene.picture.name, scene.layout.describe()));
+    for prediction in &scene.predictions {
+        say(&format!("  {:5.1} %  {}", 100.0 * prediction.probability, prediction.name));
+    }
+    say(&format!("computed in {:.2} s", started.elapsed().as_secs_f64()));
 }

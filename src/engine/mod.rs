@@ -78,7 +78,7 @@ impl Engine {
             }
             Task::Segment { .. } => {
                 let segments = segment(request, &traced, control)?;
-                let bytes = segments.tree.maps.len() * 4;
+                let bytes = (segments.tree.maps.len() + segments.maps.relevance.len()) * 4;
                 (Output::Segments(Arc::new(segments)), bytes)
             }
         };
@@ -223,9 +223,9 @@ fn segment(request: &Request, traced: &Traced, control: &Control) -> Result<Segm
     let target = Target { layer, positions: &positions, params: &request.params };
     let relevance = method.explain(&traced.model, &traced.trace, &target, control)?.into();
     let maps = Explanation { request: all, scene: scene.clone(), method: method.info(), layer, positions, relevance };
-    let maps: Vec<f32> = (0..layout.grid.len()).flat_map(|n| maps.heatmap(n).values.to_vec()).collect();
-    let tree = MapTree::new(maps, layout.grid, scene.input_size, &control.cancel)?;
-    Ok(Segments { request: request.clone(), scene: scene.clone(), method: method.info(), layer, tree })
+    let heatmaps: Vec<f32> = (0..layout.grid.len()).flat_map(|n| maps.heatmap(n).values.to_vec()).collect();
+    let tree = MapTree::new(heatmaps, layout.grid, scene.input_size, &control.cancel)?;
+    Ok(Segments { request: request.clone(), scene: scene.clone(), method: method.info(), layer, maps: Arc::new(maps), tree })
 }
 
 /// The folders of checkpoints directly below `folder`, and `folder` itself if it is one.

@@ -115,6 +115,8 @@ pub struct Segments {
     pub method: &'static Info,
     /// The layer, 0..L.
     pub layer: usize,
-    /// The maps and their linkage tree.
+    /// Relevance rows of every patch, as the method gave them.
+    pub maps: Arc<Explanation>,
+    /// The heatmaps made of them, and their linkage tree.
     pub tree: MapTree,
 }

@@ -13,23 +13,20 @@ use crate::domain::token::{TokenKind, TokenLayout};
 use crate::domain::{Error, Result};
 use crate::engine::{Explanation, Output, Segments};
 
-/// `.npy`: relevance f32 `[T]`, or `[n, T]` for n > 1 tokens; of a segmentation its labels i32 `[H, W]`.
+/// `.npy`: relevance f32 `[T]`, or `[n, T]` for n > 1 tokens; of a segmentation that of every patch, `[N, T]`.
 ///
 /// # Errors
 /// A refusal of a bare trace.
-pub fn npy(output: &Output, style: &FigureStyle) -> Result<Vec<u8>> {
+pub fn npy(output: &Output) -> Result<Vec<u8>> {
     match output {
         Output::Explanation(explanation) => relevance(explanation),
-        Output::Segments(segments) => {
-            let segmentation = segments.tree.segmentation(cut_of(segments, style));
-            labels(&segmentation.labels, &[segmentation.height, segmentation.width])
-        }
+        Output::Segments(segments) => relevance(&segments.maps),
         Output::Scene(_) => Err(no_data()),
     }
 }
 
-/// `.npz`: `relevance`, `heatmap`, `grid`, `num_prefix`, `target`; of a segmentation the maps of all patches as `heatmap`
-/// f32 `[N, rows, cols]`, `target` i64 `[N]`, and `labels`, `token_labels`, `linkage` (Z of `SciPy`).
+/// `.npz`: `relevance`, `heatmap`, `grid`, `num_prefix`, `target`; of a segmentation those of every patch, and
+/// `labels` i32 `[H, W]`, `token_labels` i32 `[N]`, `linkage` f64 `[N - 1, 4]` (Z of `SciPy`).
 ///
 /// # Errors
 /// A refusal of a bare trace.
@@ -97,14 +94,10 @@ fn explanation_arrays(explanation: &Explanation) -> Result<Arrays> {
 }
 
 fn segments_arrays(segments: &Segments, style: &FigureStyle) -> Result<Arrays> {
-    let (layout, tree) = (&segments.scene.layout, &segments.tree);
-    let segmentation = tree.segmentation(cut_of(segments, style));
-    let targets: Vec<i64> = (0..layout.grid.len()).map(|patch| layout.position_of(patch) as i64).collect();
-    let merges = tree.tree.merges();
+    let segmentation = segments.tree.segmentation(cut_of(segments, style));
+    let merges = segments.tree.tree.merges();
     let linkage: Vec<f64> = merges.iter().flat_map(|m| [m.left as f64, m.right as f64, m.distance, m.size as f64]).collect();
-    let mut arrays = vec![("heatmap", array(&tree.maps, &[targets.len(), layout.grid.rows, layout.grid.cols])?)];
-    arrays.extend(layout_arrays(layout)?);
-    arrays.push(("target", array(&targets, &[targets.len()])?));
+    let mut arrays = explanation_arrays(&segments.maps)?;
     arrays.push(("labels", labels(&segmentation.labels, &[segmentation.height, segmentation.width])?));
     arrays.push(("token_labels", labels(&segmentation.patch_labels, &[segmentation.patch_labels.len()])?));
     arrays.push(("linkage", array(&linkage, &[merges.len(), 4])?));

@@ -92,7 +92,7 @@ pub fn write(output: &Output, style: &FigureStyle, paths: &[PathBuf]) -> Result<
             (Kind::Json, Some(layout)) => record::json(output, style, layout, paths)?.into_bytes(),
             (Kind::Npz, _) => data::npz(output, style)?,
             (Kind::Csv, _) => data::csv(output, style)?.into_bytes(),
-            _ => data::npy(output, style)?,
+            _ => data::npy(output)?,
         };
         files.push((path, bytes));
     }

@@ -144,7 +144,9 @@ pub fn answer(request: &Request) -> Result<Output> {
             Output::Explanation(Arc::new(Explanation { request: request.clone(), scene, method, layer, positions, relevance }))
         }
         Task::Segment { .. } => {
-            Output::Segments(Arc::new(Segments { request: request.clone(), scene, method, layer, tree: tree() }))
+            let all = Request { task: Task::Explain, tokens: Tokens::All, ..request.clone() };
+            let Output::Explanation(maps) = answer(&all)? else { panic!("not an explanation") };
+            Output::Segments(Arc::new(Segments { request: request.clone(), scene, method, layer, maps, tree: tree() }))
         }
     })
 }
