@@ -13,11 +13,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use candle_core::Device;
-use tokenscope::domain::request::{Rows, Scalar, SizeRule};
+use tokenscope::domain::heatmap::Heatmap;
+use tokenscope::domain::request::{Cut, Own, Rows, Scalar, SizeRule};
 use tokenscope::domain::{Cancel, Progress};
 use tokenscope::input::{Picture, Processor};
 use tokenscope::method::ultra::seeds;
 use tokenscope::model::{Backward, Model, Trace};
+use tokenscope::segment::MapTree;
 
 fn main() {
     if std::env::args().any(|a| a == "--test" || a == "--list") {
@@ -101,6 +103,10 @@ fn table(name: &str, folder: &Path, photo: &Path, oracle: Option<&oracle::Case<'
     let patches: Vec<usize> = (trace.layout.prefix.len()..trace.num_tokens()).collect();
     let all: Vec<usize> = (0..trace.num_tokens()).collect();
     let middle = patches.len() / 2;
+    let maps = rows(&model, &trace, &patches, Rows::Some(8));
+    let maps = maps.chunks_exact(trace.num_tokens()).zip(&patches);
+    let maps = maps.flat_map(|(row, &p)| Heatmap::from_relevance(&trace.layout, row, p, Own::Max).values.to_vec()).collect();
+    let tree = MapTree::new(maps, trace.layout.grid, size, &Cancel::default()).expect("a tree");
     let cases = [
         ("forward with its trace", measured(15, run), "forward"),
         ("exact rows, 1 target", measured(5, || rows(&model, &trace, &patches[middle..=middle], Rows::All)), "exact 1"),
@@ -108,6 +114,8 @@ fn table(name: &str, folder: &Path, photo: &Path, oracle: Option<&oracle::Case<'
         ("exact rows, all patches", measured(1, || rows(&model, &trace, &patches, Rows::All)), ""),
         ("own-row, all tokens", measured(15, || rows(&model, &trace, &all, Rows::Some(1))), "own-row"),
         ("K = 8, all patches", measured(3, || rows(&model, &trace, &patches, Rows::Some(8))), "K = 8"),
+        ("recut at 6 clusters", measured(15, || tree.segmentation(Cut::Clusters(6))), ""),
+        ("recut at 20 clusters", measured(15, || tree.segmentation(Cut::Clusters(20))), ""),
     ];
     let witness = oracle.and_then(oracle::run).unwrap_or_default();
     println!("{name}: {} tokens, {} wide, {} layers", trace.num_tokens(), model.width(), model.num_layers());

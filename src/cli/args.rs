@@ -59,7 +59,7 @@ pub(super) struct What {
     #[arg(long, default_value = "ultra", value_parser = method_id, help = method_help())]
     method: String,
     /// An attention head from 0, mean, max or min.
-    #[arg(long, default_value = "mean", value_parser = word::<Head>)]
+    #[arg(long, default_value = "mean", value_parser = word::<Head>, allow_negative_numbers = true)]
     head: Head,
     /// residual, query, key or value.
     #[arg(long, default_value = "residual", value_parser = word::<Facet>)]
@@ -68,13 +68,13 @@ pub(super) struct What {
     #[arg(long, default_value = "sum", value_parser = word::<Scalar>)]
     scalar: Scalar,
     /// ultra: rows that carry the cotangent, `all` = exact [default: all; segment: 8].
-    #[arg(long, value_parser = word::<Rows>)]
+    #[arg(long, value_parser = word::<Rows>, allow_negative_numbers = true)]
     rows: Option<Rows>,
     /// ultra: the target's own entry: max, keep or zero.
     #[arg(long, default_value = "max", value_parser = word::<Own>)]
     own: Own,
     /// Pixels of the model's input: S, HxW, native or native:S [default: as the checkpoint says].
-    #[arg(long, default_value = "checkpoint", value_parser = word::<SizeRule>, hide_default_value = true)]
+    #[arg(long, default_value = "checkpoint", value_parser = word::<SizeRule>, hide_default_value = true, allow_negative_numbers = true)]
     size: SizeRule,
     /// cpu, cuda or metal.
     #[arg(long, default_value = "cpu", value_parser = word::<DeviceKind>)]
@@ -92,10 +92,10 @@ pub(super) struct Look {
     #[arg(long, value_parser = range_from_word, allow_hyphen_values = true)]
     range: Option<RangeRule>,
     /// 0 = photo only, 1 = map only.
-    #[arg(long, default_value_t = 0.5)]
+    #[arg(long, default_value_t = 0.5, allow_negative_numbers = true)]
     opacity: f32,
     /// Inches [default: 3.5, or 7.16 for more than two panels].
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     width: Option<f64>,
     /// Dots an inch.
     #[arg(long, default_value_t = 300)]
@@ -128,7 +128,7 @@ pub(super) struct Explain {
     /// An image, or a .safetensors file with `pixel_values`.
     input: PathBuf,
     /// A position, `row,col`, cls, dist, reg0.. or all; may be repeated.
-    #[arg(long = "token", required = true, value_name = "TOKEN")]
+    #[arg(long = "token", required = true, value_name = "TOKEN", allow_hyphen_values = true)]
     tokens: Vec<String>,
     #[command(flatten)]
     what: What,
@@ -147,7 +147,7 @@ pub(super) struct Segment {
     #[arg(long, conflicts_with = "cut", value_parser = clap::value_parser!(u32).range(1..=4096))]
     clusters: Option<u32>,
     /// Cut the linkage tree at this cosine distance [default: 0.25].
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     cut: Option<f64>,
     #[command(flatten)]
     what: What,
@@ -174,7 +174,7 @@ pub(super) struct Window {
     /// An image to open.
     input: Option<PathBuf>,
     /// The token to pin.
-    #[arg(long, value_name = "TOKEN", value_parser = word::<TokenRef>)]
+    #[arg(long, value_name = "TOKEN", value_parser = word::<TokenRef>, allow_hyphen_values = true)]
     token: Option<TokenRef>,
     /// Begin with segments.
     #[arg(long)]
@@ -183,7 +183,7 @@ pub(super) struct Window {
     #[arg(long, conflicts_with = "cut", value_parser = clap::value_parser!(u32).range(1..=4096))]
     clusters: Option<u32>,
     /// Begin with segments cut at this cosine distance.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     cut: Option<f64>,
     #[command(flatten)]
     what: What,
@@ -284,8 +284,8 @@ impl Segment {
 fn cut_of(clusters: Option<u32>, distance: Option<f64>) -> Result<Option<Cut>> {
     match (clusters, distance) {
         (Some(k), _) => Ok(Some(Cut::Clusters(k as usize))),
-        (None, Some(t)) if !t.is_finite() => {
-            Err(Error::refused(format!("--cut {t}"), "not a distance").expected("a cosine distance, 0 to 1"))
+        (None, Some(t)) if !t.is_finite() || t < 0.0 => {
+            Err(Error::refused(format!("--cut {t}"), "not a distance").expected("a cosine distance from 0"))
         }
         (None, t) => Ok(t.map(Cut::Distance)),
     }

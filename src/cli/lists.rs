@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::progress::print;
-use crate::domain::Result;
+use crate::domain::{Error, Result};
 use crate::engine::{families, inspect, model_folders};
 use crate::method::METHODS;
 
@@ -20,6 +20,9 @@ pub(super) fn methods() -> Result<()> {
 
 /// Families, then the checkpoints below the folders that were named; one that cannot be read is listed with its reason.
 pub(super) fn models(folders: &[PathBuf]) -> Result<()> {
+    if let Some(missing) = folders.iter().find(|folder| !folder.is_dir()) {
+        return Err(Error::refused(missing.display(), "is no folder").expected("a folder of model folders"));
+    }
     print("families (model_type):");
     for (name, what) in families() {
         print(format!("  {name:<24}{what}"));

@@ -1,6 +1,6 @@
 //! `explain`, `segment` and `trace`: refuse what is wrong before computing, compute with progress, write whole files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::args;
@@ -23,6 +23,7 @@ pub(super) fn segment(args: &args::Segment, verbose: bool) -> Result<()> {
 /// Answers a request and writes its files.
 pub(super) fn figure_of(request: &Request, style: &FigureStyle, out: &[PathBuf], verbose: bool) -> Result<()> {
     figure::check_paths(out)?;
+    out.iter().try_for_each(|path| spare_what_is_read(request, path))?;
     style.check()?;
     let (watch, started) = (Watch::start()?, Instant::now());
     let output = Engine::default().run(request, watch.control())?;
@@ -43,10 +44,8 @@ pub(super) fn figure_of(request: &Request, style: &FigureStyle, out: &[PathBuf],
 
 pub(super) fn trace(args: &args::Trace, verbose: bool) -> Result<()> {
     let request = args.request()?;
-    if args.out.extension().is_none_or(|e| e != "safetensors") {
-        return Err(Error::refused(format!("--out {}", args.out.display()), "a trace has one format")
-            .expected("a name that ends in .safetensors"));
-    }
+    trace_file::check_path(&args.out)?;
+    spare_what_is_read(&request, &args.out)?;
     let (watch, started) = (Watch::start()?, Instant::now());
     let traced = Engine::default().trace(&request, watch.control())?;
     if verbose {
@@ -57,6 +56,21 @@ pub(super) fn trace(args: &args::Trace, verbose: bool) -> Result<()> {
     drop(watch);
     say(&format!("wrote {}", args.out.display()));
     Ok(())
+}
+
+/// A slip of the hand must not cost a photo or a checkpoint.
+fn spare_what_is_read(request: &Request, out: &Path) -> Result<()> {
+    let Ok(out) = out.canonicalize() else { return Ok(()) };
+    let is_out = |path: &Path| path.canonicalize().is_ok_and(|path| path == out);
+    let model = &request.model;
+    let what = if is_out(&request.input) {
+        "is the input"
+    } else if is_out(model) || ["config.json", "model.safetensors"].iter().any(|file| is_out(&model.join(file))) {
+        "is the model"
+    } else {
+        return Ok(());
+    };
+    Err(Error::refused(format!("--out {}", out.display()), what).expected("another file").remedy("choose another name"))
 }
 
 /// What `--verbose` says of an answer.

@@ -58,9 +58,10 @@ impl Heatmap {
     }
 }
 
+/// The largest of the other values; a lone patch keeps its own.
 fn max_except(values: &[f32], skip: usize) -> f32 {
     let others = values.iter().enumerate().filter(|&(i, v)| i != skip && !v.is_nan());
-    others.map(|(_, &v)| v).fold(f32::NEG_INFINITY, f32::max).max(f32::MIN)
+    others.map(|(_, &v)| v).reduce(f32::max).unwrap_or(values[skip])
 }
 
 /// Linear interpolation between order statistics, as NumPy's default; 0 for no values.

@@ -33,6 +33,28 @@ pub fn size(traced: &Traced) -> usize {
     parts(traced).iter().map(|(_, shape)| 4 * shape.iter().product::<usize>()).sum()
 }
 
+/// Refuses, before any computing, a path that could not be written.
+///
+/// # Errors
+/// A refusal that names the path.
+pub fn check_path(path: &Path) -> Result<()> {
+    let refused = |what| Error::refused(format!("--out {}", path.display()), what);
+    if path.extension().is_none_or(|extension| extension != "safetensors") {
+        return Err(refused("a trace has one format").expected("a name that ends in .safetensors"));
+    }
+    if path.is_dir() {
+        return Err(refused("is a folder").expected("a file"));
+    }
+    if !folder_of(path).is_dir() {
+        return Err(refused("its folder does not exist").remedy("make the folder first"));
+    }
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Writes `residual` `[L+1,T,D]`, `attention` `[L,H,T,T]`, `output` `[T,D]` and `logits` `[C]`, all f32, with the names of the
 /// tokens as metadata. The file appears whole or not at all.
 ///
@@ -42,8 +64,12 @@ pub fn write(traced: &Traced, path: &Path, cancel: &Cancel) -> Result<()> {
     let unwritable = |err: std::io::Error| {
         Error::refused(path.display(), format!("cannot be written ({err})")).remedy("choose another file or make room")
     };
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let file = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".tokenscope");
+    // A new file has what the user's umask leaves, unlike a temporary one.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let file = builder.tempfile_in(folder_of(path)).map_err(unwritable)?;
     let mut out = BufWriter::new(file);
     let header = header(traced).to_string();
     let padding = " ".repeat(header.len().next_multiple_of(8) - header.len());

@@ -69,7 +69,7 @@ pub fn check_paths(paths: &[PathBuf]) -> Result<()> {
             return Err(Error::refused(place, "its folder does not exist").remedy("make the folder first"));
         }
         if paths[..i].contains(path) {
-            return Err(Error::refused(place, "is named twice"));
+            return Err(Error::refused(place, "is named twice").remedy("name each file once"));
         }
     }
     Ok(())

@@ -24,15 +24,14 @@ impl Config {
     /// # Errors
     /// A refusal when the file is missing, too large or no JSON object.
     pub fn read(path: &Path) -> Result<Self> {
-        let size = fs::metadata(path).map_err(|err| {
+        let facts = fs::metadata(path).map_err(|err| {
             Error::refused(path.display(), format!("cannot be read ({err})"))
                 .expected("a Hugging Face model folder with config.json and model.safetensors")
                 .remedy("choose such a folder with --model")
         })?;
-        if size.len() > MAX_BYTES {
-            return Err(
-                Error::refused(path.display(), format!("{} bytes long", size.len())).expected("a config.json of a few kilobytes")
-            );
+        if !facts.is_file() || facts.len() > MAX_BYTES {
+            let expected = format!("a JSON file of at most {} MiB", MAX_BYTES >> 20);
+            return Err(Error::refused(path.display(), "is not a configuration").expected(expected));
         }
         let text = fs::read(path).map_err(|err| Error::refused(path.display(), format!("cannot be read ({err})")))?;
         let root: Value = serde_json::from_slice(&text)
@@ -120,12 +119,13 @@ impl Config {
     /// # Errors
     /// A refusal that lists the known ones.
     pub fn activation(&self) -> Result<Activation> {
-        match self.root.get("hidden_act").and_then(Value::as_str).unwrap_or("gelu") {
-            "gelu" => Ok(Activation::Gelu),
-            "gelu_new" | "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
-            "quick_gelu" => Ok(Activation::QuickGelu),
-            "silu" | "swish" => Ok(Activation::Silu),
-            "relu" => Ok(Activation::Relu),
+        let name = self.root.get("hidden_act").filter(|value| !value.is_null());
+        match name.map_or(Some("gelu"), Value::as_str) {
+            Some("gelu") => Ok(Activation::Gelu),
+            Some("gelu_new" | "gelu_pytorch_tanh") => Ok(Activation::GeluTanh),
+            Some("quick_gelu") => Ok(Activation::QuickGelu),
+            Some("silu" | "swish") => Ok(Activation::Silu),
+            Some("relu") => Ok(Activation::Relu),
             _ => Err(self.refuse("hidden_act", "gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, silu or relu")),
         }
     }

@@ -57,6 +57,8 @@ pub struct Model {
 
 /// Traces above this many bytes recompute each block's attention instead of keeping it.
 pub const TRACE_BUDGET: usize = 1 << 30;
+/// Bytes of one block's attention, which must be in memory at once.
+const MAX_BLOCK_ATTENTION: usize = 4 << 30;
 
 impl Model {
     /// Loads a Hugging Face folder, or the .safetensors file beside its config.json, in `f32`.
@@ -106,12 +108,19 @@ impl Model {
     /// `pixels` is `[3, height, width]`.
     ///
     /// # Errors
-    /// A refusal when a side is no multiple of the patch; [`Error::Cancelled`].
+    /// A refusal when a side is no multiple of the patch, when the input is too large, or when activations overflow;
+    /// [`Error::Cancelled`].
     pub fn trace(&self, pixels: &[f32], (height, width): (usize, usize), cancel: &Cancel, progress: &Progress) -> Result<Trace> {
-        let pixels = Tensor::from_slice(pixels, (3, height, width), &self.device)?.to_dtype(self.dtype)?;
         let tokens = self.embedding.layout(height, width).len();
-        let attention_bytes = self.num_layers() * self.num_heads() * tokens * tokens * self.dtype.size_in_bytes();
-        let options = ForwardOptions { shift: None, drop_attention: attention_bytes > TRACE_BUDGET };
+        let block_bytes = self.num_heads() * tokens * tokens * self.dtype.size_in_bytes();
+        if block_bytes > MAX_BLOCK_ATTENTION {
+            let what = format!("the attention of one block would take {:.1} GB", block_bytes as f64 / 1e9);
+            return Err(Error::refused(format!("an input of {height} x {width} pixels"), what)
+                .expected(format!("at most {:.1} GB", MAX_BLOCK_ATTENTION as f64 / 1e9))
+                .remedy("choose a smaller --size"));
+        }
+        let pixels = Tensor::from_slice(pixels, (3, height, width), &self.device)?.to_dtype(self.dtype)?;
+        let options = ForwardOptions { shift: None, drop_attention: block_bytes * self.num_layers() > TRACE_BUDGET };
         progress.start(self.num_layers());
         self.run(&pixels, cancel, |_| {
             progress.step();
@@ -141,6 +150,7 @@ impl Model {
             blocks.push(trace);
             residual.push(out);
         }
+        check_finite(&residual)?;
         let (output, _) = block::composed::norm(&residual[self.num_layers()], &self.norm)?;
         let logits = self.head.as_ref().map(|head| head.logits(&output).and_then(|l| trace::values(&l))).transpose()?;
         Ok(Trace { layout: self.embedding.layout(height, width), residual, blocks, output, logits })
@@ -166,6 +176,25 @@ impl Model {
         model.dtype = dtype;
         Ok(model)
     }
+}
+
+/// Weights that are finite one by one may still make numbers that no float holds: no map of these would mean anything. What
+/// overflows once stays so up to the last layer, which alone is looked at when all is well.
+fn check_finite(residual: &[Tensor]) -> Result<()> {
+    let is_finite = |stream: &Tensor| -> Result<bool> {
+        Ok(stream.detach().sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?.is_finite())
+    };
+    if residual.last().map_or(Ok(true), is_finite)? {
+        return Ok(());
+    }
+    for (layer, stream) in residual.iter().enumerate() {
+        if !is_finite(stream)? {
+            return Err(Error::refused(format!("the residual stream at layer {layer}"), "overflows")
+                .expected("finite numbers from finite weights")
+                .remedy("the checkpoint is damaged: download or train it again"));
+        }
+    }
+    Ok(())
 }
 
 /// The folder and the weights file that a user's path means.

@@ -2,7 +2,7 @@
 //! so that the file is never in memory twice and a broken one is refused before anything large is allocated.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -50,8 +50,12 @@ impl Weights {
         let broken = |what: String| {
             Error::refused(path.display(), what).expected("a whole .safetensors file").remedy("download the file again")
         };
+        let facts = fs::metadata(path).map_err(unreadable)?;
+        if !facts.is_file() {
+            return Err(broken("is not a regular file".to_owned()));
+        }
+        let length = facts.len();
         let mut file = File::open(path).map_err(unreadable)?;
-        let length = file.metadata().map_err(unreadable)?.len();
         let mut first = [0; 8];
         file.read_exact(&mut first).map_err(|_| broken(format!("only {length} bytes long")))?;
         let header_length = u64::from_le_bytes(first);

@@ -68,29 +68,50 @@ impl MapTree {
         let (ys, xs) = (torch_bicubic_taps(self.grid.rows, self.height), torch_bicubic_taps(self.grid.cols, self.width));
         let scaled: Vec<Vec<f32>> =
             sums.par_chunks_exact(patches).map(|s| to_unit_range(resample_plane(s, self.grid.cols, &ys, &xs))).collect();
-        let mut best = vec![f32::NEG_INFINITY; self.height * self.width];
-        let mut labels = vec![0_u16; best.len()];
-        for (label, map) in scaled.iter().enumerate() {
-            for ((best, at), &value) in best.iter_mut().zip(&mut labels).zip(map) {
-                if value > *best {
-                    (*best, *at) = (value, label as u16);
-                }
-            }
-        }
         Segmentation {
             height: self.height,
             width: self.width,
-            labels,
+            labels: largest(&scaled, self.height * self.width),
             patch_labels: clusters.label_of.iter().map(|&l| l as u16).collect(),
             colours: clusters.node_of.iter().map(|&node| self.colours[node]).collect(),
         }
     }
 }
 
+/// For each pixel the first of the maps that are largest there. Pixels are taken in runs that stay in the cache.
+fn largest(maps: &[Vec<f32>], pixels: usize) -> Vec<u16> {
+    const RUN: usize = 4096;
+    let mut labels = vec![0_u16; pixels];
+    labels.par_chunks_mut(RUN).enumerate().for_each(|(run, labels)| {
+        let mut best = [f32::NEG_INFINITY; RUN];
+        for (label, map) in maps.iter().enumerate() {
+            for ((best, at), &value) in best.iter_mut().zip(labels.iter_mut()).zip(&map[run * RUN..]) {
+                let larger = value > *best;
+                *at = if larger { label as u16 } else { *at };
+                *best = if larger { value } else { *best };
+            }
+        }
+    });
+    labels
+}
+
+/// Smallest and largest value, in sixteen lanes so that the search is vectorised.
+fn limits(values: &[f32]) -> (f32, f32) {
+    let (mut low, mut high) = ([f32::INFINITY; 16], [f32::NEG_INFINITY; 16]);
+    let (blocks, rest) = values.as_chunks::<16>();
+    for block in blocks {
+        for i in 0..16 {
+            low[i] = if block[i] < low[i] { block[i] } else { low[i] };
+            high[i] = if block[i] > high[i] { block[i] } else { high[i] };
+        }
+    }
+    let fold = |start: &[f32], f: fn(f32, f32) -> f32, first| start.iter().chain(rest).copied().fold(first, f);
+    (fold(&low, f32::min, f32::INFINITY), fold(&high, f32::max, f32::NEG_INFINITY))
+}
+
 /// Min-max to 0..1; a constant map wins nowhere unless it is alone.
 fn to_unit_range(mut map: Vec<f32>) -> Vec<f32> {
-    let low = map.iter().copied().fold(f32::INFINITY, f32::min);
-    let high = map.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let (low, high) = limits(&map);
     let scale = if high > low { 1.0 / (high - low) } else { 0.0 };
     map.iter_mut().for_each(|v| *v = (*v - low) * scale);
     map

@@ -51,6 +51,9 @@ pub fn load(config: &Config, weights: &mut Weights) -> Result<Assembly> {
     load(config, weights)
 }
 
+/// Blocks that a checkpoint may claim.
+const MAX_LAYERS: usize = 1000;
+
 /// Sizes that the image families share.
 #[derive(Clone, Copy, Debug)]
 struct Sizes {
@@ -86,8 +89,11 @@ impl Sizes {
         if !sizes.width.is_multiple_of(sizes.num_heads) {
             return Err(config.refuse("num_attention_heads", &format!("a divisor of hidden_size {}", sizes.width)));
         }
-        if sizes.image_size < sizes.patch_size || sizes.num_layers > 1000 {
-            return Err(config.refuse("image_size", &format!("at least the patch size {}", sizes.patch_size)));
+        if sizes.num_layers > MAX_LAYERS {
+            return Err(config.refuse("num_hidden_layers", &format!("at most {MAX_LAYERS}")));
+        }
+        if sizes.patch_size > sizes.image_size {
+            return Err(config.refuse("patch_size", &format!("at most image_size {}", sizes.image_size)));
         }
         if config.count("num_channels", Some(3))? != 3 {
             return Err(config.refuse("num_channels", "3: red, green and blue"));
