@@ -201,7 +201,7 @@ fn numbers_are_read_back() {
 fn numbers_of_a_segmentation_are_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let npz = folder.path().join("s.npz");
-    write(&segments(), &style(), &[npz.clone()]).unwrap();
+    write(&segments(), &style(), std::slice::from_ref(&npz)).unwrap();
     let linkage = array::<f64>(&member(&npz, "linkage"));
     assert_eq!((linkage.0, &linkage.1[4..8]), (vec![15, 4], &[2.0, 16.0, 0.05, 3.0][..]));
     assert_eq!(array::<f32>(&member(&npz, "heatmap")).0, [16, 4, 4]);
@@ -215,7 +215,7 @@ fn numbers_of_a_segmentation_are_read_back() {
 fn a_record_names_the_command_and_the_hashes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.json");
-    write(&explanation(&[0, 6]), &FigureStyle { own_range: true, ..style() }, &[path.clone()]).unwrap();
+    write(&explanation(&[0, 6]), &FigureStyle { own_range: true, ..style() }, std::slice::from_ref(&path)).unwrap();
     let record: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     let out = format!("--dpi 150 --own-range --out {}", path.display());
     let command = "tokenscope explain 'my cat.png' --model models/tiny --layer 9 --token 0 --token 6 --method ultra";
@@ -227,7 +227,7 @@ fn a_record_names_the_command_and_the_hashes() {
     assert_eq!(record["figure"]["ranges"].as_array().unwrap().len(), 2);
     let request: Request = serde_json::from_value(record["request"].clone()).unwrap();
     assert_eq!(request.layer, 9);
-    write(&segments(), &FigureStyle { cut: Some(Cut::Distance(0.3)), ..style() }, &[path.clone()]).unwrap();
+    write(&segments(), &FigureStyle { cut: Some(Cut::Distance(0.3)), ..style() }, std::slice::from_ref(&path)).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains("tokenscope segment 'my cat.png'") && text.contains("--cut 0.3 "), "{text}");
 }
@@ -253,7 +253,7 @@ fn a_figure_that_cannot_be_drawn_leaves_old_files_alone() {
     let err = write(&explanation(&[1; 100]), &style(), &[csv.clone(), png.clone()]).unwrap_err();
     assert!(err.to_string().contains("a figure of 100 tokens"), "{err}");
     let scene = Output::Scene(scene(10, 10));
-    assert!(write(&scene, &style(), &[csv.clone()]).is_err());
+    assert!(write(&scene, &style(), std::slice::from_ref(&csv)).is_err());
     for path in [&csv, &png] {
         assert_eq!(std::fs::read_to_string(path).unwrap(), "old");
     }

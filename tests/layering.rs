@@ -420,9 +420,9 @@ fn blanked(text: &str) -> String {
         };
         let part = &rest[..length];
         if keep {
-            out.push_str(part)
+            out.push_str(part);
         } else {
-            out.extend(part.chars().map(|c| if c == '\n' { '\n' } else { ' ' }))
+            out.extend(part.chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
         }
         rest = &rest[length..];
     }

@@ -21,6 +21,10 @@ use tokenscope::method::ultra::seeds;
 use tokenscope::model::{Backward, Model, Trace};
 use tokenscope::segment::MapTree;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     if std::env::args().any(|a| a == "--test" || a == "--list") {
         return;

@@ -28,7 +28,7 @@ fn parts(traced: &Traced) -> Vec<Part> {
     parts
 }
 
-/// Bytes that [`write`] will write, without the header.
+/// Bytes that [`write()`] will write, without the header.
 pub fn size(traced: &Traced) -> usize {
     parts(traced).iter().map(|(_, shape)| 4 * shape.iter().product::<usize>()).sum()
 }

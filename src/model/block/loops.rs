@@ -1,8 +1,29 @@
 //! Element-wise loops over rows of `f32`, compiled for the widest vectors that the processor has.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use super::Activation;
+
+/// Functions whose bodies are compiled for the widest vectors that the processor has. A closure handed to pulp would be
+/// compiled for the narrowest: the compiler calls it through a function of its own, which knows nothing of the processor.
+macro_rules! wide {
+    ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $kind:ty),+ $(,)?) $body:block)+) => { $(
+        $(#[$doc])*
+        pub(super) fn $name($($arg: $kind),+) {
+            struct Op<T>(T);
+            impl WithSimd for Op<($($kind,)+)> {
+                type Output = ();
+
+                #[inline(always)]
+                fn with_simd<S: Simd>(self, _: S) {
+                    let ($($arg,)+) = self.0;
+                    $body
+                }
+            }
+            Arch::new().dispatch(Op(($($arg,)+)));
+        }
+    )+ };
+}
 
 /// exp(x) to about two units in the last place, by x = n ln 2 + r and a polynomial in r: written so that it vectorises.
 #[inline(always)]
@@ -21,35 +42,81 @@ fn exp(x: f32) -> f32 {
     y * f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23))
 }
 
-/// Value and derivative of the activation at u.
 #[inline(always)]
-fn activate(kind: Activation, u: f32) -> (f32, f32) {
-    let logistic = |x: f32| 1.0 / (1.0 + exp(-x));
-    match kind {
-        Activation::Gelu => {
-            // Phi by Abramowitz and Stegun 7.1.26: absolute error below 1e-7.
-            let x = u.abs() * std::f32::consts::FRAC_1_SQRT_2;
-            let t = 1.0 / (1.0 + 0.327_591_1 * x);
-            let bell = exp(-x * x);
-            let poly = ((((1.061_405_4 * t - 1.453_152) * t + 1.421_413_7) * t - 0.284_496_72) * t + 0.254_829_6) * t;
-            let tail = 0.5 * poly * bell;
-            let phi = if u > 0.0 { 1.0 - tail } else { tail };
-            (u * phi, phi + u * bell * 0.398_942_3)
+fn logistic(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+/// x Phi(x) and its derivative; Phi by Abramowitz and Stegun 7.1.26, absolute error below 1e-7.
+#[inline(always)]
+fn gelu(u: f32) -> (f32, f32) {
+    let x = u.abs() * std::f32::consts::FRAC_1_SQRT_2;
+    let t = 1.0 / (1.0 + 0.327_591_1 * x);
+    let bell = exp(-x * x);
+    let poly = ((((1.061_405_4 * t - 1.453_152) * t + 1.421_413_7) * t - 0.284_496_72) * t + 0.254_829_6) * t;
+    let tail = 0.5 * poly * bell;
+    let phi = if u > 0.0 { 1.0 - tail } else { tail };
+    (u * phi, phi + u * bell * 0.398_942_3)
+}
+
+/// The tanh approximation of gelu, and its derivative.
+#[inline(always)]
+fn gelu_tanh(u: f32) -> (f32, f32) {
+    let (c, k) = (0.797_884_6_f32, 0.044_715_f32);
+    let s = logistic(2.0 * c * (u + k * u * u * u));
+    (u * s, s + u * s * (1.0 - s) * 2.0 * c * (1.0 + 3.0 * k * u * u))
+}
+
+/// x sigmoid(k x), and its derivative.
+#[inline(always)]
+fn sigmoid_unit(u: f32, k: f32) -> (f32, f32) {
+    let s = logistic(k * u);
+    (u * s, s + k * u * s * (1.0 - s))
+}
+
+#[inline(always)]
+fn relu(u: f32) -> (f32, f32) {
+    if u > 0.0 { (u, 1.0) } else { (0.0, 0.0) }
+}
+
+/// Rows of `up`'s products, and what the activation makes of them.
+struct Activated<'a, F> {
+    /// `[rows, U]` with U = F, or 2F with a gate.
+    u: &'a [f32],
+    /// `[rows, F]`.
+    out: &'a mut [f32],
+    /// `[rows, U]`.
+    slope: &'a mut [f32],
+    /// F.
+    hidden: usize,
+    /// Value and derivative.
+    activate: F,
+}
+
+impl<F: Fn(f32) -> (f32, f32)> WithSimd for Activated<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let (hidden, activate) = (self.hidden, self.activate);
+        if self.u.len() == self.out.len() {
+            let (out, slope) = (&mut self.out[..self.u.len()], &mut self.slope[..self.u.len()]);
+            for i in 0..self.u.len() {
+                (out[i], slope[i]) = activate(self.u[i]);
+            }
+            return;
         }
-        Activation::GeluTanh => {
-            let (c, k) = (0.797_884_6_f32, 0.044_715_f32);
-            let s = logistic(2.0 * c * (u + k * u * u * u));
-            (u * s, s + u * s * (1.0 - s) * 2.0 * c * (1.0 + 3.0 * k * u * u))
+        let rows = self.u.chunks_exact(2 * hidden).zip(self.out.chunks_exact_mut(hidden));
+        for ((u, out), slope) in rows.zip(self.slope.chunks_exact_mut(2 * hidden)) {
+            let (gate, value) = u.split_at(hidden);
+            let (gate_slope, value_slope) = slope.split_at_mut(hidden);
+            for i in 0..hidden {
+                let (a, derivative) = activate(gate[i]);
+                out[i] = a * value[i];
+                gate_slope[i] = derivative * value[i];
+                value_slope[i] = a;
+            }
         }
-        Activation::QuickGelu => {
-            let s = logistic(1.702 * u);
-            (u * s, s + 1.702 * u * s * (1.0 - s))
-        }
-        Activation::Silu => {
-            let s = logistic(u);
-            (u * s, s + u * s * (1.0 - s))
-        }
-        Activation::Relu => (u.max(0.0), if u > 0.0 { 1.0 } else { 0.0 }),
     }
 }
 
@@ -58,28 +125,19 @@ fn activate(kind: Activation, u: f32) -> (f32, f32) {
 /// # Shapes
 /// `u` and `slope` are `[rows, U]`, `out` `[rows, F]` with U = F, or 2F with a gate.
 pub(super) fn activate_rows(kind: Activation, hidden: usize, u: &[f32], out: &mut [f32], slope: &mut [f32]) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            if u.len() == out.len() {
-                for ((&u, o), s) in u.iter().zip(out).zip(slope) {
-                    (*o, *s) = activate(kind, u);
-                }
-                return;
-            }
-            let rows = u.chunks_exact(2 * hidden).zip(out.chunks_exact_mut(hidden)).zip(slope.chunks_exact_mut(2 * hidden));
-            for ((u, out), slope) in rows {
-                let (gate, value) = u.split_at(hidden);
-                let (gate_slope, value_slope) = slope.split_at_mut(hidden);
-                for i in 0..hidden {
-                    let (a, derivative) = activate(kind, gate[i]);
-                    out[i] = a * value[i];
-                    gate_slope[i] = derivative * value[i];
-                    value_slope[i] = a;
-                }
-            }
-        },
-    );
+    macro_rules! run {
+        ($activate:expr) => {
+            Arch::new().dispatch(Activated { u, out, slope, hidden, activate: $activate })
+        };
+    }
+    // One loop for each activation: a choice inside the loop would keep it from being vectorised.
+    match kind {
+        Activation::Gelu => run!(gelu),
+        Activation::GeluTanh => run!(gelu_tanh),
+        Activation::QuickGelu => run!(|u| sigmoid_unit(u, 1.702)),
+        Activation::Silu => run!(|u| sigmoid_unit(u, 1.0)),
+        Activation::Relu => run!(relu),
+    }
 }
 
 /// Sum of f over the values, in sixteen lanes: a plain sum of floats may not be reordered, and so is not vectorised.
@@ -96,6 +154,18 @@ fn lane_sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 }
 
 #[inline(always)]
+fn lane_max(values: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; 16];
+    let (blocks, rest) = values.as_chunks::<16>();
+    for block in blocks {
+        for (lane, &v) in lanes.iter_mut().zip(block) {
+            *lane = if v > *lane { v } else { *lane };
+        }
+    }
+    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+#[inline(always)]
 fn lane_dot(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = [0.0_f32; 16];
     let (a_blocks, a_rest) = a.as_chunks::<16>();
@@ -109,29 +179,6 @@ fn lane_dot(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
-/// Layer norm of rows; keeps mean and 1/sigma.
-///
-/// # Shapes
-/// `x` and `y` are `[rows, D]`, `stats` `[rows, 2]`.
-pub(super) fn norm_rows(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, y: &mut [f32], stats: &mut [f32]) {
-    let width = weight.len();
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for ((x, y), stats) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(stats.chunks_exact_mut(2)) {
-                let mean = lane_sum(x, |v| v) / width as f32;
-                let variance = lane_sum(x, |v| (v - mean) * (v - mean)) / width as f32;
-                let rstd = 1.0 / (variance + eps).sqrt();
-                for i in 0..width {
-                    y[i] = (x[i] - mean) * rstd * weight[i] + bias[i];
-                }
-                stats[0] = mean;
-                stats[1] = rstd;
-            }
-        },
-    );
-}
-
 /// What layer norm's backward reads at one row: its input, mean and 1/sigma.
 #[derive(Clone, Copy)]
 pub(super) struct NormRow<'a> {
@@ -140,82 +187,81 @@ pub(super) struct NormRow<'a> {
     pub rstd: f32,
 }
 
-/// Layer norm's backward at one row: `out += LN'(g)`; `g` is overwritten.
-pub(super) fn add_norm_backward(g: &mut [f32], weight: &[f32], row: NormRow<'_>, out: &mut [f32]) {
-    let NormRow { x, mean, rstd } = row;
-    let width = weight.len();
-    let (x, g, out) = (&x[..width], &mut g[..width], &mut out[..width]);
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
+wide! {
+    /// Layer norm of rows with `(weight, bias, eps)`; keeps mean and 1/sigma.
+    ///
+    /// # Shapes
+    /// `x` and `y` are `[rows, D]`, `stats` `[rows, 2]`.
+    fn norm_rows(x: &[f32], norm: (&[f32], &[f32], f32), y: &mut [f32], stats: &mut [f32]) {
+        let (weight, bias, eps) = norm;
+        let width = weight.len();
+        let bias = &bias[..width];
+        for ((x, y), stats) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(stats.chunks_exact_mut(2)) {
+            let mean = lane_sum(x, |v| v) / width as f32;
+            let variance = lane_sum(x, |v| (v - mean) * (v - mean)) / width as f32;
+            let rstd = 1.0 / (variance + eps).sqrt();
             for i in 0..width {
-                g[i] *= weight[i];
+                y[i] = (x[i] - mean) * rstd * weight[i] + bias[i];
             }
-            let g_mean = lane_sum(g, |v| v) / width as f32;
-            let along = lane_dot(g, x, |g, x| g * (x - mean)) * rstd / width as f32;
-            for i in 0..width {
-                out[i] += rstd * (g[i] - g_mean - (x[i] - mean) * rstd * along);
-            }
-        },
-    );
-}
+            stats[0] = mean;
+            stats[1] = rstd;
+        }
+    }
 
-/// `a *= b`.
-pub(super) fn multiply(a: &mut [f32], b: &[f32]) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || a.iter_mut().zip(b).for_each(|(a, &b)| *a *= b),
-    );
-}
+    /// Layer norm's backward at one row: `out += LN'(g)`; `g` is overwritten.
+    fn add_norm_backward(g: &mut [f32], weight: &[f32], row: NormRow<'_>, out: &mut [f32]) {
+        let NormRow { x, mean, rstd } = row;
+        let width = weight.len();
+        let (x, g, out) = (&x[..width], &mut g[..width], &mut out[..width]);
+        for i in 0..width {
+            g[i] *= weight[i];
+        }
+        let g_mean = lane_sum(g, |v| v) / width as f32;
+        let along = lane_dot(g, x, |g, x| g * (x - mean)) * rstd / width as f32;
+        for i in 0..width {
+            out[i] += rstd * (g[i] - g_mean - (x[i] - mean) * rstd * along);
+        }
+    }
 
-/// `out += factor * row`.
-pub(super) fn add_scaled(out: &mut [f32], row: &[f32], factor: f32) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || out.iter_mut().zip(row).for_each(|(o, &v)| *o += factor * v),
-    );
-}
+    /// `a *= b`.
+    fn multiply(a: &mut [f32], b: &[f32]) {
+        a.iter_mut().zip(b).for_each(|(a, &b)| *a *= b);
+    }
 
-/// Softmax of one row in place.
-pub(super) fn softmax(row: &mut [f32]) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            let mut lanes = [f32::NEG_INFINITY; 16];
-            let (blocks, rest) = row.as_chunks::<16>();
-            for block in blocks {
-                for (lane, &v) in lanes.iter_mut().zip(block) {
-                    *lane = if v > *lane { v } else { *lane };
-                }
-            }
-            let top = lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max);
+    /// `out += factor * row`.
+    fn add_scaled(out: &mut [f32], row: &[f32], factor: f32) {
+        out.iter_mut().zip(row).for_each(|(o, &v)| *o += factor * v);
+    }
+
+    /// Softmax of each row in place.
+    ///
+    /// # Shapes
+    /// `scores` is `[rows, width]`.
+    fn softmax_rows(scores: &mut [f32], width: usize) {
+        for row in scores.chunks_exact_mut(width) {
+            let top = lane_max(row);
             row.iter_mut().for_each(|v| *v = exp(*v - top));
             let scale = 1.0 / lane_sum(row, |v| v);
             row.iter_mut().for_each(|v| *v *= scale);
-        },
-    );
-}
+        }
+    }
 
-/// One row of the attention's backward: from dA to what flows along the attention and to the scores' cotangent.
-///
-/// `gradient` holds dA on entry and `scale` times the cotangent of the scores on return; `flow += weight relu(A dA)`.
-pub(super) fn attention_row(gradient: &mut [f32], attention: &[f32], scale: f32, weight: f32, flow: &mut [f32]) {
-    let width = gradient.len();
-    let (attention, flow) = (&attention[..width], &mut flow[..width]);
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for i in 0..width {
-                gradient[i] *= attention[i];
-                let share = gradient[i];
-                flow[i] += weight * if share > 0.0 { share } else { 0.0 };
-            }
-            let total = lane_sum(gradient, |v| v);
-            for i in 0..width {
-                gradient[i] = scale * (gradient[i] - attention[i] * total);
-            }
-        },
-    );
+    /// One row of the attention's backward: from dA to what flows along the attention and to the scores' cotangent.
+    ///
+    /// `gradient` holds dA on entry and `scale` times the cotangent of the scores on return; `flow += weight relu(A dA)`.
+    fn attention_row(gradient: &mut [f32], attention: &[f32], scale: f32, weight: f32, flow: &mut [f32]) {
+        let width = gradient.len();
+        let (attention, flow) = (&attention[..width], &mut flow[..width]);
+        for i in 0..width {
+            gradient[i] *= attention[i];
+            let share = gradient[i];
+            flow[i] += weight * if share > 0.0 { share } else { 0.0 };
+        }
+        let total = lane_sum(gradient, |v| v);
+        for i in 0..width {
+            gradient[i] = scale * (gradient[i] - attention[i] * total);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -229,6 +275,12 @@ mod tests {
             let want = f64::from(x).exp();
             assert!((f64::from(exp(x)) - want).abs() <= 3e-7 * want, "{x}: {} {want}", exp(x));
         }
+    }
+
+    fn activate(kind: Activation, u: f32) -> (f32, f32) {
+        let (mut out, mut slope) = ([0.0], [0.0]);
+        activate_rows(kind, 1, &[u], &mut out, &mut slope);
+        (out[0], slope[0])
     }
 
     #[test]
@@ -249,7 +301,7 @@ mod tests {
     #[test]
     fn softmax_survives_large_scores() {
         let mut row = [1e30_f32, 1e30, -1e30, 0.0, 3.0];
-        softmax(&mut row);
+        softmax_rows(&mut row, 5);
         assert!(row.iter().zip([0.5, 0.5, 0.0, 0.0, 0.0]).all(|(got, want)| (got - want).abs() < 1e-30), "{row:?}");
     }
 }

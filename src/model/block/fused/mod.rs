@@ -11,7 +11,7 @@ use std::ops::Deref;
 use candle_core::{CpuStorage, Device, Storage, Tensor};
 use rayon::prelude::*;
 
-use super::loops::{activate_rows, add_scaled, norm_rows, softmax};
+use super::loops::{activate_rows, add_scaled, norm_rows, softmax_rows};
 use super::product::{add_product, set_product, view, view_mut};
 use super::{Block, BlockTrace, Heads, Linear, Norm};
 use crate::domain::Result;
@@ -86,7 +86,7 @@ fn project(x: &Tensor, norm: &Norm, linear: &Linear) -> Result<(Tensor, Tensor)>
         let tasks = x.par_chunks(chunk * width).zip(out.par_chunks_mut(chunk * width_out)).zip(stats.par_chunks_mut(chunk * 2));
         tasks.for_each(|((x, out), stats)| {
             let mut y = vec![0.0; x.len()];
-            norm_rows(x, norm_weight, norm_bias, norm.eps as f32, &mut y, stats);
+            norm_rows(x, (norm_weight, norm_bias, norm.eps as f32), &mut y, stats);
             fill_rows(out, bias);
             add_linear(out, &y, weight, x.len() / width);
         });
@@ -114,7 +114,7 @@ pub(super) fn attention(block: &Block, qkv: &Tensor) -> Result<Tensor> {
                 let first = part * chunk * stride + head * heads.head_dim;
                 let queries = view(&qkv[first..], rows, heads.head_dim, stride);
                 set_product(view_mut(scores, rows, tokens, tokens), queries, keys.transpose(), heads.scale as f32);
-                scores.chunks_exact_mut(tokens).for_each(softmax);
+                softmax_rows(scores, tokens);
             });
         });
     }
@@ -153,7 +153,7 @@ fn tail(block: &Block, x: &Tensor, qkv: &Tensor, attention: &Tensor) -> Result<T
             add_scaled(mid, &x[first * width..], 1.0);
             add_linear(mid, &values, out_weight.get(), rows);
             let mut y = vec![0.0; rows * width];
-            norm_rows(mid, norm_weight.get(), norm_bias.get(), block.norm2.eps as f32, &mut y, stats);
+            norm_rows(mid, (norm_weight.get(), norm_bias.get(), block.norm2.eps as f32), &mut y, stats);
             let mut u = vec![0.0; rows * up_width];
             fill_rows(&mut u, up_bias.get());
             add_linear(&mut u, &y, up_weight.get(), rows);
