@@ -119,7 +119,7 @@ fn several_tokens_get_an_axis_and_a_column() {
 #[test]
 fn segments_come_with_labels_and_a_linkage_tree() {
     let desk = Desk::new();
-    desk.run("segment raccoon.jpg --model %dinov2_with_registers --clusters 3 --out @s.png --out @s.svg --out @s.json --out @s.npz --out @s.npy --out @s.csv")
+    desk.run("segment brick.jpg --model %dinov2_with_registers --clusters 3 --out @s.png --out @s.svg --out @s.json --out @s.npz --out @s.npy --out @s.csv")
         .done();
     let arrays = npz(desk.read("s.npz"));
     assert_eq!((npy::<f32>(&arrays["relevance"]).0, npy::<f32>(&arrays["heatmap"]).0), (vec![25, 30], vec![25, 5, 5]));
@@ -142,7 +142,7 @@ fn segments_come_with_labels_and_a_linkage_tree() {
     assert_eq!(record(&desk, "s.json")["segmentation"]["num_segments"], count);
 
     let num_segments = |flags: &str| {
-        desk.run(&format!("segment raccoon.jpg --model %dinov2_with_registers {flags} --out @n.json")).done();
+        desk.run(&format!("segment brick.jpg --model %dinov2_with_registers {flags} --out @n.json")).done();
         record(&desk, "n.json")["segmentation"]["num_segments"].as_u64().unwrap()
     };
     assert_eq!((num_segments("--cut 2"), num_segments("--clusters 1"), num_segments("--clusters 4096")), (1, 1, 25));
@@ -181,8 +181,8 @@ fn a_record_s_command_remakes_every_file() {
         "explain astronaut.jpg --model %deit --token dist --token 0,3 --layer 2 --scalar norm --rows 3 --own zero --size 48x32 --range p2:p98",
         "explain notes.jpg --model %vit --token all --method attention --head 2 --layer -2 --opacity 0.75 --smooth --no-photo --dpi 90",
         "explain cat.jpg --model %dinov2 --token 5 --method similarity --facet value --size native:48 --colormap coolwarm --range symmetric --photo",
-        "segment raccoon.jpg --model %dinov2_swiglu --clusters 4 --rows all --layer 2 --no-outlines --solo 1 --width 2.5 --no-title",
-        "segment raccoon.jpg --model %vit --cut 0.125",
+        "segment brick.jpg --model %dinov2_swiglu --clusters 4 --rows all --layer 2 --no-outlines --solo 1 --width 2.5 --no-title",
+        "segment brick.jpg --model %vit --cut 0.125",
     ] {
         desk.run(&format!("{line} --out @f.png --out @f.svg --out @f.json --out @f.npy --out @f.npz --out @f.csv")).done();
         let names = desk.names(".");
@@ -315,7 +315,7 @@ fn every_sample_is_explained_at_any_size() {
         ("coffee", "32x48", [4, 6]),
         ("dandelions", "native:64", [8, 12]),
         ("notes", "8", [1, 1]),
-        ("raccoon", "16x8", [2, 1]),
+        ("brick", "16x8", [2, 1]),
     ] {
         desk.run(&format!("explain {sample}.jpg --model %vit --token cls --size {size} --out @a.npz --out @a.png")).done();
         let arrays = npz(desk.read("a.npz"));
@@ -462,7 +462,7 @@ fn ctrl_c_leaves_nothing() {
     use std::time::{Duration, Instant};
     let desk = Desk::new();
     for signal in ["-INT", "-TERM"] {
-        let line = "explain raccoon.jpg --model %dinov2 --token all --size 448 --out @a.npy --out @a.png";
+        let line = "explain brick.jpg --model %dinov2 --token all --size 448 --out @a.npy --out @a.png";
         let mut child = desk.command(line).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(1500));
         let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();

@@ -150,3 +150,14 @@ fn relevance_has_the_properties_of_its_definition() {
     let among_others = relevance(&model, &trace, layer, &[1, 4, 6], Scalar::Sum, Rows::All);
     assert!(largest_difference(&exact, &among_others[tokens..2 * tokens]) < 1e-7);
 }
+
+/// A trace that forgot its attention, as large ones do, recomputes it block by block.
+#[test]
+fn attention_that_was_not_kept_is_recomputed() {
+    let model = Model::load(&model_folders()[0], &Device::Cpu).unwrap();
+    let mut trace = model.trace(&pixels(), SIZE, &Cancel::default(), &Progress::default()).unwrap();
+    let layer = model.num_layers();
+    let kept = relevance(&model, &trace, layer, &[0, 4], Scalar::Sum, Rows::All);
+    trace.blocks.iter_mut().for_each(|block| block.attention = None);
+    assert_eq!(relevance(&model, &trace, layer, &[0, 4], Scalar::Sum, Rows::All), kept);
+}

@@ -91,6 +91,7 @@ fn paint_picture(ui: &Ui, canvas: &Canvas<'_>, scene: &Scene, frame: &Frame) {
         shown: frame.shown(),
         overlay: canvas.session.look.overlay.then(|| overlay(canvas, fade)).flatten(),
         line_px: if ui.ctx().pixels_per_point() >= 1.5 { 2 } else { 1 },
+        levels: scene.levels.get().cloned(),
         ..Painting::new(scene.picture.clone(), scene.seen)
     };
     let painter = ui.painter_at(frame.canvas);

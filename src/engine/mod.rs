@@ -6,7 +6,7 @@ pub mod trace_file;
 pub mod worker;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use cache::Cache;
@@ -134,6 +134,7 @@ fn prepare(model: &Model, input: &Path, size: SizeRule) -> Result<(Prepared, Arc
 fn scene(model: &Model, trace: &Trace, picture: Arc<Picture>, prepared: &Prepared) -> Scene {
     Scene {
         picture,
+        levels: OnceLock::new(),
         seen: prepared.seen,
         input_size: (prepared.height, prepared.width),
         layout: trace.layout.clone(),

@@ -1,7 +1,7 @@
 //! What the engine answers.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::domain::grid::PixelRect;
 use crate::domain::heatmap::Heatmap;
@@ -9,6 +9,7 @@ use crate::domain::request::{Own, Request};
 use crate::domain::token::TokenLayout;
 use crate::input::Picture;
 use crate::method::Info;
+use crate::render::pyramid::{self, Levels};
 use crate::segment::MapTree;
 
 /// An answer to a [`Request`]; cheap to clone.
@@ -27,6 +28,8 @@ pub enum Output {
 pub struct Scene {
     /// The picture, upright, possibly scaled down from the file's size.
     pub picture: Arc<Picture>,
+    /// Its sizes for drawing, made by the worker thread before the window sees the scene; the command line has no use for them.
+    pub levels: OnceLock<Levels>,
     /// The part of `picture` that the model saw, in its pixels.
     pub seen: PixelRect,
     /// Pixels of the model's input: height, width.
@@ -37,6 +40,13 @@ pub struct Scene {
     pub model: ModelFacts,
     /// Most probable classes first, where the model has a head; at most five.
     pub predictions: Vec<Prediction>,
+}
+
+impl Scene {
+    /// Makes the sizes of the picture that drawing needs, unless they are there.
+    pub fn make_levels(&self) {
+        self.levels.get_or_init(|| pyramid::levels(&self.picture));
+    }
 }
 
 /// Facts about a loaded model.

@@ -121,6 +121,9 @@ fn work(mut engine: Engine, shared: &Shared, repaint: &dyn Fn()) {
             engine = Engine::default();
             Err(Error::Internal("the worker panicked".to_owned()))
         });
+        if let Ok(Output::Scene(scene)) = &result {
+            scene.make_levels();
+        }
         let mut mailbox = shared.lock();
         mailbox.running = None;
         if !matches!(result, Err(Error::Cancelled)) {

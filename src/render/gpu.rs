@@ -70,7 +70,7 @@ impl Renderer {
         let now = self.preparations;
         self.slots.retain(|_, s| s.last_used + PATIENCE > now);
         let limit = device.limits().max_texture_dimension_2d as i32;
-        let Some(photo) = self.photos.resident(device, queue, &painting.picture, now) else { return };
+        let Some(photo) = self.photos.resident((device, queue), &painting.picture, painting.levels.as_ref(), now) else { return };
         if size[0] <= 0 || size[1] <= 0 || size[0] > limit || size[1] > limit {
             self.slots.remove(&slot);
             return;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::pyramid::Levels;
 use crate::domain::colormap::Colormap;
 use crate::domain::grid::PixelRect;
 use crate::domain::heatmap::{Heatmap, Range};
@@ -126,6 +127,8 @@ pub enum Overlay {
 pub struct Painting {
     /// The photo.
     pub picture: Arc<Picture>,
+    /// Its sizes, where they are made already; else they are made when it is first drawn.
+    pub levels: Option<Levels>,
     /// The part of it that the model saw: the overlay's own area. Outside it the photo is dimmed.
     pub seen: UvRect,
     /// The part of uv that fills the painting: zoom and pan. May reach beyond the picture, where nothing is drawn.
@@ -140,7 +143,7 @@ impl Painting {
     /// The whole picture without an overlay.
     pub fn new(picture: Arc<Picture>, seen: PixelRect) -> Self {
         let seen = UvRect::from_pixels(seen, &picture);
-        Self { picture, seen, shown: UvRect::WHOLE, overlay: None, line_px: 1 }
+        Self { picture, levels: None, seen, shown: UvRect::WHOLE, overlay: None, line_px: 1 }
     }
 
     /// With an overlay.

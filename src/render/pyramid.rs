@@ -1,6 +1,8 @@
 //! A photo at its own size and at halves of it, so that a 4,000-pixel photo in a small window reads a few texels a pixel and
 //! does not shimmer. The sizes are those of a texture's mip levels; each level is the area average of the one above.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::axis::area_taps;
@@ -72,6 +74,19 @@ pub fn halved(level: &Level) -> Level {
         }
     });
     Level { width, height, rgba }
+}
+
+/// All sizes of a photo, the largest first. Made by whoever opens the photo, off the thread that draws: for a photo of twelve
+/// megapixels it takes a fifth of a second.
+pub type Levels = Arc<[Level]>;
+
+/// All sizes of a picture.
+pub fn levels(picture: &Picture) -> Levels {
+    let mut levels = vec![first_level(picture)];
+    while levels.len() < num_levels(picture.width, picture.height) {
+        levels.extend(levels.last().map(halved));
+    }
+    levels.into()
 }
 
 /// The level `index` of a picture.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use eframe::egui_wgpu::wgpu;
 
-use super::pyramid;
+use super::pyramid::{self, Level, Levels};
 use crate::input::Picture;
 
 /// Photos unused for so many preparations of paintings are given up.
@@ -87,13 +87,19 @@ pub(super) struct Photos {
 
 impl Photos {
     /// The photo of a picture, uploaded at its first use. `now` counts preparations.
-    pub(super) fn resident(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, picture: &Picture, now: u64) -> Option<&Photo> {
+    pub(super) fn resident(
+        &mut self,
+        (device, queue): (&wgpu::Device, &wgpu::Queue),
+        picture: &Picture,
+        levels: Option<&Levels>,
+        now: u64,
+    ) -> Option<&Photo> {
         let is_wanted = |photo: &Photo| std::ptr::addr_eq(photo.source.as_ptr(), Arc::as_ptr(&picture.rgb));
         self.photos.retain(|p| is_wanted(p) || (p.source.strong_count() > 0 && p.last_used + PATIENCE > now));
         let index = if let Some(index) = self.photos.iter().position(is_wanted) {
             index
         } else {
-            self.photos.push(Photo { id: now, ..upload(device, queue, picture)? });
+            self.photos.push(Photo { id: now, ..upload((device, queue), picture, levels)? });
             self.photos.len() - 1
         };
         let photo = &mut self.photos[index];
@@ -103,25 +109,28 @@ impl Photos {
 }
 
 /// `None` for a picture without pixels.
-fn upload(device: &wgpu::Device, queue: &wgpu::Queue, picture: &Picture) -> Option<Photo> {
+fn upload((device, queue): (&wgpu::Device, &wgpu::Queue), picture: &Picture, levels: Option<&Levels>) -> Option<Photo> {
     if picture.width == 0 || picture.height == 0 || picture.rgb.len() != picture.width * picture.height * 3 {
         return None;
     }
     let limit = device.limits().max_texture_dimension_2d as usize;
-    let num_levels = pyramid::num_levels(picture.width, picture.height);
-    let mut level = pyramid::first_level(picture);
-    let mut skipped = 0;
-    while level.width.max(level.height) > limit {
-        level = pyramid::halved(&level);
-        skipped += 1;
-    }
-    let resident = num_levels.saturating_sub(skipped).max(1);
-    let size = (level.width as u32, level.height as u32);
-    let texture = Texture::new(device, wgpu::TextureFormat::Rgba8Unorm, size, resident as u32);
-    for index in 0..resident {
-        if index > 0 {
-            level = pyramid::halved(&level);
+    let levels = levels.cloned().unwrap_or_else(|| pyramid::levels(picture));
+    let is_small = |level: &Level| level.width.max(level.height) <= limit;
+    let mut skipped = levels.iter().take_while(|level| !is_small(level)).count();
+    // A strip may be too long for the device even at its last level.
+    let mut strip = Vec::new();
+    if skipped == levels.len() {
+        strip.extend(levels.last().map(pyramid::halved));
+        while strip.last().is_some_and(|level| !is_small(level)) {
+            strip = strip.last().map(pyramid::halved).into_iter().collect();
+            skipped += 1;
         }
+    }
+    let resident = if strip.is_empty() { &levels[skipped..] } else { &strip };
+    let first = resident.first()?;
+    let size = (first.width as u32, first.height as u32);
+    let texture = Texture::new(device, wgpu::TextureFormat::Rgba8Unorm, size, resident.len() as u32);
+    for (index, level) in resident.iter().enumerate() {
         texture.write(queue, (index as u32, 0), (level.width as u32, level.height as u32), &level.rgba);
     }
     Some(Photo { source: Arc::downgrade(&picture.rgb), texture, skipped, id: 0, last_used: 0 })

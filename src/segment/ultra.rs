@@ -57,7 +57,8 @@ impl MapTree {
         Self { maps: maps.into(), tree, grid, height, width, colours }
     }
 
-    /// Labels for a cut. Cheap enough for every frame of a dragged slider: it does not touch the distances.
+    /// Labels for a cut. Cheap enough for every frame of a dragged slider: it does not touch the distances. It runs on the
+    /// calling thread alone, because a frame that shared the threads of a running job would wait for that job's pieces.
     pub fn segmentation(&self, cut: Cut) -> Segmentation {
         let clusters = self.tree.cut(cut);
         let patches = self.grid.len();
@@ -67,7 +68,7 @@ impl MapTree {
         }
         let (ys, xs) = (torch_bicubic_taps(self.grid.rows, self.height), torch_bicubic_taps(self.grid.cols, self.width));
         let scaled: Vec<Vec<f32>> =
-            sums.par_chunks_exact(patches).map(|s| to_unit_range(resample_plane(s, self.grid.cols, &ys, &xs))).collect();
+            sums.chunks_exact(patches).map(|s| to_unit_range(resample_plane(s, self.grid.cols, &ys, &xs))).collect();
         Segmentation {
             height: self.height,
             width: self.width,
@@ -82,7 +83,7 @@ impl MapTree {
 fn largest(maps: &[Vec<f32>], pixels: usize) -> Vec<u16> {
     const RUN: usize = 4096;
     let mut labels = vec![0_u16; pixels];
-    labels.par_chunks_mut(RUN).enumerate().for_each(|(run, labels)| {
+    for (run, labels) in labels.chunks_mut(RUN).enumerate() {
         let mut best = [f32::NEG_INFINITY; RUN];
         for (label, map) in maps.iter().enumerate() {
             for ((best, at), &value) in best.iter_mut().zip(labels.iter_mut()).zip(&map[run * RUN..]) {
@@ -91,7 +92,7 @@ fn largest(maps: &[Vec<f32>], pixels: usize) -> Vec<u16> {
                 *best = if larger { value } else { *best };
             }
         }
-    });
+    }
     labels
 }
 

@@ -119,6 +119,7 @@ pub fn scene() -> Arc<Scene> {
     let prediction = |class, name: &str, probability| Prediction { class, name: name.to_owned(), probability };
     Arc::new(Scene {
         picture: Arc::new(picture),
+        levels: std::sync::OnceLock::new(),
         seen: PixelRect { x: 16.0, y: 0.0, width: (COLS * PATCH) as f64, height: height as f64 },
         input_size: (ROWS * PATCH, COLS * PATCH),
         layout: TokenLayout { prefix: vec![TokenKind::Cls], grid: Grid { rows: ROWS, cols: COLS } },
