@@ -356,6 +356,21 @@ fn the_key_list_opens_and_closes() {
 }
 
 #[test]
+fn the_figure_is_copied_and_the_window_says_so() {
+    let mut harness = window(opened(), &Scripted::at_once());
+    harness.event(eframe::egui::Event::Copy);
+    let started = std::time::Instant::now();
+    while harness.query_by_label("Copied the figure").is_none() {
+        assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", harness.state().error());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        harness.step();
+    }
+    harness.key_press(Key::G);
+    harness.run_ok();
+    assert!(harness.query_by_label("Copied the figure").is_none(), "it stays until something else is done");
+}
+
+#[test]
 fn dropped_folders_are_models_and_zoom_keeps_patches_under_the_pointer() {
     let oracle = Scripted::at_once();
     let mut harness = window(opened(), &oracle);

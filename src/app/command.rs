@@ -62,6 +62,8 @@ pub enum Effect {
     OpenDropped(PathBuf),
     /// Keeps a pasted picture as a file and opens it.
     Paste(Arc<egui::ColorImage>),
+    /// Puts the figure on the clipboard.
+    CopyFigure,
     /// The session before.
     Undo,
     /// The session after.

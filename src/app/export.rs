@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use eframe::egui::ColorImage;
+
 use super::session::Session;
-use crate::domain::Result;
+use crate::domain::{Error, Result};
 use crate::engine::Output;
-use crate::figure::{self, FigureStyle};
+use crate::figure::{self, FigureStyle, Layout, png};
 
 /// Writes the figure or its data, by the extension of `path`; a figure's record beside it.
 ///
@@ -17,6 +19,17 @@ pub fn write(output: &Output, session: &Session, path: &Path) -> Result<()> {
         paths.push(path.with_extension("json"));
     }
     figure::write(output, &style(session), &paths)
+}
+
+/// The figure as pixels.
+///
+/// # Errors
+/// A refusal when it cannot be drawn.
+pub fn picture(output: &Output, session: &Session) -> Result<ColorImage> {
+    let png = png::bytes(&Layout::new(output, &style(session))?)?;
+    let image = image::load_from_memory(&png).map_err(|err| Error::Internal(format!("the figure's own PNG: {err}")))?;
+    let size = [image.width() as usize, image.height() as usize];
+    Ok(ColorImage::from_rgb(size, image.to_rgb8().as_raw()))
 }
 
 fn style(session: &Session) -> FigureStyle {

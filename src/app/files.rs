@@ -22,6 +22,8 @@ pub enum News {
     Chosen(Ask, PathBuf),
     /// Something was written, or could not be.
     Saved(Result<PathBuf>),
+    /// The figure is on the clipboard, or could not be drawn.
+    Copied(Result<()>),
     /// No dialog could be opened.
     Failed(Error),
     /// A pasted picture is on disk, or could not be put there.
@@ -74,6 +76,15 @@ impl Files {
     /// Writes a figure of what is shown.
     pub fn save_figure(&mut self, ctx: &egui::Context, output: Output, session: Session, path: PathBuf) {
         self.spawn(ctx, move || Some(News::Saved(super::export::write(&output, &session, &path).map(|()| path))));
+    }
+
+    /// Puts a figure of what is shown on the clipboard.
+    pub fn copy_figure(&mut self, ctx: &egui::Context, output: Output, session: Session) {
+        let clipboard = ctx.clone();
+        self.spawn(ctx, move || {
+            let drawn = super::export::picture(&output, &session);
+            Some(News::Copied(drawn.map(|picture| clipboard.copy_image(picture))))
+        });
     }
 
     /// Keeps a pasted picture: the engine reads files, so that a record can name what it explains.

@@ -71,6 +71,7 @@ pub const BINDINGS: &[Binding] = &[
 
 /// What is done without a key of the table, for the help overlay.
 pub const GESTURES: &[(&str, &str)] = &[
+    ("Ctrl+C", "copy the figure"),
     ("Ctrl+V", "open a picture from the clipboard"),
     ("point", "map of the patch under the pointer"),
     ("click", "pin a patch; again to let it go"),
@@ -97,6 +98,8 @@ pub fn commands(ctx: &egui::Context, canvas_focused: bool) -> Vec<Command> {
                 let command = found.filter(|_| !(is_arrow && control_focused)).map(|b| (b.command)());
                 commands.extend(command.filter(|c| !repeat || repeats(c)));
             }
+            // The desktop's own key for it, whichever that is.
+            Event::Copy => commands.push(Command::Do(Effect::CopyFigure)),
             Event::PasteImage(picture) => commands.push(Command::Do(Effect::Paste(picture.clone()))),
             _ => {}
         }

@@ -60,6 +60,8 @@ pub struct App {
     /// The newest input and model that could be opened.
     opened: Option<Request>,
     error: Option<Error>,
+    /// What was written or copied last, until the user does something else.
+    notice: Option<String>,
     view: View,
     pointing: Pointing,
     camera: Camera,
@@ -86,6 +88,7 @@ impl App {
             asked: Vec::new(),
             opened: None,
             error: None,
+            notice: None,
             view: View::default(),
             pointing: Pointing::default(),
             camera: Camera::default(),
@@ -167,8 +170,9 @@ impl App {
                     self.files.save_figure(ctx, output, self.session.clone(), path);
                 }
             }
-            News::Saved(Ok(_)) => {}
-            News::Failed(err) | News::Saved(Err(err)) | News::Pasted(Err(err)) => self.error = Some(err),
+            News::Saved(Ok(path)) => self.notice = Some(format!("Wrote {}", path.display())),
+            News::Copied(Ok(())) => self.notice = Some("Copied the figure".to_owned()),
+            News::Failed(err) | News::Saved(Err(err)) | News::Copied(Err(err)) | News::Pasted(Err(err)) => self.error = Some(err),
         }
     }
 
@@ -214,6 +218,9 @@ impl App {
     }
 
     fn apply(&mut self, ctx: &egui::Context, commands: Vec<Command>) {
+        if !commands.is_empty() {
+            self.notice = None;
+        }
         for command in commands {
             let open = Open { help: self.help, banner: self.error.is_some() };
             let effect = command.apply(&mut self.session, self.view.scene.as_deref(), open);
@@ -228,6 +235,11 @@ impl App {
             Effect::Ask(ask) => self.files.ask(ctx, ask, &self.session),
             Effect::OpenDropped(path) => self.open(path),
             Effect::Paste(picture) => self.files.keep_pasted(ctx, picture),
+            Effect::CopyFigure => {
+                if let Some(output) = self.view.output(&self.session) {
+                    self.files.copy_figure(ctx, output, self.session.clone());
+                }
+            }
             Effect::Undo => self.session = self.history.undo().unwrap_or_else(|| self.session.clone()),
             Effect::Redo => self.session = self.history.redo().unwrap_or_else(|| self.session.clone()),
             Effect::Cancel => self.cancel(),

@@ -100,7 +100,7 @@ impl App {
             });
         }
         Panel::bottom("readout").frame(frame).resizable(false).show(ui, |ui| {
-            let work = Work { running, stopped: self.is_stopped() };
+            let work = Work { running, stopped: self.is_stopped(), notice: self.notice.as_deref() };
             readout::readout_ui(ui, &self.session, &self.view, (self.pointing, work), commands);
         });
     }

@@ -16,6 +16,8 @@ pub struct Work<'a> {
     pub running: Option<&'a Progress>,
     /// Whether the user stopped what the screen needs.
     pub stopped: bool,
+    /// What was done last, until something else is.
+    pub notice: Option<&'a str>,
 }
 
 /// Draws both lines.
@@ -48,8 +50,11 @@ pub fn readout_ui(
             });
         });
     });
-    let shown = scene.map_or_else(String::new, |s| shown(session, view, s));
-    ui.add(egui::Label::new(RichText::new(shown).color(quiet)).truncate());
+    let line = match work.notice {
+        Some(notice) => RichText::new(notice),
+        None => RichText::new(scene.map_or_else(String::new, |s| shown(session, view, s))).color(quiet),
+    };
+    ui.add(egui::Label::new(line).truncate());
 }
 
 fn progress_words(progress: &Progress) -> String {
