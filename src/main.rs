@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use tokenscope::app::{self, Session};
 use tokenscope::cli::{self, Next, WindowArgs};
 use tokenscope::domain::Result;
-use tokenscope::domain::request::Tokens;
+use tokenscope::domain::request::{Task, Tokens};
 
 /// Traces come and go by the hundred megabytes. The system's allocator gives such blocks back at once, and a third of a forward
 /// pass is then spent on fresh pages; this one keeps them for a moment.
@@ -51,7 +51,7 @@ fn session(args: &WindowArgs) -> Session {
     };
     session.look.colormap = args.colormap;
     session.cut = args.cut.unwrap_or(session.cut);
-    if args.segments {
+    if matches!(request.task, Task::Segment { .. }) {
         session.mode = app::Mode::Segments;
     }
     session

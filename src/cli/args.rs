@@ -299,14 +299,15 @@ impl Trace {
 
 impl Window {
     pub(super) fn into_args(self) -> Result<WindowArgs> {
-        let model = self.what.model.clone().unwrap_or_default();
-        let mut request = self.what.fill(Request::new(Task::Explain, self.input.unwrap_or_default(), model));
-        request.tokens = Tokens::These(self.token.into_iter().collect());
         let cut = cut_of(self.clusters, self.cut)?;
+        let segments = self.segments || cut.is_some();
+        let task = if segments { Task::Segment { cut: cut.unwrap_or_default() } } else { Task::Explain };
+        let model = self.what.model.clone().unwrap_or_default();
+        let mut request = self.what.fill(Request::new(task, self.input.unwrap_or_default(), model));
+        request.tokens = Tokens::These(self.token.into_iter().collect());
         Ok(WindowArgs {
             request,
             colormap: self.colormap,
-            segments: self.segments || cut.is_some(),
             cut,
             or_figure: self.or_figure,
             screenshot: self.screenshot,

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::domain::colormap::Colormap;
-use crate::domain::request::{Cut, Request, Rows, Task, Tokens};
+use crate::domain::request::{Cut, Request, Task, Tokens};
 use crate::domain::token::TokenRef;
 use crate::domain::{Error, Result};
 use crate::figure::FigureStyle;
@@ -29,13 +29,11 @@ pub enum Next {
 /// The state that the window opens in.
 #[derive(Debug)]
 pub struct WindowArgs {
-    /// Input, model, layer, method and parameters; paths are empty where none were given.
+    /// What is shown, input, model, layer, method and parameters; paths are empty where none were given.
     pub request: Request,
     /// The map's colours, where they were chosen.
     pub colormap: Option<Colormap>,
-    /// Whether segments are shown at first.
-    pub segments: bool,
-    /// Where they are cut at first, if that was chosen.
+    /// Where segments are cut at first, if that was chosen.
     pub cut: Option<Cut>,
     /// A figure to write where no window can open.
     pub or_figure: Option<PathBuf>,
@@ -76,10 +74,7 @@ pub fn main() -> Next {
 pub fn figure_instead(args: &WindowArgs, why: &Error, path: &Path) -> Result<()> {
     progress::say(&format!("{why}; writing {} instead", path.display()));
     let mut request = args.request.clone();
-    if args.segments {
-        request = Request { task: Task::Segment { cut: args.cut.unwrap_or_default() }, ..request };
-        request.params.rows = Rows::Some(8);
-    } else if request.tokens == Tokens::These(Vec::new()) {
+    if request.task == Task::Explain && request.tokens == Tokens::These(Vec::new()) {
         request.tokens = Tokens::These(vec![TokenRef::Position(0)]);
     }
     let style = FigureStyle { colormap: args.colormap, ..FigureStyle::default() };

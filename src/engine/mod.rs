@@ -3,6 +3,7 @@
 mod cache;
 pub mod output;
 pub mod trace_file;
+pub mod whole_file;
 pub mod worker;
 
 use std::path::{Path, PathBuf};

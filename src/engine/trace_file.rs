@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::Traced;
+use super::whole_file::{WholeFile, folder_of, refusal};
 use crate::domain::{Cancel, Error, Result};
 use crate::model::trace::values;
 
@@ -51,26 +52,14 @@ pub fn check_path(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 /// Writes `residual` `[L+1,T,D]`, `attention` `[L,H,T,T]`, `output` `[T,D]` and `logits` `[C]`, all f32, with the names of the
 /// tokens as metadata. The file appears whole or not at all.
 ///
 /// # Errors
 /// A refusal when the file cannot be written; [`Error::Cancelled`].
 pub fn write(traced: &Traced, path: &Path, cancel: &Cancel) -> Result<()> {
-    let unwritable = |err: std::io::Error| {
-        Error::refused(path.display(), format!("cannot be written ({err})")).remedy("choose another file or make room")
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".tokenscope");
-    // A new file has what the user's umask leaves, unlike a temporary one.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let file = builder.tempfile_in(folder_of(path)).map_err(unwritable)?;
-    let mut out = BufWriter::new(file);
+    let unwritable = |err: std::io::Error| refusal(path, &err);
+    let mut out = BufWriter::new(WholeFile::create(path)?);
     let header = header(traced).to_string();
     let padding = " ".repeat(header.len().next_multiple_of(8) - header.len());
     let length = (header.len() + padding.len()) as u64;
@@ -88,8 +77,7 @@ pub fn write(traced: &Traced, path: &Path, cancel: &Cancel) -> Result<()> {
     put(traced.trace.logits.clone().unwrap_or_default())?;
     let file = out.into_inner().map_err(|err| unwritable(err.into_error()))?;
     cancel.check()?;
-    file.persist(path).map_err(|err| unwritable(err.error))?;
-    Ok(())
+    file.finish()
 }
 
 fn header(traced: &Traced) -> Value {

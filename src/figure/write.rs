@@ -10,6 +10,7 @@ use super::svg::Rasters;
 use super::{data, png, record, svg};
 use crate::domain::{Error, Result};
 use crate::engine::Output;
+use crate::engine::whole_file::{WholeFile, folder_of, refusal};
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,33 +105,7 @@ pub fn write(output: &Output, style: &FigureStyle, paths: &[PathBuf]) -> Result<
 /// # Errors
 /// A refusal that names the path and what the system says.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let refused = |err: std::io::Error| {
-        let remedy = match err.kind() {
-            std::io::ErrorKind::PermissionDenied => "choose a folder that you may write to",
-            std::io::ErrorKind::NotFound => "make the folder first",
-            std::io::ErrorKind::StorageFull => "free some space",
-            _ => "",
-        };
-        Error::refused(path.display(), format!("cannot be written: {err}")).remedy(remedy)
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".tokenscope");
-    #[cfg(unix)]
-    builder.permissions(permissions_of(path));
-    let mut file = builder.tempfile_in(folder_of(path)).map_err(refused)?;
-    file.write_all(bytes).map_err(refused)?;
-    file.persist(path).map_err(|err| refused(err.error))?;
-    Ok(())
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// A file that is replaced keeps its permissions; a new one has what the user's umask leaves, unlike a temporary file.
-#[cfg(unix)]
-fn permissions_of(path: &Path) -> std::fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    let old = path.metadata().ok().map(|m| m.permissions());
-    old.unwrap_or_else(|| PermissionsExt::from_mode(0o666))
+    let mut file = WholeFile::create(path)?;
+    file.write_all(bytes).map_err(|err| refusal(path, &err))?;
+    file.finish()
 }
