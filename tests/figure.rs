@@ -51,7 +51,7 @@ fn scene(width: usize, height: usize) -> Arc<Scene> {
         levels: std::sync::OnceLock::new(),
         seen: PixelRect { x: 0.0, y: 0.0, width: width as f64, height: height as f64 },
         input_size: (64, 64),
-        layout: TokenLayout { prefix: vec![TokenKind::Cls], grid: Grid { rows: SIDE, cols: SIDE } },
+        layout: TokenLayout::image(vec![TokenKind::Cls], Grid { rows: SIDE, cols: SIDE }),
         model,
         predictions: Vec::new(),
     })

@@ -129,7 +129,7 @@ mod tests {
     use crate::domain::token::TokenKind;
 
     fn layout() -> TokenLayout {
-        TokenLayout { prefix: vec![TokenKind::Cls], grid: Grid { rows: 1, cols: 4 } }
+        TokenLayout::image(vec![TokenKind::Cls], Grid { rows: 1, cols: 4 })
     }
 
     #[test]

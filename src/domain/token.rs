@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::grid::Grid;
+use super::text::Text;
 use super::{Error, Result};
 
 /// What one position of the sequence is.
@@ -24,6 +26,10 @@ pub enum TokenKind {
         /// Column, 0 on the left.
         col: usize,
     },
+    /// A piece of a text, as the vocabulary spells it.
+    Piece(String),
+    /// A token that the tokenizer added to a text: `[CLS]`, `[SEP]`.
+    Special(String),
 }
 
 impl TokenKind {
@@ -34,6 +40,8 @@ impl TokenKind {
             Self::Dist => "dist",
             Self::Register(_) => "reg",
             Self::Patch { .. } => "patch",
+            Self::Piece(_) => "piece",
+            Self::Special(_) => "special",
         }
     }
 }
@@ -45,20 +53,34 @@ impl fmt::Display for TokenKind {
             Self::Dist => f.write_str("dist"),
             Self::Register(i) => write!(f, "reg{i}"),
             Self::Patch { row, col } => write!(f, "patch {row},{col}"),
+            Self::Piece(piece) | Self::Special(piece) => f.write_str(piece),
         }
     }
 }
 
-/// The sequence of a model for one input: prefix tokens, then patches in row-major order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The sequence of a model for one input. Of an image: prefix tokens, then patches in row-major order. Of a text: no prefix, and
+/// one row of a grid with a column for every token, so that heatmaps, ranks and ranges mean the same for both.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenLayout {
     /// Prefix tokens, from position 0.
     pub prefix: Vec<TokenKind>,
     /// The patches that follow them.
     pub grid: Grid,
+    /// The text, where the input is one.
+    pub text: Option<Arc<Text>>,
 }
 
 impl TokenLayout {
+    /// The sequence of an image.
+    pub fn image(prefix: Vec<TokenKind>, grid: Grid) -> Self {
+        Self { prefix, grid, text: None }
+    }
+
+    /// The sequence of a text.
+    pub fn text(text: Arc<Text>) -> Self {
+        Self { prefix: Vec::new(), grid: Grid { rows: 1, cols: text.pieces.len() }, text: Some(text) }
+    }
+
     /// T, the number of tokens.
     pub fn len(&self) -> usize {
         self.prefix.len() + self.grid.len()
@@ -71,6 +93,11 @@ impl TokenLayout {
 
     /// What stands at `position`.
     pub fn kind(&self, position: usize) -> Option<TokenKind> {
+        if let Some(text) = &self.text {
+            let piece = text.pieces.get(position)?;
+            let kind = if piece.special { TokenKind::Special } else { TokenKind::Piece };
+            return Some(kind(piece.piece.clone()));
+        }
         if let Some(kind) = self.prefix.get(position) {
             return Some(kind.clone());
         }
@@ -94,13 +121,19 @@ impl TokenLayout {
     /// # Errors
     /// A refusal that says which tokens exist.
     pub fn resolve(&self, token: &TokenRef) -> Result<usize> {
-        let found = match token {
-            TokenRef::Position(p) => (*p < self.len()).then_some(*p),
-            TokenRef::Patch { row, col } => self.grid.patch_at(*row, *col).map(|p| self.position_of(p)),
-            TokenRef::Prefix(kind) => self.prefix.iter().position(|k| k == kind),
+        let found = match (token, &self.text) {
+            (TokenRef::Position(p), _) => (*p < self.len()).then_some(*p),
+            (TokenRef::Patch { row, col }, None) => self.grid.patch_at(*row, *col).map(|p| self.position_of(p)),
+            (TokenRef::Prefix(kind), None) => self.prefix.iter().position(|k| k == kind),
+            (TokenRef::Prefix(TokenKind::Cls), Some(text)) => text.pieces.first().filter(|p| p.special).map(|_| 0),
+            (TokenRef::Word { word, occurrence }, Some(text)) => match text.find(word, *occurrence) {
+                Some(positions) if positions.len() > 1 => return Err(several_pieces(token, text, positions)),
+                found => found.map(|positions| positions.start),
+            },
+            (TokenRef::Word { .. }, None) | (TokenRef::Patch { .. } | TokenRef::Prefix(_), Some(_)) => None,
         };
         found.ok_or_else(|| {
-            Error::refused(format!("--token {token}"), "this model has no such token")
+            Error::refused(format!("--token {token}"), "the model's sequence has no such token")
                 .expected(self.describe())
                 .remedy("choose one of these")
         })
@@ -108,6 +141,14 @@ impl TokenLayout {
 
     /// The tokens that exist, in words.
     pub fn describe(&self) -> String {
+        if let Some(text) = &self.text {
+            let words = text.words();
+            let mut shown: Vec<&str> = words.iter().take(12).filter_map(|w| text.string.get(w.span.clone())).collect();
+            if words.len() > shown.len() {
+                shown.push("..");
+            }
+            return format!("positions 0 to {}, or a word of the text: {}", self.len().saturating_sub(1), shown.join(" "));
+        }
         let prefix: String = self.prefix.iter().map(|k| format!("{k}, ")).collect();
         format!(
             "{prefix}patches 0,0 to {},{} or positions 0 to {}",
@@ -116,6 +157,14 @@ impl TokenLayout {
             self.len().saturating_sub(1)
         )
     }
+}
+
+/// A word that the vocabulary spells in several pieces has no single position.
+fn several_pieces(token: &TokenRef, text: &Text, positions: std::ops::Range<usize>) -> Error {
+    let named = |p: usize| format!("{p} ({})", text.pieces[p].piece);
+    Error::refused(format!("--token {token}"), format!("the vocabulary spells it in {} pieces", positions.len()))
+        .expected("one position")
+        .remedy(format!("name a piece by its position: {}", positions.map(named).collect::<Vec<_>>().join(", ")))
 }
 
 /// A token as a user names it.
@@ -133,6 +182,13 @@ pub enum TokenRef {
     },
     /// `cls`, `dist` or `reg0`..; never a patch.
     Prefix(TokenKind),
+    /// A word of a text.
+    Word {
+        /// As the text spells it, capitals aside.
+        word: String,
+        /// Which of several, from 1.
+        occurrence: usize,
+    },
 }
 
 impl std::hash::Hash for TokenKind {
@@ -147,6 +203,11 @@ impl fmt::Display for TokenRef {
             Self::Position(p) => write!(f, "{p}"),
             Self::Patch { row, col } => write!(f, "{row},{col}"),
             Self::Prefix(kind) => write!(f, "{kind}"),
+            Self::Word { word, occurrence } => {
+                let alone = parse_name(word).is_none() && !word.contains('#');
+                let (mark, word) = if alone { ("", word) } else { ("word:", word) };
+                if *occurrence == 1 && alone { write!(f, "{mark}{word}") } else { write!(f, "{mark}{word}#{occurrence}") }
+            }
         }
     }
 }
@@ -169,20 +230,39 @@ impl FromStr for TokenRef {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let number = |t: &str| t.trim().parse::<usize>().ok();
-        let parsed = match text.trim() {
-            "cls" => Some(Self::Prefix(TokenKind::Cls)),
-            "dist" => Some(Self::Prefix(TokenKind::Dist)),
-            other => match (other.strip_prefix("reg").and_then(number), other.split_once(',')) {
-                (Some(i), _) => Some(Self::Prefix(TokenKind::Register(i))),
-                (None, Some((row, col))) => number(row).zip(number(col)).map(|(row, col)| Self::Patch { row, col }),
-                (None, None) => number(other).map(Self::Position),
-            },
-        };
-        parsed.ok_or_else(|| {
-            Error::refused(format!("--token {text}"), "not a token").expected("a position, `row,col`, cls, dist or reg0, reg1..")
-        })
+        let text = text.trim();
+        if let Some(word) = text.strip_prefix("word:").filter(|w| !w.is_empty()) {
+            return Ok(parse_word(word));
+        }
+        let is_number = text.chars().all(|c| c.is_ascii_digit() || "+-., ".contains(c));
+        match parse_name(text) {
+            Some(token) => Ok(token),
+            None if is_number => Err(Error::refused(format!("--token {text}"), "not a token")
+                .expected("a position, `row,col`, cls, dist, reg0, reg1.., or a word of the text")),
+            None => Ok(parse_word(text)),
+        }
     }
+}
+
+/// A position, a patch or a prefix token.
+fn parse_name(text: &str) -> Option<TokenRef> {
+    let number = |t: &str| t.trim().parse::<usize>().ok();
+    match text {
+        "cls" => Some(TokenRef::Prefix(TokenKind::Cls)),
+        "dist" => Some(TokenRef::Prefix(TokenKind::Dist)),
+        other => match (other.strip_prefix("reg").and_then(number), other.split_once(',')) {
+            (Some(i), _) => Some(TokenRef::Prefix(TokenKind::Register(i))),
+            (None, Some((row, col))) => number(row).zip(number(col)).map(|(row, col)| TokenRef::Patch { row, col }),
+            (None, None) => number(other).map(TokenRef::Position),
+        },
+    }
+}
+
+/// `bank` or `bank#2`.
+fn parse_word(text: &str) -> TokenRef {
+    let counted = text.rsplit_once('#').and_then(|(word, n)| n.parse().ok().filter(|&n| n > 0).map(|n| (word, n)));
+    let (word, occurrence) = counted.filter(|(word, _)| !word.is_empty()).unwrap_or((text, 1));
+    TokenRef::Word { word: word.to_owned(), occurrence }
 }
 
 #[cfg(test)]
@@ -190,7 +270,7 @@ mod tests {
     use super::*;
 
     fn layout() -> TokenLayout {
-        TokenLayout { prefix: vec![TokenKind::Cls, TokenKind::Register(0)], grid: Grid { rows: 2, cols: 3 } }
+        TokenLayout::image(vec![TokenKind::Cls, TokenKind::Register(0)], Grid { rows: 2, cols: 3 })
     }
 
     #[test]
@@ -205,11 +285,22 @@ mod tests {
 
     #[test]
     fn what_the_model_lacks_is_refused_with_what_exists() {
-        for name in ["dist", "reg1", "2,0", "8"] {
+        for name in ["dist", "reg1", "2,0", "8", "cat"] {
             let err = layout().resolve(&name.parse().unwrap()).unwrap_err();
             assert!(err.to_string().contains("cls, reg0, patches 0,0 to 1,2 or positions 0 to 7"), "{err}");
         }
-        assert!("-1".parse::<TokenRef>().is_err());
-        assert!("cat".parse::<TokenRef>().is_err());
+        for name in ["-1", "", "1.5", "-1,2"] {
+            assert!(name.parse::<TokenRef>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn words_are_counted_and_forced() {
+        let word = |word: &str, occurrence| TokenRef::Word { word: word.to_owned(), occurrence };
+        for (name, token) in [("bank", word("bank", 1)), ("bank#2", word("bank", 2)), ("word:7#1", word("7", 1)), ("#", word("#", 1))] {
+            assert_eq!(name.parse::<TokenRef>().unwrap(), token);
+            assert_eq!(token.to_string().parse::<TokenRef>().unwrap(), token);
+        }
+        assert_eq!("word:7".parse::<TokenRef>().unwrap(), word("7", 1));
     }
 }

@@ -38,7 +38,7 @@ impl Embedding {
     /// The sequence for an input of so many pixels.
     pub fn layout(&self, height: usize, width: usize) -> TokenLayout {
         let grid = Grid { rows: height / self.patch_size, cols: width / self.patch_size };
-        TokenLayout { prefix: self.prefix.iter().map(|(kind, _)| kind.clone()).collect(), grid }
+        TokenLayout::image(self.prefix.iter().map(|(kind, _)| kind.clone()).collect(), grid)
     }
 
     /// Layer 0.

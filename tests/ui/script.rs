@@ -122,7 +122,7 @@ pub fn scene() -> Arc<Scene> {
         levels: std::sync::OnceLock::new(),
         seen: PixelRect { x: 16.0, y: 0.0, width: (COLS * PATCH) as f64, height: height as f64 },
         input_size: (ROWS * PATCH, COLS * PATCH),
-        layout: TokenLayout { prefix: vec![TokenKind::Cls], grid: Grid { rows: ROWS, cols: COLS } },
+        layout: TokenLayout::image(vec![TokenKind::Cls], Grid { rows: ROWS, cols: COLS }),
         model,
         predictions: vec![prediction(7, "orange", 0.84), prediction(3, "meadow", 0.11)],
     })
