@@ -16,8 +16,10 @@
 //!          |    \      \
 //!     method/ segment/  render/        heatmaps · segmenters · wgpu pipelines and their CPU twin
 //!          |        |      |
-//!        model/   input/   |           checkpoints, forward with a trace, backward · pictures
+//!        model/   input/   |           checkpoints, forward with a trace, backward · pictures and words
 //!              \    |     /
+//!               builtin/   |            models and samples that the binary carries
+//!                   \     /
 //!                domain/               plain data and pure functions; std and serde only
 //! ```
 //!
@@ -73,6 +75,7 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 pub mod app;
+pub mod builtin;
 pub mod cli;
 pub mod domain;
 pub mod engine;

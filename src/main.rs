@@ -33,14 +33,13 @@ fn window(args: &WindowArgs) -> Result<()> {
 /// The session that the flags describe.
 fn session(args: &WindowArgs) -> Session {
     let request = &args.request;
-    let path = |p: &std::path::Path| (!p.as_os_str().is_empty()).then(|| p.to_owned());
     let pinned = match &request.tokens {
         Tokens::These(tokens) => tokens.first().cloned(),
         Tokens::All => None,
     };
     let mut session = Session {
-        input: path(&request.input),
-        model: path(&request.model),
+        input: args.input.clone(),
+        model: args.model.clone(),
         size: request.size,
         device: request.device,
         layer: request.layer,

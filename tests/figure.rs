@@ -8,7 +8,7 @@ use tokenscope::domain::grid::{Grid, PixelRect};
 use tokenscope::domain::linkage::{LinkageTree, Merge};
 use tokenscope::domain::request::{Cut, Request, Task, Tokens};
 use tokenscope::domain::token::{TokenKind, TokenLayout};
-use tokenscope::engine::{Explanation, ModelFacts, Output, Scene, Segments};
+use tokenscope::engine::{Explanation, ModelFacts, Output, Photo, Scene, Segments};
 use tokenscope::figure::layout::{Mark, Source};
 use tokenscope::figure::svg::Rasters;
 use tokenscope::figure::{FigureStyle, Layout, check_paths, png, svg, write};
@@ -47,10 +47,12 @@ fn scene(width: usize, height: usize) -> Arc<Scene> {
         sha256: "cd".repeat(32),
     };
     Arc::new(Scene {
-        picture: Arc::new(picture),
-        levels: std::sync::OnceLock::new(),
-        seen: PixelRect { x: 0.0, y: 0.0, width: width as f64, height: height as f64 },
-        input_size: (64, 64),
+        photo: Some(Photo {
+            picture: Arc::new(picture),
+            levels: std::sync::OnceLock::new(),
+            seen: PixelRect { x: 0.0, y: 0.0, width: width as f64, height: height as f64 },
+            input_size: (64, 64),
+        }),
         layout: TokenLayout::image(vec![TokenKind::Cls], Grid { rows: SIDE, cols: SIDE }),
         model,
         predictions: Vec::new(),

@@ -7,8 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders, the highest row first. A folder may name any lower row; of its own row, itself.
-const ROWS: &[&[&str]] =
-    &[&["app", "cli"], &["engine", "figure"], &["method", "segment", "measure", "render"], &["model", "input"], &["domain"]];
+const ROWS: &[&[&str]] = &[
+    &["app", "cli"],
+    &["engine", "figure"],
+    &["method", "segment", "measure", "render"],
+    &["model", "input"],
+    &["builtin"],
+    &["domain"],
+];
 
 /// Arrows inside a row: figures are made from the engine's answers.
 const BESIDE: &[(&str, &str)] = &[("figure", "engine")];

@@ -4,7 +4,7 @@ use eframe::egui::{Pos2, Rect, Vec2, pos2, vec2};
 
 use super::theme::CANVAS_MARGIN;
 use crate::domain::grid::Grid;
-use crate::engine::Scene;
+use crate::engine::Photo;
 use crate::render::UvRect;
 
 const MAX_ZOOM: f32 = 64.0;
@@ -61,10 +61,10 @@ pub struct Frame {
 
 impl Frame {
     /// The picture of a scene on a canvas.
-    pub fn new(canvas: Rect, camera: Camera, scene: &Scene) -> Self {
-        let picture_size = vec2(scene.picture.width.max(1) as f32, scene.picture.height.max(1) as f32);
-        let seen = UvRect::from_pixels(scene.seen, &scene.picture);
-        Self { canvas, camera, picture_size, seen, grid: scene.layout.grid }
+    pub fn new(canvas: Rect, camera: Camera, photo: &Photo, grid: Grid) -> Self {
+        let picture_size = vec2(photo.picture.width.max(1) as f32, photo.picture.height.max(1) as f32);
+        let seen = UvRect::from_pixels(photo.seen, &photo.picture);
+        Self { canvas, camera, picture_size, seen, grid }
     }
 
     /// The picture on the screen; larger than the canvas when zoomed in.

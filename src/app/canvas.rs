@@ -11,7 +11,8 @@ use super::session::{Mode, Session};
 use super::view::{Pointing, View};
 use super::wanted::token_of_kind;
 use super::{theme, words};
-use crate::engine::Scene;
+use crate::domain::request::Input;
+use crate::engine::{Photo, Scene};
 use crate::render::{self, MapStyle, Overlay, Painting, SegmentStyle};
 
 /// Patches that get a node of their own at a time; of finer grids those in sight after zooming in.
@@ -31,12 +32,12 @@ pub struct Canvas<'a> {
 }
 
 /// Draws the picture; returns where it lies, for the next frame's pointer.
-pub fn canvas_ui(ui: &mut Ui, mut canvas: Canvas<'_>, scene: &Scene, commands: &mut Vec<Command>) -> Frame {
+pub fn canvas_ui(ui: &mut Ui, mut canvas: Canvas<'_>, (scene, photo): (&Scene, &Photo), commands: &mut Vec<Command>) -> Frame {
     let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
-    let frame = Frame::new(rect, *canvas.camera, scene);
+    let frame = Frame::new(rect, *canvas.camera, photo, scene.layout.grid);
     move_camera(ui, &response, &mut canvas, &frame);
-    let frame = Frame::new(rect, *canvas.camera, scene);
-    paint_picture(ui, &canvas, scene, &frame);
+    let frame = Frame::new(rect, *canvas.camera, photo, scene.layout.grid);
+    paint_picture(ui, &canvas, photo, &frame);
     let painter = ui.painter_at(rect);
     if canvas.session.look.grid {
         paint_grid(&painter, &frame, scene, theme::palette(ui.visuals()).grid);
@@ -85,14 +86,14 @@ fn move_camera(ui: &Ui, response: &Response, canvas: &mut Canvas<'_>, frame: &Fr
     }
 }
 
-fn paint_picture(ui: &Ui, canvas: &Canvas<'_>, scene: &Scene, frame: &Frame) {
+fn paint_picture(ui: &Ui, canvas: &Canvas<'_>, photo: &Photo, frame: &Frame) {
     let fade = canvas.view.fade(ui.input(|i| i.time));
     let painting = Painting {
         shown: frame.shown(),
         overlay: canvas.session.look.overlay.then(|| overlay(canvas, fade)).flatten(),
         line_px: if ui.ctx().pixels_per_point() >= 1.5 { 2 } else { 1 },
-        levels: scene.levels.get().cloned(),
-        ..Painting::new(scene.picture.clone(), scene.seen)
+        levels: photo.levels.get().cloned(),
+        ..Painting::new(photo.picture.clone(), photo.seen)
     };
     let painter = ui.painter_at(frame.canvas);
     painter.rect_filled(frame.canvas, 0.0, theme::palette(ui.visuals()).canvas);
@@ -158,7 +159,12 @@ fn paint_note(ui: &Ui, painter: &Painter, frame: &Frame, text: &str) {
 /// Names for those who do not see the picture, and for tests: the canvas, and every patch with its value and rank.
 fn describe(ui: &Ui, response: &Response, canvas: &Canvas<'_>, scene: &Scene, frame: &Frame, commands: &mut Vec<Command>) {
     response.widget_info(|| {
-        let label = format!("Picture {}, {} by {} patches", scene.picture.name, scene.layout.grid.rows, scene.layout.grid.cols);
+        let label = format!(
+            "Picture {}, {} by {} patches",
+            canvas.session.input.as_ref().map_or_else(String::new, Input::name),
+            scene.layout.grid.rows,
+            scene.layout.grid.cols
+        );
         egui::WidgetInfo::labeled(egui::Role::Canvas, true, label)
     });
     let heard = ui.ctx().accesskit_node_builder(response.id, |node| {

@@ -9,6 +9,7 @@ use eframe::egui;
 use super::session::{Mode, Session, Theme};
 use super::wanted::token_of_kind;
 use crate::domain::grid::Grid;
+use crate::domain::request::{Input, ModelRef};
 use crate::domain::token::{TokenKind, TokenRef};
 use crate::engine::Scene;
 
@@ -44,9 +45,9 @@ pub enum Command {
         dark: bool,
     },
     /// Opens an input.
-    OpenInput(PathBuf),
+    OpenInput(Input),
     /// Opens a checkpoint.
-    OpenModel(PathBuf),
+    OpenModel(ModelRef),
     /// Leaves what is innermost: help, banner, solo, pin.
     Escape,
     /// Something outside the session.
@@ -121,8 +122,8 @@ impl Command {
             Self::ToggleGrid => session.look.grid = !session.look.grid,
             Self::Solo(label) => session.solo = (session.solo != Some(label)).then_some(label),
             Self::ToggleTheme { dark } => session.theme = if dark { Theme::Light } else { Theme::Dark },
-            Self::OpenInput(path) => session.input = Some(path),
-            Self::OpenModel(path) => session.model = Some(path),
+            Self::OpenInput(input) => open_input(session, input),
+            Self::OpenModel(model) => session.model = Some(model),
             Self::Escape if open.help => return Some(Effect::ToggleHelp),
             Self::Escape if open.banner => return Some(Effect::Dismiss),
             Self::Escape if session.mode == Mode::Segments => session.solo = None,
@@ -131,6 +132,15 @@ impl Command {
         }
         None
     }
+}
+
+/// A model of pictures has no use for a text, nor one of texts for a picture: another kind of input brings its own.
+fn open_input(session: &mut Session, input: Input) {
+    if session.input.as_ref().is_some_and(|open| open.is_text() != input.is_text()) {
+        session.model = None;
+    }
+    session.pinned = None;
+    session.input = Some(input);
 }
 
 fn step_layer(session: &mut Session, scene: &Scene, step: i64) {

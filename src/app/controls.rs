@@ -62,17 +62,26 @@ pub fn row_ui<R>(ui: &mut Ui, name: &str, tip: &str, contents: impl FnOnce(&mut 
 }
 
 fn open_ui(ui: &mut Ui, session: &Session, scene: Option<&Scene>, commands: &mut Vec<Command>) {
-    file_ui(ui, "Image", session.input.as_deref(), ("Open image...", Ask::Input), commands);
+    let input = session.input.as_ref().map(|i| (i.name(), i.path()));
+    file_ui(ui, "Input", input, ("Open image...", Ask::Input), commands);
     if let Some(scene) = scene {
-        quiet_ui(ui, &picture_facts(scene));
+        quiet_ui(ui, &input_facts(scene));
     }
-    file_ui(ui, "Model", session.model.as_deref(), ("Open model...", Ask::Model), commands);
+    let model = session.model_in_use();
+    let model = model.as_ref().map(|m| (m.name(), m.path()));
+    file_ui(ui, "Model", model, ("Open model...", Ask::Model), commands);
     if let Some(scene) = scene {
         quiet_ui(ui, &model_facts(scene));
     }
 }
 
-fn file_ui(ui: &mut Ui, name: &str, path: Option<&Path>, (label, ask): (&str, Ask), commands: &mut Vec<Command>) {
+fn file_ui(
+    ui: &mut Ui,
+    name: &str,
+    open: Option<(String, Option<&Path>)>,
+    (label, ask): (&str, Ask),
+    commands: &mut Vec<Command>,
+) {
     ui.horizontal(|ui| {
         ui.label(name);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -81,10 +90,12 @@ fn file_ui(ui: &mut Ui, name: &str, path: Option<&Path>, (label, ask): (&str, As
             }
         });
     });
-    match path {
-        Some(path) => {
-            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-            ui.add(egui::Label::new(RichText::new(name).strong()).truncate()).on_hover_text(path.display().to_string());
+    match open {
+        Some((name, path)) => {
+            let label = ui.add(egui::Label::new(RichText::new(name).strong()).truncate());
+            if let Some(path) = path {
+                label.on_hover_text(path.display().to_string());
+            }
         }
         None => quiet_ui(ui, "nothing open"),
     }
@@ -94,8 +105,9 @@ fn quiet_ui(ui: &mut Ui, text: &str) {
     ui.label(RichText::new(text).small().color(theme::palette(ui.visuals()).quiet));
 }
 
-fn picture_facts(scene: &Scene) -> String {
-    let ((width, height), input) = (scene.picture.file_size, scene.input_size);
+fn input_facts(scene: &Scene) -> String {
+    let Some(photo) = &scene.photo else { return format!("{} tokens", scene.layout.len()) };
+    let ((width, height), input) = (photo.picture.file_size, photo.input_size);
     format!("{width} x {height} pixels, the model sees {} x {}", input.1, input.0)
 }
 

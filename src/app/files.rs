@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::command::{Ask, Command};
 use super::session::Session;
+use crate::domain::request::{Input, ModelRef};
 use crate::domain::{Error, Result};
 use crate::engine::Output;
 use crate::figure::write::replace;
@@ -40,8 +41,9 @@ impl Files {
     /// Opens a dialog. The portal's request is made here, on the window's thread; only the wait for it is elsewhere.
     pub fn ask(&mut self, ctx: &egui::Context, ask: Ask, session: &Session) {
         let dialog = rfd::AsyncFileDialog::new().set_title(title(ask));
-        let folder = |path: &Option<PathBuf>| path.as_deref().and_then(Path::parent).map(Path::to_path_buf);
-        let dialog = match folder(if ask == Ask::Model { &session.model } else { &session.input }) {
+        let model = session.model.as_ref().and_then(ModelRef::path);
+        let open = if ask == Ask::Model { model } else { session.input.as_ref().and_then(Input::path) };
+        let dialog = match open.and_then(Path::parent) {
             Some(folder) if folder.is_dir() => dialog.set_directory(folder),
             _ => dialog,
         };
@@ -146,10 +148,10 @@ pub fn open(path: PathBuf) -> Opening {
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
     let is_weights = extension.as_deref() == Some("safetensors") && path.with_file_name("config.json").is_file();
     if path.is_dir() || is_weights {
-        return Opening::Command(Command::OpenModel(path));
+        return Opening::Command(Command::OpenModel(path.into()));
     }
     if extension.as_deref() != Some("json") {
-        return Opening::Command(Command::OpenInput(path));
+        return Opening::Command(Command::OpenInput(path.into()));
     }
     Opening::Session(read_session(&path).map(Box::new))
 }

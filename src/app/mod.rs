@@ -181,9 +181,9 @@ impl App {
         self.error = None;
         self.answers.forget_failures();
         match files::open(path) {
-            Opening::Command(Command::OpenModel(path)) => self.session.model = Some(path),
-            Opening::Command(Command::OpenInput(path)) => self.session.input = Some(path),
-            Opening::Command(_) => {}
+            Opening::Command(command) => {
+                command.apply(&mut self.session, None, Open::default());
+            }
             Opening::Session(Ok(session)) => self.session = *session,
             Opening::Session(Err(err)) => self.error = Some(err),
         }

@@ -114,7 +114,7 @@ impl App {
         };
         self.strip_ui(ui, &scene, commands);
         let canvas = Canvas { session: &self.session, view: &self.view, pointing: self.pointing, camera: &mut self.camera };
-        self.frame = Some(canvas_ui(ui, canvas, &scene, commands));
+        self.frame = scene.photo.as_ref().map(|photo| canvas_ui(ui, canvas, (&scene, photo), commands));
     }
 
     /// The colour bar or the legend, beside the picture.

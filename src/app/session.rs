@@ -1,13 +1,11 @@
 //! The state that the user chose, as plain data: what is open, where to look and how to draw it. Everything else in the window
 //! follows from it. It is written to disk, taken from command-line flags, and undone by going back to an earlier one.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use crate::domain::colormap::Colormap;
 use crate::domain::heatmap::RangeRule;
-use crate::domain::request::{Cut, DeviceKind, Head, Params, SizeRule};
+use crate::domain::request::{Cut, DeviceKind, Head, Input, ModelRef, Params, SizeRule};
 use crate::domain::token::TokenRef;
 use crate::domain::{Error, Result};
 use crate::engine::Scene;
@@ -20,10 +18,10 @@ use crate::render::Interpolation;
 pub struct Session {
     /// Version of this format.
     pub version: u32,
-    /// The picture, or a .safetensors file with `pixel_values`.
-    pub input: Option<PathBuf>,
-    /// The checkpoint.
-    pub model: Option<PathBuf>,
+    /// What is explained.
+    pub input: Option<Input>,
+    /// The checkpoint; `None` is the one that the program carries for the input.
+    pub model: Option<ModelRef>,
     /// Size of the model's input.
     pub size: SizeRule,
     /// Where to compute.
@@ -122,6 +120,11 @@ pub enum Theme {
 }
 
 impl Session {
+    /// The checkpoint that is meant, once there is an input.
+    pub fn model_in_use(&self) -> Option<ModelRef> {
+        self.model.clone().or_else(|| self.input.as_ref().map(ModelRef::built_in_for))
+    }
+
     /// The method's facts; the first of the registry when the id is unknown, which a session file may bring about.
     pub fn info(&self) -> Option<&'static Info> {
         let named = method::by_id(&self.method).ok();

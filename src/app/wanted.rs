@@ -28,8 +28,8 @@ impl Session {
 
     /// The forward pass of the open input through the open model; it depends on nothing else.
     pub fn trace_request(&self) -> Option<Request> {
-        let (input, model) = (self.input.as_ref()?, self.model.as_ref()?);
-        Some(Request { size: self.size, device: self.device, ..Request::new(Task::Trace, input, model) })
+        let (input, model) = (self.input.clone()?, self.model_in_use()?);
+        Some(Request { size: self.size, device: self.device, ..Request::of(Task::Trace, input, model) })
     }
 
     /// Maps of every token: by own rows where the method carries rows, else as the method gives them.

@@ -5,6 +5,7 @@ use eframe::egui::{Button, RichText, Ui, vec2};
 use super::command::{Ask, Command, Effect};
 use super::session::Session;
 use super::theme;
+use crate::domain::request::Input;
 
 /// Draws it into the canvas.
 pub fn welcome_ui(ui: &mut Ui, session: &Session, waiting: bool, commands: &mut Vec<Command>) {
@@ -41,12 +42,10 @@ fn step(text: &str, done: bool) -> String {
 }
 
 fn waiting_ui(ui: &mut Ui, session: &Session) {
-    let name = |path: &Option<std::path::PathBuf>| {
-        let path = path.as_deref().unwrap_or(std::path::Path::new(""));
-        path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-    };
-    ui.label(RichText::new(format!("Opening {}", name(&session.input))).heading());
+    let input = session.input.as_ref().map_or_else(String::new, Input::name);
+    ui.label(RichText::new(format!("Opening {input}")).heading());
     ui.add_space(6.0);
     let quiet = theme::palette(ui.visuals()).quiet;
-    ui.label(RichText::new(format!("with the model {}", name(&session.model))).color(quiet));
+    let model = session.model_in_use().map_or_else(String::new, |m| m.name());
+    ui.label(RichText::new(format!("with the model {model}")).color(quiet));
 }

@@ -1,5 +1,6 @@
 //! Flags. Each names the field of the request that it fills; defaults are those of the request.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -8,7 +9,9 @@ use clap::{ArgAction, Parser, Subcommand};
 use super::WindowArgs;
 use crate::domain::colormap::Colormap;
 use crate::domain::heatmap::RangeRule;
-use crate::domain::request::{Cut, DeviceKind, Facet, Head, Own, Params, Request, Rows, Scalar, SizeRule, Task, Tokens};
+use crate::domain::request::{
+    Cut, DeviceKind, Facet, Head, Input, ModelRef, Own, Params, Request, Rows, Scalar, SizeRule, Task, Tokens,
+};
 use crate::domain::token::TokenRef;
 use crate::domain::{Error, Result};
 use crate::figure::FigureStyle;
@@ -46,11 +49,50 @@ pub(super) enum Command {
     Methods,
 }
 
+/// What is explained.
+#[derive(Debug, clap::Args)]
+pub(super) struct Source {
+    /// An image, a .txt file, `-` for a text from standard input, `sample:NAME`, or a .safetensors file with `pixel_values` or
+    /// `input_ids`.
+    #[arg(value_name = "INPUT")]
+    input: Option<PathBuf>,
+    /// A text, in place of a file.
+    #[arg(long, value_name = "TEXT", conflicts_with = "input", allow_hyphen_values = true)]
+    text: Option<String>,
+}
+
+impl Source {
+    /// The input, if one is named.
+    fn get(&self) -> Result<Option<Input>> {
+        match (&self.text, &self.input) {
+            (Some(text), _) => Ok(Some(Input::Text(text.clone()))),
+            (None, Some(path)) if path.as_os_str() == "-" => {
+                let text = std::io::read_to_string(std::io::stdin().take(MAX_STDIN))
+                    .map_err(|err| Error::refused("-", err).expected("a text on standard input"))?;
+                Ok(Some(Input::Text(text)))
+            }
+            (None, path) => Ok(path.clone().map(Input::from)),
+        }
+    }
+
+    fn needed(&self) -> Result<Input> {
+        self.get()?.ok_or_else(|| {
+            Error::refused("INPUT", "nothing is named")
+                .expected("an image, a .txt file, sample:NAME or --text \"...\"")
+                .remedy("name one; `tokenscope models` lists the samples")
+        })
+    }
+}
+
+/// No model reads more.
+const MAX_STDIN: u64 = 16 << 20;
+
 /// Input, model, layer, method and its parameters.
 #[derive(Debug, clap::Args)]
 pub(super) struct What {
-    /// A Hugging Face model folder, or a .safetensors file beside its config.json.
-    #[arg(long, value_name = "FOLDER")]
+    /// `image` or `text` (built in), a Hugging Face model folder, or a .safetensors file beside its config.json [default: as the
+    /// input needs].
+    #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
     /// 0..L; negative counts from the top.
     #[arg(long, default_value_t = -1, allow_hyphen_values = true)]
@@ -124,9 +166,10 @@ pub(super) struct Look {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("input", |input| input.required_unless_present("text")))]
 pub(super) struct Explain {
-    /// An image, or a .safetensors file with `pixel_values`.
-    input: PathBuf,
+    #[command(flatten)]
+    source: Source,
     /// A position, `row,col`, cls, dist, reg0.. or all; may be repeated.
     #[arg(long = "token", required = true, value_name = "TOKEN", allow_hyphen_values = true)]
     tokens: Vec<String>,
@@ -140,9 +183,10 @@ pub(super) struct Explain {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("input", |input| input.required_unless_present("text")))]
 pub(super) struct Segment {
-    /// An image, or a .safetensors file with `pixel_values`.
-    input: PathBuf,
+    #[command(flatten)]
+    source: Source,
     /// At most so many clusters.
     #[arg(long, conflicts_with = "cut", value_parser = clap::value_parser!(u32).range(1..=4096))]
     clusters: Option<u32>,
@@ -159,9 +203,10 @@ pub(super) struct Segment {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("input", |input| input.required_unless_present("text")))]
 pub(super) struct Trace {
-    /// An image, or a .safetensors file with `pixel_values`.
-    input: PathBuf,
+    #[command(flatten)]
+    source: Source,
     #[command(flatten)]
     what: What,
     /// A .safetensors file.
@@ -171,8 +216,8 @@ pub(super) struct Trace {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Window {
-    /// An image to open.
-    input: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
     /// The token to pin.
     #[arg(long, value_name = "TOKEN", value_parser = word::<TokenRef>, allow_hyphen_values = true)]
     token: Option<TokenRef>,
@@ -221,14 +266,14 @@ fn window_size(text: &str) -> Result<(u32, u32)> {
 }
 
 impl What {
-    /// The request; a missing model is refused by name.
-    fn request(&self, task: Task, input: PathBuf) -> Result<Request> {
-        let model = self.model.clone().ok_or_else(|| {
-            Error::refused("--model", "no model is named")
-                .expected("a Hugging Face model folder")
-                .remedy("add --model FOLDER; `tokenscope models` lists the families that are read")
-        })?;
-        Ok(self.fill(Request::new(task, input, model)))
+    /// Where no model is named, the built-in one for the input.
+    fn request(&self, task: Task, input: Input) -> Request {
+        let model = self.model().unwrap_or_else(|| ModelRef::built_in_for(&input));
+        self.fill(Request::of(task, input, model))
+    }
+
+    fn model(&self) -> Option<ModelRef> {
+        self.model.clone().map(ModelRef::from)
     }
 
     fn fill(&self, mut request: Request) -> Request {
@@ -263,7 +308,7 @@ impl Look {
 
 impl Explain {
     pub(super) fn request(&self) -> Result<(Request, FigureStyle)> {
-        let mut request = self.what.request(Task::Explain, self.input.clone())?;
+        let mut request = self.what.request(Task::Explain, self.source.needed()?);
         request.tokens = if self.tokens.iter().any(|t| t == "all") {
             Tokens::All
         } else {
@@ -276,7 +321,7 @@ impl Explain {
 impl Segment {
     pub(super) fn request(&self) -> Result<(Request, FigureStyle)> {
         let cut = cut_of(self.clusters, self.cut)?.unwrap_or_default();
-        Ok((self.what.request(Task::Segment { cut }, self.input.clone())?, self.look.style()))
+        Ok((self.what.request(Task::Segment { cut }, self.source.needed()?), self.look.style()))
     }
 }
 
@@ -293,7 +338,7 @@ fn cut_of(clusters: Option<u32>, distance: Option<f64>) -> Result<Option<Cut>> {
 
 impl Trace {
     pub(super) fn request(&self) -> Result<Request> {
-        self.what.request(Task::Trace, self.input.clone())
+        Ok(self.what.request(Task::Trace, self.source.needed()?))
     }
 }
 
@@ -302,10 +347,12 @@ impl Window {
         let cut = cut_of(self.clusters, self.cut)?;
         let segments = self.segments || cut.is_some();
         let task = if segments { Task::Segment { cut: cut.unwrap_or_default() } } else { Task::Explain };
-        let model = self.what.model.clone().unwrap_or_default();
-        let mut request = self.what.fill(Request::new(task, self.input.unwrap_or_default(), model));
+        let input = self.source.get()?;
+        let mut request = self.what.request(task, input.clone().unwrap_or_else(|| Input::Sample("cat.jpg".to_owned())));
         request.tokens = Tokens::These(self.token.into_iter().collect());
         Ok(WindowArgs {
+            input,
+            model: self.what.model(),
             request,
             colormap: self.colormap,
             cut,

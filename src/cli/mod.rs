@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::domain::colormap::Colormap;
-use crate::domain::request::{Cut, Request, Task, Tokens};
+use crate::domain::request::{Cut, Input, ModelRef, Request, Task, Tokens};
 use crate::domain::token::TokenRef;
 use crate::domain::{Error, Result};
 use crate::figure::FigureStyle;
@@ -29,7 +29,11 @@ pub enum Next {
 /// The state that the window opens in.
 #[derive(Debug)]
 pub struct WindowArgs {
-    /// What is shown, input, model, layer, method and parameters; paths are empty where none were given.
+    /// What is opened.
+    pub input: Option<Input>,
+    /// The checkpoint; the one that the program carries where none was named.
+    pub model: Option<ModelRef>,
+    /// What is asked of them; its own input and model are those of a figure in place of the window.
     pub request: Request,
     /// The map's colours, where they were chosen.
     pub colormap: Option<Colormap>,

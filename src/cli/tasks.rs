@@ -62,10 +62,10 @@ pub(super) fn trace(args: &args::Trace, verbose: bool) -> Result<()> {
 fn spare_what_is_read(request: &Request, out: &Path) -> Result<()> {
     let Ok(out) = out.canonicalize() else { return Ok(()) };
     let is_out = |path: &Path| path.canonicalize().is_ok_and(|path| path == out);
-    let model = &request.model;
-    let what = if is_out(&request.input) {
+    let model = request.model.spelling();
+    let what = if request.input.path().is_some_and(is_out) {
         "is the input"
-    } else if is_out(model) || ["config.json", "model.safetensors"].iter().any(|file| is_out(&model.join(file))) {
+    } else if is_out(&model) || ["config.json", "model.safetensors"].iter().any(|file| is_out(&model.join(file))) {
         "is the model"
     } else {
         return Ok(());
@@ -75,7 +75,7 @@ fn spare_what_is_read(request: &Request, out: &Path) -> Result<()> {
 
 /// What `--verbose` says of an answer.
 fn describe(scene: &Scene, started: Instant) {
-    let (model, (height, width)) = (&scene.model, scene.input_size);
+    let model = &scene.model;
     say(&format!(
         "{} ({}): {} layers, {} heads, {} wide, {:.1} M parameters",
         model.name,
@@ -85,7 +85,11 @@ fn describe(scene: &Scene, started: Instant) {
         model.width,
         model.num_parameters as f64 / 1e6
     ));
-    say(&format!("{}: seen as {width} x {height} pixels; tokens {}", scene.picture.name, scene.layout.describe()));
+    if let Some(photo) = &scene.photo {
+        let (height, width) = photo.input_size;
+        say(&format!("{}: seen as {width} x {height} pixels", photo.picture.name));
+    }
+    say(&format!("tokens: {}", scene.layout.describe()));
     for prediction in &scene.predictions {
         say(&format!("  {:5.1} %  {}", 100.0 * prediction.probability, prediction.name));
     }

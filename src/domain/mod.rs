@@ -9,6 +9,7 @@ pub mod linkage;
 pub mod request;
 pub mod resample;
 pub mod segmentation;
+pub mod source;
 pub mod text;
 pub mod token;
 

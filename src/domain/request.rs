@@ -2,11 +2,11 @@
 //! print it: a figure is remade from its request alone.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::source::{Input, ModelRef};
 use super::token::TokenRef;
 use super::{Error, Result};
 
@@ -15,10 +15,10 @@ use super::{Error, Result};
 pub struct Request {
     /// What to compute.
     pub task: Task,
-    /// An image, or a .safetensors file that holds `pixel_values`.
-    pub input: PathBuf,
-    /// A checkpoint folder, or the .safetensors file beside its config.json.
-    pub model: PathBuf,
+    /// What the model sees.
+    pub input: Input,
+    /// The checkpoint.
+    pub model: ModelRef,
     /// Size of the model's input.
     pub size: SizeRule,
     /// Where to compute.
@@ -35,12 +35,17 @@ pub struct Request {
 
 impl Request {
     /// A request with every choice at its default.
-    pub fn new(task: Task, input: impl Into<PathBuf>, model: impl Into<PathBuf>) -> Self {
+    pub fn new(task: Task, input: impl Into<Input>, model: impl Into<ModelRef>) -> Self {
+        Self::of(task, input.into(), model.into())
+    }
+
+    /// As [`Self::new`], of an input that need not be a file.
+    pub fn of(task: Task, input: Input, model: ModelRef) -> Self {
         let rows = if matches!(task, Task::Segment { .. }) { Rows::Some(8) } else { Rows::All };
         Self {
             task,
-            input: input.into(),
-            model: model.into(),
+            input,
+            model,
             size: SizeRule::Checkpoint,
             device: DeviceKind::Cpu,
             layer: -1,

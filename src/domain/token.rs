@@ -297,7 +297,9 @@ mod tests {
     #[test]
     fn words_are_counted_and_forced() {
         let word = |word: &str, occurrence| TokenRef::Word { word: word.to_owned(), occurrence };
-        for (name, token) in [("bank", word("bank", 1)), ("bank#2", word("bank", 2)), ("word:7#1", word("7", 1)), ("#", word("#", 1))] {
+        for (name, token) in
+            [("bank", word("bank", 1)), ("bank#2", word("bank", 2)), ("word:7#1", word("7", 1)), ("#", word("#", 1))]
+        {
             assert_eq!(name.parse::<TokenRef>().unwrap(), token);
             assert_eq!(token.to_string().parse::<TokenRef>().unwrap(), token);
         }

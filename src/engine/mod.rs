@@ -11,10 +11,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use cache::Cache;
-pub use output::{Explanation, ModelFacts, Output, Prediction, Scene, Segments};
+pub use output::{Explanation, ModelFacts, Output, Photo, Prediction, Scene, Segments};
 pub use worker::{Oracle, Reply, Worker};
 
-use crate::domain::request::{DeviceKind, Request, SizeRule, Task, Tokens};
+use crate::builtin;
+use crate::domain::request::{DeviceKind, Input, ModelRef, Request, SizeRule, Task, Tokens};
 use crate::domain::{Error, Result};
 use crate::input::tensor_file::read_pixel_values;
 use crate::input::{Picture, Prepared, Processor};
@@ -54,7 +55,8 @@ impl Default for Engine {
 }
 
 /// A file that changed is another file.
-fn file_key(path: &Path) -> String {
+fn file_key(path: Option<&Path>) -> String {
+    let Some(path) = path else { return String::new() };
     let facts = std::fs::metadata(path).ok().map(|m| (m.len(), m.modified().unwrap_or(SystemTime::UNIX_EPOCH)));
     format!("{}|{facts:?}", path.display())
 }
@@ -65,7 +67,8 @@ impl Engine {
     /// # Errors
     /// A refusal, or [`Error::Cancelled`].
     pub fn run(&mut self, request: &Request, control: &Control) -> Result<Output> {
-        let key = format!("{}|{}|{}", request.key(), file_key(&request.input), file_key(&request.model));
+        let (input, model) = (file_key(request.input.path()), file_key(request.model.path()));
+        let key = format!("{}|{input}|{model}", request.key());
         if let Some(output) = self.answers.get(&key) {
             return Ok(output);
         }
@@ -92,52 +95,62 @@ impl Engine {
     /// # Errors
     /// A refusal, or [`Error::Cancelled`].
     pub fn trace(&mut self, request: &Request, control: &Control) -> Result<Arc<Traced>> {
-        let model_key = format!("{}|{}", file_key(&request.model), request.device);
-        let key = format!("{model_key}|{}|{}", file_key(&request.input), request.size);
+        let model_key = format!("{:?}|{}|{}", request.model, file_key(request.model.path()), request.device);
+        let key = format!("{model_key}|{:?}|{}|{}", request.input, file_key(request.input.path()), request.size);
         if let Some(traced) = self.traces.get(&key) {
             return Ok(traced);
         }
         let model = self.model(&request.model, request.device, model_key)?;
         control.cancel.check()?;
-        let (prepared, picture) = prepare(&model, &request.input, request.size)?;
+        let (prepared, photo) = prepare(&model, &request.input, request.size)?;
         control.cancel.check()?;
         let size = (prepared.height, prepared.width);
         let trace = model.trace(&prepared.values, size, &control.cancel, &control.progress)?;
-        let scene = Arc::new(scene(&model, &trace, picture, &prepared));
+        let scene = Arc::new(scene(&model, &trace, Some(photo)));
         let bytes = trace.num_bytes();
         let traced = Arc::new(Traced { model, trace, scene });
         self.traces.put(key, traced.clone(), bytes);
         Ok(traced)
     }
 
-    fn model(&mut self, path: &Path, kind: DeviceKind, key: String) -> Result<Arc<Model>> {
+    fn model(&mut self, model: &ModelRef, kind: DeviceKind, key: String) -> Result<Arc<Model>> {
         if let Some(model) = self.models.get(&key) {
             return Ok(model);
         }
-        let model = Arc::new(Model::load(path, &device::open(kind)?)?);
+        let model = Arc::new(Model::load(&model.spelling(), &device::open(kind)?)?);
         self.models.put(key, model.clone(), model.num_parameters * 4);
         Ok(model)
     }
 }
 
 /// The model's input, and the picture that is shown for it.
-fn prepare(model: &Model, input: &Path, size: SizeRule) -> Result<(Prepared, Arc<Picture>)> {
+fn prepare(model: &Model, input: &Input, size: SizeRule) -> Result<(Prepared, Photo)> {
     let patch = model.embedding.patch_size;
-    if input.extension().is_some_and(|e| e == "safetensors") {
-        let (prepared, picture) = read_pixel_values(input, patch)?;
-        return Ok((prepared, Arc::new(picture)));
-    }
-    let picture = Picture::open(input)?;
-    let processor = Processor::read(&model.folder)?.unwrap_or_else(|| Processor::default_for(&model.family, model.image_size));
-    Ok((processor.prepare(&picture, size, patch)?, Arc::new(picture)))
+    let (prepared, picture) = match input {
+        Input::File(path) if path.extension().is_some_and(|e| e == "safetensors") => read_pixel_values(path, patch)?,
+        _ => {
+            let picture = open_picture(input)?;
+            let processor =
+                Processor::read(&model.folder)?.unwrap_or_else(|| Processor::default_for(&model.family, model.image_size));
+            (processor.prepare(&picture, size, patch)?, picture)
+        }
+    };
+    let input_size = (prepared.height, prepared.width);
+    let photo = Photo { picture: Arc::new(picture), levels: OnceLock::new(), seen: prepared.seen, input_size };
+    Ok((prepared, photo))
 }
 
-fn scene(model: &Model, trace: &Trace, picture: Arc<Picture>, prepared: &Prepared) -> Scene {
+fn open_picture(input: &Input) -> Result<Picture> {
+    match input {
+        Input::File(path) => Picture::open(path),
+        Input::Sample(name) => Picture::decode(Path::new(name), builtin::sample(name)?.bytes),
+        Input::Text(_) => Err(Error::refused(input.name(), "is a text").expected("a picture for this model")),
+    }
+}
+
+fn scene(model: &Model, trace: &Trace, photo: Option<Photo>) -> Scene {
     Scene {
-        picture,
-        levels: OnceLock::new(),
-        seen: prepared.seen,
-        input_size: (prepared.height, prepared.width),
+        photo,
         layout: trace.layout.clone(),
         model: facts(model),
         predictions: trace.logits.as_deref().map_or_else(Vec::new, |logits| predictions(logits, &model.class_names)),
@@ -215,6 +228,9 @@ fn explain(request: &Request, traced: &Traced, control: &Control) -> Result<Expl
 
 fn segment(request: &Request, traced: &Traced, control: &Control) -> Result<Segments> {
     let (scene, layout) = (&traced.scene, &traced.scene.layout);
+    let photo = scene.photo.as_ref().ok_or_else(|| {
+        Error::refused("segments", "the input is a text").expected("a picture").remedy("explain its tokens instead")
+    })?;
     let all = Request { task: Task::Explain, tokens: Tokens::All, ..request.clone() };
     let method = by_id(&request.method)?;
     if !method.info().uses(Uses::Own) {
@@ -226,7 +242,7 @@ fn segment(request: &Request, traced: &Traced, control: &Control) -> Result<Segm
     let relevance = method.explain(&traced.model, &traced.trace, &target, control)?.into();
     let maps = Explanation { request: all, scene: scene.clone(), method: method.info(), layer, positions, relevance };
     let heatmaps: Vec<f32> = (0..layout.grid.len()).flat_map(|n| maps.heatmap(n).values.to_vec()).collect();
-    let tree = MapTree::new(heatmaps, layout.grid, scene.input_size, &control.cancel)?;
+    let tree = MapTree::new(heatmaps, layout.grid, photo.input_size, &control.cancel)?;
     Ok(Segments { request: request.clone(), scene: scene.clone(), method: method.info(), layer, maps: Arc::new(maps), tree })
 }
 

@@ -26,14 +26,8 @@ pub enum Output {
 /// One input as one model saw it.
 #[derive(Clone, Debug)]
 pub struct Scene {
-    /// The picture, upright, possibly scaled down from the file's size.
-    pub picture: Arc<Picture>,
-    /// Its sizes for drawing, made by the worker thread before the window sees the scene; the command line has no use for them.
-    pub levels: OnceLock<Levels>,
-    /// The part of `picture` that the model saw, in its pixels.
-    pub seen: PixelRect,
-    /// Pixels of the model's input: height, width.
-    pub input_size: (usize, usize),
+    /// The picture; a text has none, its words are in `layout`.
+    pub photo: Option<Photo>,
     /// The model's sequence.
     pub layout: TokenLayout,
     /// Facts about the model.
@@ -42,10 +36,25 @@ pub struct Scene {
     pub predictions: Vec<Prediction>,
 }
 
+/// A picture, and which part of it a model saw at which size.
+#[derive(Clone, Debug)]
+pub struct Photo {
+    /// Upright, possibly scaled down from the file's size.
+    pub picture: Arc<Picture>,
+    /// Its sizes for drawing, made by the worker thread before the window sees the scene; the command line has no use for them.
+    pub levels: OnceLock<Levels>,
+    /// The part of `picture` that the model saw, in its pixels.
+    pub seen: PixelRect,
+    /// Pixels of the model's input: height, width.
+    pub input_size: (usize, usize),
+}
+
 impl Scene {
     /// Makes the sizes of the picture that drawing needs, unless they are there.
     pub fn make_levels(&self) {
-        self.levels.get_or_init(|| pyramid::levels(&self.picture));
+        if let Some(photo) = &self.photo {
+            photo.levels.get_or_init(|| pyramid::levels(&photo.picture));
+        }
     }
 }
 

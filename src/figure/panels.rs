@@ -8,7 +8,7 @@ use crate::domain::heatmap::{Heatmap, Range};
 use crate::domain::request::{Cut, Own, Params, Task};
 use crate::domain::segmentation::Segmentation;
 use crate::domain::{Error, Result};
-use crate::engine::{Explanation, Output, Scene, Segments};
+use crate::engine::{Explanation, Output, Photo, Scene, Segments};
 use crate::method::{Info, Uses};
 use crate::render::{MapStyle, Overlay, Painting, SegmentStyle, UvRect};
 
@@ -75,7 +75,7 @@ pub struct Entry {
 pub fn of(output: &Output, style: &FigureStyle) -> Result<Sheet> {
     match output {
         Output::Explanation(explanation) => of_explanation(explanation, style),
-        Output::Segments(segments) => Ok(of_segments(segments, style)),
+        Output::Segments(segments) => of_segments(segments, style),
         Output::Scene(_) => Err(Error::refused("--out", "a trace has no figure").expected("a .safetensors file")),
     }
 }
@@ -87,12 +87,13 @@ fn of_explanation(explanation: &Explanation, style: &FigureStyle) -> Result<Shee
             .expected(format!("1 to {MOST_PANELS}"))
             .remedy("name fewer tokens, or write .npy, .npz or .csv, which take any number"));
     }
+    let photo = photo_of(scene)?;
     let maps: Vec<Heatmap> = (0..count).map(|n| explanation.heatmap(n)).collect();
     let bars = bars_of(&maps, method, style);
     let mut panels = Vec::new();
     if style.photo.unwrap_or(count == 1) {
         let target = if count == 1 { target_of(explanation, 0) } else { None };
-        panels.push(Panel { caption: photo_caption(scene), painting: painting_of(scene, style), target, bar: None });
+        panels.push(Panel { caption: photo_caption(photo), painting: painting_of(photo, style), target, bar: None });
     }
     for (n, map) in maps.into_iter().enumerate() {
         let bar = n.min(bars.len() - 1);
@@ -103,13 +104,13 @@ fn of_explanation(explanation: &Explanation, style: &FigureStyle) -> Result<Shee
         };
         panels.push(Panel {
             caption: name_of(scene, explanation.positions[n]),
-            painting: painting_of(scene, style).with(Overlay::Heatmap { heatmap: map, style: map_style }),
+            painting: painting_of(photo, style).with(Overlay::Heatmap { heatmap: map, style: map_style }),
             target: target_of(explanation, n),
             bar: Some(bar),
         });
     }
     let title = title_of(scene, explanation.layer, method_words(method, &explanation.request.params));
-    Ok(Sheet { title, panels, bars, legend: Vec::new(), aspect: aspect_of(scene) })
+    Ok(Sheet { title, panels, bars, legend: Vec::new(), aspect: aspect_of(photo) })
 }
 
 /// One bar of all maps, or one a map.
@@ -128,7 +129,8 @@ fn bars_of(maps: &[Heatmap], method: &Info, style: &FigureStyle) -> Vec<Bar> {
     maps.first().map(|map| bar(all, map)).into_iter().collect()
 }
 
-fn of_segments(segments: &Segments, style: &FigureStyle) -> Sheet {
+fn of_segments(segments: &Segments, style: &FigureStyle) -> Result<Sheet> {
+    let photo = photo_of(&segments.scene)?;
     let (scene, cut) = (&segments.scene, cut_of(segments, style));
     let segmentation = Arc::new(segments.tree.segmentation(cut));
     let legend = legend_of(&segmentation);
@@ -143,11 +145,11 @@ fn of_segments(segments: &Segments, style: &FigureStyle) -> Sheet {
         segmentation,
         style: SegmentStyle { opacity: style.opacity, outlines: style.outlines, solo: style.solo },
     };
-    let photo = Panel { caption: photo_caption(scene), painting: painting_of(scene, style), target: None, bar: None };
+    let bare = Panel { caption: photo_caption(photo), painting: painting_of(photo, style), target: None, bar: None };
     let map =
-        Panel { caption: "segmentation".to_owned(), painting: painting_of(scene, style).with(overlay), target: None, bar: None };
-    let panels = if style.photo.unwrap_or(true) { vec![photo, map] } else { vec![map] };
-    Sheet { title, panels, bars: Vec::new(), legend, aspect: aspect_of(scene) }
+        Panel { caption: "segmentation".to_owned(), painting: painting_of(photo, style).with(overlay), target: None, bar: None };
+    let panels = if style.photo.unwrap_or(true) { vec![bare, map] } else { vec![map] };
+    Ok(Sheet { title, panels, bars: Vec::new(), legend, aspect: aspect_of(photo) })
 }
 
 /// Where a figure of segments is cut.
@@ -176,14 +178,18 @@ fn legend_of(segmentation: &Segmentation) -> Vec<Entry> {
     legend
 }
 
-fn painting_of(scene: &Scene, style: &FigureStyle) -> Painting {
-    let painting = Painting::new(Arc::clone(&scene.picture), scene.seen);
+fn photo_of(scene: &Scene) -> Result<&Photo> {
+    scene.photo.as_ref().ok_or_else(|| Error::refused("--out", "a text has no picture").expected("a .npy, .npz or .csv file"))
+}
+
+fn painting_of(photo: &Photo, style: &FigureStyle) -> Painting {
+    let painting = Painting::new(Arc::clone(&photo.picture), photo.seen);
     // Lines of about a third of a point.
     Painting { shown: painting.seen, line_px: (style.dpi / 150).max(1), ..painting }
 }
 
-fn aspect_of(scene: &Scene) -> f64 {
-    let aspect = scene.seen.width / scene.seen.height;
+fn aspect_of(photo: &Photo) -> f64 {
+    let aspect = photo.seen.width / photo.seen.height;
     if aspect.is_finite() && aspect > 0.0 { aspect.clamp(0.02, 50.0) } else { 1.0 }
 }
 
@@ -201,8 +207,8 @@ pub fn name_of(scene: &Scene, position: usize) -> String {
     scene.layout.kind(position).map_or_else(|| position.to_string(), |kind| kind.to_string())
 }
 
-fn photo_caption(scene: &Scene) -> String {
-    if scene.picture.name.is_empty() { "input".to_owned() } else { scene.picture.name.clone() }
+fn photo_caption(photo: &Photo) -> String {
+    if photo.picture.name.is_empty() { "input".to_owned() } else { photo.picture.name.clone() }
 }
 
 fn title_of(scene: &Scene, layer: usize, method: String) -> Vec<String> {

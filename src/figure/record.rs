@@ -10,10 +10,10 @@ use super::panels::{cut_of, name_of};
 use super::style::FigureStyle;
 use crate::domain::grid::{Grid, PixelRect};
 use crate::domain::heatmap::Range;
-use crate::domain::request::{Cut, DeviceKind, Own, Params, Request, Rows, Scalar, SizeRule, Task, Tokens};
+use crate::domain::request::{Cut, DeviceKind, Input, Own, Params, Request, Rows, Scalar, SizeRule, Task, Tokens};
 use crate::domain::token::TokenRef;
 use crate::domain::{Error, Result};
-use crate::engine::{Output, Scene, Segments};
+use crate::engine::{Output, Photo, Scene, Segments};
 use crate::method::{Info, Uses};
 
 #[derive(Serialize)]
@@ -22,7 +22,8 @@ struct Record<'a> {
     version: &'static str,
     command: String,
     request: Request,
-    input: Input<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<Photograph<'a>>,
     model: Model<'a>,
     layer: usize,
     tokens: Vec<Token>,
@@ -36,7 +37,7 @@ struct Record<'a> {
 }
 
 #[derive(Serialize)]
-struct Input<'a> {
+struct Photograph<'a> {
     name: &'a str,
     sha256: &'a str,
     file_width: usize,
@@ -110,7 +111,7 @@ pub fn json(output: &Output, style: &FigureStyle, layout: &Layout, paths: &[Path
         version: env!("CARGO_PKG_VERSION"),
         command: command(&request, method, style, paths),
         request,
-        input: input_of(scene),
+        input: scene.photo.as_ref().map(photograph),
         model: model_of(scene),
         layer,
         tokens: positions.iter().map(|&position| Token { position, name: name_of(scene, position) }).collect(),
@@ -137,18 +138,18 @@ fn request_of(segments: &Segments, style: &FigureStyle) -> Request {
     Request { task: Task::Segment { cut: cut_of(segments, style) }, ..segments.request.clone() }
 }
 
-fn input_of(scene: &Scene) -> Input<'_> {
-    let picture = &scene.picture;
-    Input {
+fn photograph(photo: &Photo) -> Photograph<'_> {
+    let picture = &photo.picture;
+    Photograph {
         name: &picture.name,
         sha256: &picture.sha256,
         file_width: picture.file_size.0,
         file_height: picture.file_size.1,
         width: picture.width,
         height: picture.height,
-        seen: scene.seen,
-        model_input_height: scene.input_size.0,
-        model_input_width: scene.input_size.1,
+        seen: photo.seen,
+        model_input_height: photo.input_size.0,
+        model_input_width: photo.input_size.1,
     }
 }
 
@@ -197,9 +198,10 @@ pub fn command(request: &Request, method: &Info, style: &FigureStyle, paths: &[P
         Task::Explain => "explain",
         Task::Segment { .. } => "segment",
     };
-    words.extend([task.to_owned(), argument(&request.input)]);
+    words.push(task.to_owned());
+    words.extend(argument(&request.input));
     let mut flag = |name: &str, value: String| words.extend([format!("--{name}"), value]);
-    flag("model", request.model.to_string_lossy().into_owned());
+    flag("model", request.model.spelling().to_string_lossy().into_owned());
     flag("layer", request.layer.to_string());
     match &request.tokens {
         _ if task != "explain" => {}
@@ -244,9 +246,16 @@ fn parameters(request: &Request, method: &Info) -> Vec<(&'static str, String)> {
 }
 
 /// A path that begins with a dash would be read as a flag.
-fn argument(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    if text.starts_with('-') && text.len() > 1 { format!("./{text}") } else { text.into_owned() }
+fn argument(input: &Input) -> Vec<String> {
+    match input {
+        Input::Sample(name) => vec![format!("sample:{name}")],
+        Input::Text(text) => vec![format!("--text={text}")],
+        Input::File(path) => {
+            let text = path.to_string_lossy();
+            let is_flag = (text.starts_with('-') && text.len() > 1) || text.starts_with("sample:");
+            vec![if is_flag { format!("./{text}") } else { text.into_owned() }]
+        }
+    }
 }
 
 fn quoted(word: &str) -> String {
@@ -263,6 +272,7 @@ mod tests {
         assert_eq!(quoted("a/b-1.png"), "a/b-1.png");
         assert_eq!(quoted("my cat's.png"), r"'my cat'\''s.png'");
         assert_eq!(quoted(""), "''");
-        assert_eq!(argument(Path::new("-x.png")), "./-x.png");
+        assert_eq!(argument(&Input::File("-x.png".into())), ["./-x.png"]);
+        assert_eq!(argument(&Input::Text("-x".to_owned())), ["--text=-x"]);
     }
 }

@@ -55,11 +55,18 @@ impl Picture {
     /// # Errors
     /// A missing or empty file, a folder, a file that is no picture or is cut off, and a picture that would fill the memory.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = read_file(path)?;
+        Self::decode(path, &read_file(path)?)
+    }
+
+    /// A picture from the bytes of a file that is called `path`.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn decode(path: &Path, bytes: &[u8]) -> Result<Self> {
         // The decoders are other people's code and meet hostile files here: a panic in them is a refusal.
-        let decoded = catch_unwind(AssertUnwindSafe(|| decode(path, &bytes)))
+        let decoded = catch_unwind(AssertUnwindSafe(|| decode(path, bytes)))
             .unwrap_or_else(|_| Err(broken(path, "the decoder could not make sense of it")))?;
-        Ok(decoded.into_picture(file_name(path), hex(&Sha256::digest(&bytes))))
+        Ok(decoded.into_picture(file_name(path), hex(&Sha256::digest(bytes))))
     }
 
     /// A picture from the clipboard; its hash is that of `rgba`.

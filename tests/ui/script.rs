@@ -10,7 +10,7 @@ use tokenscope::domain::grid::{Grid, PixelRect};
 use tokenscope::domain::request::{Request, Task, Tokens};
 use tokenscope::domain::token::{TokenKind, TokenLayout};
 use tokenscope::domain::{Cancel, Error, Progress, Result};
-use tokenscope::engine::{Explanation, ModelFacts, Oracle, Output, Prediction, Reply, Scene, Segments};
+use tokenscope::engine::{Explanation, ModelFacts, Oracle, Output, Photo, Prediction, Reply, Scene, Segments};
 use tokenscope::input::Picture;
 use tokenscope::method;
 use tokenscope::segment::MapTree;
@@ -118,10 +118,12 @@ pub fn scene() -> Arc<Scene> {
     };
     let prediction = |class, name: &str, probability| Prediction { class, name: name.to_owned(), probability };
     Arc::new(Scene {
-        picture: Arc::new(picture),
-        levels: std::sync::OnceLock::new(),
-        seen: PixelRect { x: 16.0, y: 0.0, width: (COLS * PATCH) as f64, height: height as f64 },
-        input_size: (ROWS * PATCH, COLS * PATCH),
+        photo: Some(Photo {
+            picture: Arc::new(picture),
+            levels: std::sync::OnceLock::new(),
+            seen: PixelRect { x: 16.0, y: 0.0, width: (COLS * PATCH) as f64, height: height as f64 },
+            input_size: (ROWS * PATCH, COLS * PATCH),
+        }),
         layout: TokenLayout::image(vec![TokenKind::Cls], Grid { rows: ROWS, cols: COLS }),
         model,
         predictions: vec![prediction(7, "orange", 0.84), prediction(3, "meadow", 0.11)],
