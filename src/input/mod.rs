@@ -2,15 +2,17 @@
 //!
 //! A [`Picture`] is what a person sees, upright and in 8 bits; a [`Processor`] is what the checkpoint's
 //! preprocessor_config.json asks for; [`Processor::prepare`] joins them into the [`Prepared`] tensor, pixel for pixel as
-//! transformers' PIL backend does. Nothing here knows a model's weights.
+//! transformers' PIL backend does. A [`Tokenizer`] turns a text into numbers. Nothing here knows a model's weights.
 
 pub mod picture;
 pub mod preprocess;
 pub mod processor;
 pub mod resize;
 pub mod tensor_file;
+pub mod words;
 
 pub use picture::Picture;
 pub use preprocess::Prepared;
 pub use processor::Processor;
 pub use tensor_file::read_pixel_values;
+pub use words::{Encoded, Tokenizer, read_text};

@@ -111,6 +111,14 @@ impl Processor {
         Fields { file: &file, map: &map }.processor().map(Some)
     }
 
+    /// The processor that the bytes of a preprocessor_config.json called `file` describe.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn parse(file: &Path, bytes: &[u8]) -> Result<Self> {
+        Fields { file, map: &parse_json(file, bytes)? }.processor()
+    }
+
     /// What the published checkpoints of a `model_type` expect, for folders without the file. `image_size` is that of
     /// config.json. Self-supervised ViTs such as DINO share the model type `vit` and want ImageNet's mean: they come with
     /// the file.
@@ -155,7 +163,11 @@ fn read_json(file: &Path) -> Result<Option<Map<String, Value>>> {
         return Err(Error::refused(file.display(), "is not a configuration").expected("a JSON file of at most 1 MiB"));
     }
     let bytes = fs::read(file).map_err(|err| unreadable(file, &err))?;
-    serde_json::from_slice(&bytes).map(Some).map_err(|err| {
+    parse_json(file, &bytes).map(Some)
+}
+
+fn parse_json(file: &Path, bytes: &[u8]) -> Result<Map<String, Value>> {
+    serde_json::from_slice(bytes).map_err(|err| {
         Error::refused(file.display(), format!("is not valid JSON ({err})"))
             .expected("a JSON object")
             .remedy("download the file again")

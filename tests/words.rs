@@ -1,0 +1,85 @@
+//! Tokenizers of the three kinds, compared with what Python's `tokenizers` makes of awkward strings (`tests/fixtures/tokenizers`,
+//! made by the same script as the shared ones), and what is said about texts that cannot be taken.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokenscope::input::{Tokenizer, read_text};
+
+fn folder(kind: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tokenizers").join(kind)
+}
+
+fn tokenizer(kind: &str, max_tokens: usize) -> Tokenizer {
+    Tokenizer::read(&folder(kind), max_tokens).unwrap().unwrap()
+}
+
+#[test]
+fn ids_tokens_and_offsets_equal_python_s() {
+    for kind in ["wordpiece", "bytelevel_bpe", "metaspace_bpe"] {
+        let tokenizer = tokenizer(kind, 512);
+        let cases: Vec<Value> = serde_json::from_slice(&fs::read(folder(kind).join("expected.json")).unwrap()).unwrap();
+        for case in cases.iter().filter(|case| case["text"] != "") {
+            let string = case["text"].as_str().unwrap();
+            let got = tokenizer.encode(string).unwrap();
+            let numbers = |v: &Value| v.as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect::<Vec<_>>();
+            assert_eq!(got.ids.iter().map(|&id| u64::from(id)).collect::<Vec<_>>(), numbers(&case["ids"]), "{kind} {string}");
+            let chars = |byte: usize| string[..byte].chars().count() as u64;
+            for ((piece, token), offsets) in
+                got.text.pieces.iter().zip(case["tokens"].as_array().unwrap()).zip(case["offsets"].as_array().unwrap())
+            {
+                assert_eq!(piece.piece, token.as_str().unwrap(), "{kind} {string}");
+                // A character of several bytes may be several tokens, each of which stands for all of it.
+                let whole = string.is_char_boundary(piece.span.start) && string.is_char_boundary(piece.span.end);
+                assert!(whole, "{kind} {string} {piece:?}");
+                if !piece.special && !piece.span.is_empty() {
+                    assert_eq!([chars(piece.span.start), chars(piece.span.end)], numbers(offsets)[..], "{kind} {string}");
+                }
+            }
+            assert_eq!(got.text.cut_at, None);
+        }
+    }
+}
+
+#[test]
+fn words_are_joined_again() {
+    let text = tokenizer("wordpiece", 512).encode("unseenword transformers!").unwrap().text;
+    let words: Vec<&str> = text.words().iter().map(|w| &text.string[w.span.clone()]).collect();
+    assert_eq!(words, ["unseenword", "transformers", "!"]);
+    assert_eq!(text.find("TRANSFORMERS", 1), Some(9..11));
+    assert!(text.pieces[0].special && text.shown(0) == "[CLS]");
+}
+
+#[test]
+fn a_long_text_is_cut_where_the_model_ends_and_says_so() {
+    let tokenizer = tokenizer("wordpiece", 6);
+    let encoded = tokenizer.encode("The quick brown fox jumps over the lazy dog").unwrap();
+    assert_eq!(encoded.ids.len(), 6);
+    assert_eq!(encoded.text.cut_at, Some("The quick brown fox".len()));
+    assert!(encoded.text.pieces[5].special, "the closing token stays");
+    let long = "fox ".repeat(100_000);
+    assert_eq!(tokenizer.encode(&long).unwrap().ids.len(), 6);
+}
+
+#[test]
+fn what_is_no_text_and_no_tokenizer_is_refused() {
+    let said = |err: tokenscope::domain::Error| err.to_string();
+    for empty in ["", " \n"] {
+        assert!(said(tokenizer("wordpiece", 512).encode(empty).unwrap_err()).contains("is empty"));
+    }
+    let desk = TempDir::new().unwrap();
+    for broken in ["", "{}", "[1]", r#"{"version":"1.0","model":{"type":"WordPiece","vocab":{"a":-1}}}"#] {
+        fs::write(desk.path().join("tokenizer.json"), broken).unwrap();
+        let err = said(Tokenizer::read(desk.path(), 512).unwrap_err());
+        assert!(err.contains("tokenizer.json: is no tokenizer"), "{err}");
+    }
+    assert!(said(Tokenizer::read(&folder("wordpiece"), 1).unwrap_err()).contains("more tokens than the 1"));
+    let file = desk.path().join("a.txt");
+    fs::write(&file, b"\xef\xbb\xbfone\r\ntwo \xff").unwrap();
+    assert_eq!(read_text(&file).unwrap(), "one\ntwo \u{fffd}");
+    fs::write(&file, b"a\0b").unwrap();
+    assert!(said(read_text(&file).unwrap_err()).contains("is no text"));
+    assert!(said(read_text(desk.path()).unwrap_err()).contains("a text of at most"));
+}
