@@ -25,7 +25,9 @@
 //!
 //! - [`domain`]: requests, tokens, grids, heatmaps, linkage trees, colormaps, resampling, the error type, the switch that
 //!   cancels. No files and no threads.
-//! - [`input`]: from a file to the tensor that a model takes, with the arithmetic of Pillow and of Hugging Face's processors.
+//! - [`builtin`]: two small models and a dozen samples inside the binary, for machines without a network and without files.
+//! - [`input`]: from a file to the tensor that a model takes, with the arithmetic of Pillow and of Hugging Face's processors and
+//!   tokenizers.
 //! - [`model`]: one instrumented transformer for many checkpoints. A family is one file that maps config.json and weight names
 //!   to the description of a block; the forward pass records a [`model::Trace`], the backward is written by hand.
 //! - [`method`]: from a trace and target tokens to relevance rows. One file and one row of [`method::METHODS`] each; menus,

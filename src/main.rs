@@ -1,6 +1,7 @@
 //! The thin binary: the command line first, then the window where it asks for one.
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use tokenscope::app::{self, Session};
 use tokenscope::cli::{self, Next, WindowArgs};
@@ -24,7 +25,10 @@ fn window(args: &WindowArgs) -> Result<()> {
     if let Some(out) = &args.screenshot {
         return app::screenshot(session, out, args.screenshot_size);
     }
-    match (app::run(session), &args.or_figure) {
+    let started = Instant::now();
+    let tell = move || eprintln!("first map after {:.2} s", started.elapsed().as_secs_f64());
+    let on_first_map: Option<Box<dyn FnOnce()>> = if args.verbose { Some(Box::new(tell)) } else { None };
+    match (app::run(session, on_first_map), &args.or_figure) {
         (Err(err), Some(path)) => cli::figure_instead(args, &err, path),
         (done, _) => done,
     }

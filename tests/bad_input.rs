@@ -13,7 +13,7 @@ use candle_core::Device;
 use program::{Desk, Ran};
 use serde_json::{Map, Value, json};
 use tokenscope::domain::{Cancel, Progress};
-use tokenscope::model::Model;
+use tokenscope::model::{Model, ModelInput};
 
 /// Megabytes that a refused run may have used at its height.
 const MAX_PEAK_MB: u64 = 300;
@@ -338,8 +338,10 @@ fn changed_bytes_never_panic() {
         desk.write("m/config.json", config);
         desk.write("m/model.safetensors", weights);
         let Ok(model) = Model::load(&desk.path("m"), &Device::Cpu) else { continue };
-        let side = model.embedding.patch_size * 2;
-        drop(model.trace(&vec![0.5; 3 * side * side], (side, side), &Cancel::default(), &Progress::default()));
+        let Ok(patches) = model.patches() else { continue };
+        let side = patches.patch_size * 2;
+        let input = ModelInput::Pixels { values: &vec![0.5; 3 * side * side], height: side, width: side };
+        drop(model.trace(&input, &Cancel::default(), &Progress::default()));
     }
 }
 

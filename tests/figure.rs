@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokenscope::domain::grid::{Grid, PixelRect};
 use tokenscope::domain::linkage::{LinkageTree, Merge};
-use tokenscope::domain::request::{Cut, Request, Task, Tokens};
+use tokenscope::domain::request::{Cut, Request, Scalar, Task, Tokens};
 use tokenscope::domain::token::{TokenKind, TokenLayout};
 use tokenscope::engine::{Explanation, ModelFacts, Output, Photo, Scene, Segments};
 use tokenscope::figure::layout::{Mark, Source};
@@ -14,7 +14,11 @@ use tokenscope::figure::svg::Rasters;
 use tokenscope::figure::{FigureStyle, Layout, check_paths, png, svg, write};
 use tokenscope::input::Picture;
 use tokenscope::method::{Info, Uses};
+use tokenscope::model::Digest;
 use tokenscope::segment::MapTree;
+
+#[path = "figure/words.rs"]
+mod words;
 
 const SIDE: usize = 4;
 
@@ -37,14 +41,15 @@ fn scene(width: usize, height: usize) -> Arc<Scene> {
         Picture { name: "cat & dog.png".into(), width, height, rgb, file_size: (width, height), sha256: "ab".repeat(32) };
     let model = ModelFacts {
         name: "tiny".into(),
-        folder: "models/tiny".into(),
+        folder: Some("models/tiny".into()),
         family: "vit".into(),
         num_layers: 12,
         num_heads: 3,
         width: 32,
         patch_size: 16,
+        is_post_norm: false,
         num_parameters: 1000,
-        sha256: "cd".repeat(32),
+        sha256: Digest::known("cd".repeat(32)),
     };
     Arc::new(Scene {
         photo: Some(Photo {
@@ -64,6 +69,7 @@ fn explanation(positions: &[usize]) -> Output {
     let tokens = scene.layout.len();
     let mut request = Request::new(Task::Explain, "my cat.png", "models/tiny");
     request.layer = 9;
+    request.params.scalar = Scalar::Sum;
     request.tokens = Tokens::These(positions.iter().map(|p| p.to_string().parse().unwrap()).collect());
     let relevance = (0..positions.len() * tokens).map(|i| i as f32 / 7.0 - 1.0).collect();
     let positions = positions.to_vec();
@@ -221,7 +227,7 @@ fn a_record_names_the_command_and_the_hashes() {
     write(&explanation(&[0, 6]), &FigureStyle { own_range: true, ..style() }, std::slice::from_ref(&path)).unwrap();
     let record: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     let out = format!("--dpi 150 --own-range --out {}", path.display());
-    let command = "tokenscope explain 'my cat.png' --model models/tiny --layer 9 --token 0 --token 6 --method ultra";
+    let command = "tokenscope explain 'my cat.png' --model models/tiny --layer 9 --token 0 --token 6 --method ultra --scalar sum";
     assert_eq!(record["command"], format!("{command} {out}"));
     assert_eq!(record["model"]["sha256"], "cd".repeat(32));
     assert_eq!(record["input"]["sha256"], "ab".repeat(32));

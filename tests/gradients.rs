@@ -4,16 +4,15 @@
 mod common;
 
 use candle_core::{DType, Device, Tensor, Var};
-use common::{assert_rows_close, floats, largest_difference, model_folders};
+use common::{Given, assert_rows_close, floats, largest_difference, model_folders, own_models};
 use tokenscope::domain::request::{Rows, Scalar};
 use tokenscope::domain::{Cancel, Progress};
 use tokenscope::method::ultra::seeds;
+use tokenscope::model::block::RowSet;
 use tokenscope::model::{Backward, Model, Trace};
 
-const SIZE: (usize, usize) = (32, 40);
-
-fn pixels() -> Vec<f32> {
-    (0..3 * SIZE.0 * SIZE.1).map(|i| ((i * 7919 % 1009) as f32 / 504.5 - 1.0) * 1.3).collect()
+fn vit() -> Model {
+    Model::load(&own_models().join("vit"), &Device::Cpu).unwrap()
 }
 
 fn shifts(model: &Model, tokens: usize, dtype: DType) -> Vec<Tensor> {
@@ -51,12 +50,12 @@ fn scalar_of(trace: &Trace, layer: usize, target: usize) -> Tensor {
 fn exact_rows_agree_with_autograd_in_every_family() {
     for folder in model_folders() {
         let model = Model::load(&folder, &Device::Cpu).unwrap();
-        let trace = model.trace(&pixels(), SIZE, &Cancel::default(), &Progress::default()).unwrap();
+        let given = Given::any(&model);
+        let trace = given.trace(&model);
         let zeros: Vec<Var> =
             shifts(&model, trace.num_tokens(), DType::F32).iter().map(|z| Var::from_tensor(z).unwrap()).collect();
         let tensors: Vec<Tensor> = zeros.iter().map(|z| z.as_tensor().clone()).collect();
-        let image = Tensor::from_vec(pixels(), (3, SIZE.0, SIZE.1), &Device::Cpu).unwrap();
-        let tracked = model.trace_with_shifts(&image, &tensors).unwrap();
+        let tracked = model.trace_with_shifts(&given.input(), &tensors).unwrap();
         let (layer, targets) = (model.num_layers(), [0, 9]);
         let mut want = Vec::new();
         for &target in &targets {
@@ -74,20 +73,20 @@ fn exact_rows_agree_with_autograd_in_every_family() {
 fn attention_gradients_agree_with_differences_in_f64() {
     for folder in model_folders() {
         let model = Model::load(&folder, &Device::Cpu).unwrap().to_dtype(DType::F64).unwrap();
-        let trace = model.trace(&pixels(), SIZE, &Cancel::default(), &Progress::default()).unwrap();
+        let given = Given::any(&model);
+        let trace = given.trace(&model);
         let (tokens, layer, target) = (trace.num_tokens(), model.num_layers(), 5);
-        let image = Tensor::from_vec(pixels(), (3, SIZE.0, SIZE.1), &Device::Cpu).unwrap().to_dtype(DType::F64).unwrap();
         let norm = trace.residual[layer].get(target).unwrap().sqr().unwrap().sum_all().unwrap().sqrt().unwrap();
         let value = |block: usize, place: usize, step: f64| -> f64 {
             let mut shifts = shifts(&model, tokens, DType::F64);
             let mut entries = vec![0.0; model.num_heads() * tokens * tokens];
             entries[place] = step;
             shifts[block] = Tensor::from_vec(entries, shifts[block].shape(), &Device::Cpu).unwrap();
-            let shifted = model.trace_with_shifts(&image, &shifts).unwrap();
+            let shifted = model.trace_with_shifts(&given.input(), &shifts).unwrap();
             let z = shifted.residual[layer].get(target).unwrap();
             z.broadcast_div(&norm).unwrap().sum_all().unwrap().to_scalar().unwrap()
         };
-        let gradients = autograd(&model, &image, &trace, layer, target);
+        let gradients = autograd(&model, &given, &trace, layer, target);
         for (block, gradient) in gradients.iter().enumerate().take(layer) {
             for place in [tokens + 3, tokens * tokens + 5 * tokens + 2, 2 * tokens * tokens + 17] {
                 let difference = (value(block, place, 1e-5) - value(block, place, -1e-5)) / 2e-5;
@@ -105,13 +104,45 @@ fn attention_gradients_agree_with_differences_in_f64() {
     }
 }
 
-fn autograd(model: &Model, image: &Tensor, trace: &Trace, layer: usize, target: usize) -> Vec<Tensor> {
+/// Two blocks below the targets, whatever rows are carried in between, autograd says what K rows must answer: the cotangents of
+/// the carried rows at layer 1 are whole, and those of the other rows are missing.
+#[test]
+fn carried_rows_agree_with_autograd_two_blocks_down() {
+    for folder in model_folders() {
+        let model = Model::load(&folder, &Device::Cpu).unwrap().to_dtype(DType::F64).unwrap();
+        let given = Given::any(&model);
+        let trace = given.trace(&model);
+        let tokens = trace.num_tokens();
+        for target in [0, 5] {
+            let gradients = autograd(&model, &given, &trace, 2, target);
+            let flows = [0, 1].map(|block: usize| {
+                let flow = (trace.blocks[block].attention.as_ref().unwrap() * &gradients[block]).unwrap();
+                floats(&flow.relu().unwrap().mean(0).unwrap())
+            });
+            let row = |flow: usize, i: usize| &flows[flow][i * tokens..][..tokens];
+            let mut top = row(1, target).to_vec();
+            top[target] += 1.0;
+            let carrying = |rows: &[usize]| -> Vec<f32> {
+                let below = |j: usize| rows.iter().map(|&i| top[i] * row(0, i)[j]).sum::<f32>();
+                (0..tokens).map(|j| top[j] + below(j)).collect()
+            };
+            let own = carrying(&[target]);
+            for keep in [1, 3, 7] {
+                let want = carrying(&RowSet::strongest(&[target], &own, keep).tokens);
+                let got = relevance(&model, &trace, 2, &[target], Scalar::Sum, Rows::Some(keep));
+                assert_rows_close(&format!("{}, {keep} rows", folder.display()), &got, &want, &[target], 1e-5);
+            }
+        }
+    }
+}
+
+fn autograd(model: &Model, given: &Given, trace: &Trace, layer: usize, target: usize) -> Vec<Tensor> {
     let zeros = shifts(model, trace.num_tokens(), DType::F64);
     let zeros: Vec<Var> = zeros.iter().map(|z| Var::from_tensor(z).unwrap()).collect();
     let tensors: Vec<Tensor> = zeros.iter().map(|z| z.as_tensor().clone()).collect();
-    let tracked = model.trace_with_shifts(image, &tensors).unwrap();
+    let tracked = model.trace_with_shifts(&given.input(), &tensors).unwrap();
     let store = scalar_of(&tracked, layer, target).backward().unwrap();
-    zeros.iter().map(|z| store.get(z).unwrap().clone()).collect()
+    zeros.iter().take(layer).map(|z| store.get(z).unwrap().clone()).collect()
 }
 
 /// The fused loops and candle's operations are two implementations of the same block: any row set must agree.
@@ -120,8 +151,9 @@ fn fused_and_composed_paths_agree_for_every_number_of_rows() {
     for folder in model_folders() {
         let model = Model::load(&folder, &Device::Cpu).unwrap();
         let wide = model.to_dtype(DType::F64).unwrap();
-        let trace = model.trace(&pixels(), SIZE, &Cancel::default(), &Progress::default()).unwrap();
-        let wide_trace = wide.trace(&pixels(), SIZE, &Cancel::default(), &Progress::default()).unwrap();
+        let given = Given::any(&model);
+        let trace = given.trace(&model);
+        let wide_trace = given.trace(&wide);
         let targets: Vec<usize> = (0..trace.num_tokens()).collect();
         for layer in [0, 1, 2, model.num_layers()] {
             for rows in [Rows::Some(1), Rows::Some(3), Rows::All] {
@@ -138,8 +170,8 @@ fn fused_and_composed_paths_agree_for_every_number_of_rows() {
 /// Properties that hold for any model: rows are at least the identity, layer 0 is the identity, K = T is exact.
 #[test]
 fn relevance_has_the_properties_of_its_definition() {
-    let model = Model::load(&model_folders()[0], &Device::Cpu).unwrap();
-    let trace = model.trace(&pixels(), SIZE, &Cancel::default(), &Progress::default()).unwrap();
+    let model = vit();
+    let trace = Given::any(&model).trace(&model);
     let (tokens, layer) = (trace.num_tokens(), model.num_layers());
     let identity = relevance(&model, &trace, 0, &[4], Scalar::Sum, Rows::All);
     assert_eq!(identity, (0..tokens).map(|j| f32::from(u8::from(j == 4))).collect::<Vec<_>>());
@@ -154,8 +186,8 @@ fn relevance_has_the_properties_of_its_definition() {
 /// A trace that forgot its attention, as large ones do, recomputes it block by block.
 #[test]
 fn attention_that_was_not_kept_is_recomputed() {
-    let model = Model::load(&model_folders()[0], &Device::Cpu).unwrap();
-    let mut trace = model.trace(&pixels(), SIZE, &Cancel::default(), &Progress::default()).unwrap();
+    let model = vit();
+    let mut trace = Given::any(&model).trace(&model);
     let layer = model.num_layers();
     let kept = relevance(&model, &trace, layer, &[0, 4], Scalar::Sum, Rows::All);
     trace.blocks.iter_mut().for_each(|block| block.attention = None);

@@ -11,6 +11,11 @@ use tokenscope::domain::token::TokenRef;
 mod script;
 use script::Scripted;
 
+#[path = "ui/samples.rs"]
+mod samples;
+#[path = "ui/texts.rs"]
+mod texts;
+
 fn opened() -> Session {
     Session { input: Some("meadow.png".into()), model: Some("tiny".into()), theme: Theme::Dark, ..Session::default() }
 }
@@ -41,15 +46,6 @@ fn position(row: usize, col: usize) -> usize {
 
 fn tasks(wishes: &[Request]) -> Vec<(Task, bool)> {
     wishes.iter().map(|w| (w.task, w.tokens == Tokens::All)).collect()
-}
-
-#[test]
-fn the_empty_window_says_what_to_do() {
-    let oracle = Scripted::default();
-    let harness = window(Session::default(), &oracle);
-    harness.get_by_label_contains("Open an image (Ctrl+O)");
-    harness.get_by_label_contains("Open a model folder");
-    assert!(oracle.0.borrow().wishes.is_empty());
 }
 
 #[test]
@@ -440,5 +436,5 @@ fn picture_of_a_pinned_patch() {
 
 #[test]
 fn picture_of_the_light_empty_window() {
-    picture("welcome", Session { theme: Theme::Light, ..Session::default() }, |_| {});
+    picture("welcome", Session { theme: Theme::Light, ..Session::default() }, samples::wait_for_pictures);
 }

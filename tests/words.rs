@@ -4,9 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokenscope::input::{Tokenizer, read_text};
+use tokenscope::input::{Tokenizer, holds_ids, read_input_ids, read_text};
 
 fn folder(kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tokenizers").join(kind)
@@ -82,4 +83,27 @@ fn what_is_no_text_and_no_tokenizer_is_refused() {
     fs::write(&file, b"a\0b").unwrap();
     assert!(said(read_text(&file).unwrap_err()).contains("is no text"));
     assert!(said(read_text(desk.path()).unwrap_err()).contains("a text of at most"));
+}
+
+#[test]
+fn ids_come_from_a_file_as_they_are() {
+    let desk = TempDir::new().unwrap();
+    let write = |name: &str, tensor: &str, dtype, shape: Vec<usize>, bytes: &[u8]| {
+        let file = desk.path().join(name);
+        let view = TensorView::new(dtype, shape, bytes).unwrap();
+        serialize_to_file([(tensor, view)], None, &file).unwrap();
+        file
+    };
+    let long: Vec<u8> = [7_i64, 300].iter().flat_map(|id| id.to_le_bytes()).collect();
+    let file = write("a.safetensors", "input_ids", Dtype::I64, vec![1, 2], &long);
+    assert!(holds_ids(&file));
+    assert_eq!(read_input_ids(&file).unwrap(), [7, 300]);
+    let short: Vec<u8> = [7_i32, -1].iter().flat_map(|id| id.to_le_bytes()).collect();
+    let err = read_input_ids(&write("b.safetensors", "input_ids", Dtype::I32, vec![2], &short)).unwrap_err().to_string();
+    assert!(err.contains("\"input_ids\" holds -1"), "{err}");
+    let err = read_input_ids(&write("c.safetensors", "input_ids", Dtype::I64, vec![2, 1], &long)).unwrap_err().to_string();
+    assert!(err.contains("[2, 1]"), "{err}");
+    let other = write("d.safetensors", "ids", Dtype::I64, vec![2], &long);
+    assert!(!holds_ids(&other));
+    assert!(read_input_ids(&other).unwrap_err().to_string().contains("holds no \"input_ids\", but ids"));
 }

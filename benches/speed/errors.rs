@@ -7,7 +7,7 @@ use candle_core::Device;
 use tokenscope::domain::heatmap::Heatmap;
 use tokenscope::domain::request::{Cut, Own, Rows};
 use tokenscope::domain::{Cancel, Progress};
-use tokenscope::model::Model;
+use tokenscope::model::{Model, ModelInput};
 use tokenscope::segment::MapTree;
 
 use super::{prepared, rows};
@@ -18,7 +18,8 @@ pub fn table(folder: &Path, photos: &[PathBuf]) {
     let mut sums = vec![Summary::default(); keeps.len()];
     for photo in photos {
         let (pixels, size) = prepared(&model, photo);
-        let trace = model.trace(&pixels, size, &Cancel::default(), &Progress::default()).expect("a trace");
+        let input = ModelInput::Pixels { values: &pixels, height: size.0, width: size.1 };
+        let trace = model.trace(&input, &Cancel::default(), &Progress::default()).expect("a trace");
         let patches: Vec<usize> = (trace.layout.prefix.len()..trace.num_tokens()).collect();
         let maps = |keep: Rows| rows(&model, &trace, &patches, keep);
         let tree = |relevance: &[f32]| {

@@ -18,7 +18,7 @@ use tokenscope::domain::request::{Cut, Own, Rows, Scalar, SizeRule};
 use tokenscope::domain::{Cancel, Progress};
 use tokenscope::input::{Picture, Processor};
 use tokenscope::method::ultra::seeds;
-use tokenscope::model::{Backward, Model, Trace};
+use tokenscope::model::{Backward, Model, ModelInput, Trace};
 use tokenscope::segment::MapTree;
 
 /// As in the program.
@@ -62,10 +62,11 @@ fn photos() -> Vec<PathBuf> {
 
 /// The pixels that a model takes of a photo.
 fn prepared(model: &Model, photo: &Path) -> (Vec<f32>, (usize, usize)) {
-    let processor = Processor::read(&model.folder).expect("a readable preprocessor_config.json");
-    let processor = processor.unwrap_or_else(|| Processor::default_for(&model.family, model.image_size));
+    let patches = model.patches().expect("a model of images");
+    let processor = model.folder().and_then(|f| Processor::read(f).expect("a readable preprocessor_config.json"));
+    let processor = processor.unwrap_or_else(|| Processor::default_for(&model.family, patches.image_size));
     let picture = Picture::open(photo).expect("a photo");
-    let input = processor.prepare(&picture, SizeRule::Checkpoint, model.embedding.patch_size).expect("pixels");
+    let input = processor.prepare(&picture, SizeRule::Checkpoint, patches.patch_size).expect("pixels");
     (input.values, (input.height, input.width))
 }
 
@@ -102,7 +103,8 @@ fn peak_megabytes() -> f64 {
 fn table(name: &str, folder: &Path, photo: &Path, oracle: Option<&oracle::Case<'_>>) {
     let model = Model::load(folder, &Device::Cpu).expect("a checkpoint");
     let (pixels, size) = prepared(&model, photo);
-    let run = || model.trace(&pixels, size, &Cancel::default(), &Progress::default()).expect("a trace");
+    let input = ModelInput::Pixels { values: &pixels, height: size.0, width: size.1 };
+    let run = || model.trace(&input, &Cancel::default(), &Progress::default()).expect("a trace");
     let trace = run();
     let patches: Vec<usize> = (trace.layout.prefix.len()..trace.num_tokens()).collect();
     let all: Vec<usize> = (0..trace.num_tokens()).collect();

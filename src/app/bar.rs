@@ -4,30 +4,53 @@
 use eframe::egui::{self, Button, RichText, Ui};
 
 use super::command::{Ask, Command, Effect};
-use super::controls::segmented_ui;
 use super::history::History;
 use super::session::{Mode, Session};
 use super::view::View;
-use super::wanted::token_of_kind;
+use super::wanted::token_at;
 use super::{theme, words};
 use crate::domain::{Error, Progress};
 use crate::engine::Scene;
 
 /// Draws the bar's contents.
 pub fn bar_ui(ui: &mut Ui, session: &Session, view: &View, history: &History, commands: &mut Vec<Command>) {
+    // A narrow window has no room for what has a key.
+    let narrow = ui.available_width() < 540.0;
     ui.horizontal(|ui| {
-        let mut mode = session.mode;
-        let choices = [(Mode::Heatmap, "Heatmap".to_owned()), (Mode::Segments, "Segments".to_owned())];
-        if segmented_ui(ui, &mut mode, &choices) {
-            commands.push(Command::Show(mode));
+        if narrow {
+            ui.spacing_mut().item_spacing.x = 3.0;
+        }
+        let samples = ui.add_enabled(session.input.is_some(), Button::new("Samples"));
+        if samples.on_hover_text("Back to the first page (Ctrl+H)").clicked() {
+            commands.push(Command::ShowSamples);
+        }
+        if session.input.is_some() {
+            ui.separator();
+            mode_ui(ui, session, view.scene.as_deref(), commands);
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            actions_ui(ui, view, history, commands);
+            actions_ui(ui, view, (history, narrow), commands);
         });
     });
 }
 
-/// Tokens that have no place in the picture as chips, and the pinned patch.
+/// Heatmap or segments; of a text there are no segments.
+fn mode_ui(ui: &mut Ui, session: &Session, scene: Option<&Scene>, commands: &mut Vec<Command>) {
+    let is_text = scene.is_some_and(|s| s.layout.text.is_some());
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.x = 3.0;
+        for (mode, name) in [(Mode::Heatmap, "Heatmap"), (Mode::Segments, "Segments")] {
+            let button = Button::selectable(session.mode == mode, name).frame_when_inactive(true);
+            let response = ui.add_enabled(mode == Mode::Heatmap || !is_text, button);
+            let response = response.on_disabled_hover_text("Segments are parts of a picture; a text has its words instead");
+            if response.clicked() && session.mode != mode {
+                commands.push(Command::Show(mode));
+            }
+        }
+    });
+}
+
+/// Tokens that have no place in the picture as chips, and the pinned patch or word.
 pub fn tokens_ui(ui: &mut Ui, session: &Session, view: &View, scene: &Scene, commands: &mut Vec<Command>) {
     let pinned = session.pinned.as_ref().and_then(|t| scene.layout.resolve(t).ok());
     let shown = view.map.as_ref().map(|m| m.position);
@@ -41,7 +64,7 @@ pub fn tokens_ui(ui: &mut Ui, session: &Session, view: &View, scene: &Scene, com
             let chip = ui.add(Button::selectable(pinned == Some(position), text).frame_when_inactive(true));
             let tip = format!("Token {position}, which has no place in the picture. Click to see its map.");
             if chip.on_hover_text(tip).clicked() {
-                commands.push(Command::Pin(token_of_kind(kind.clone())));
+                commands.push(Command::Pin(token_at(&scene.layout, position)));
             }
         }
         if let Some(position) = pinned.filter(|&p| scene.layout.patch_of(p).is_some()) {
@@ -57,7 +80,7 @@ pub fn tokens_ui(ui: &mut Ui, session: &Session, view: &View, scene: &Scene, com
 }
 
 /// Right to left.
-fn actions_ui(ui: &mut Ui, view: &View, history: &History, commands: &mut Vec<Command>) {
+fn actions_ui(ui: &mut Ui, view: &View, (history, narrow): (&History, bool), commands: &mut Vec<Command>) {
     let dark = ui.visuals().dark_mode;
     let mut button = |ui: &mut Ui, enabled: bool, text: &str, tip: &str, command: Command| {
         if ui.add_enabled(enabled, Button::new(text)).on_hover_text(tip).clicked() {
@@ -66,7 +89,9 @@ fn actions_ui(ui: &mut Ui, view: &View, history: &History, commands: &mut Vec<Co
     };
     button(ui, true, "Help", "Keys (F1 or ?)", Command::Do(Effect::ToggleHelp));
     let theme = if dark { "Light" } else { "Dark" };
-    button(ui, true, theme, "Light or dark window (Ctrl+T)", Command::ToggleTheme { dark });
+    if !narrow {
+        button(ui, true, theme, "Light or dark window (Ctrl+T)", Command::ToggleTheme { dark });
+    }
     let drawn = view.map.is_some() || view.cut.is_some();
     button(ui, drawn, "Export...", "Write the figure (Ctrl+E)", Command::Do(Effect::Ask(Ask::Figure)));
     button(ui, history.can_redo(), "Redo", "Ctrl+Shift+Z", Command::Do(Effect::Redo));

@@ -9,7 +9,7 @@ use super::camera::{Camera, Frame};
 use super::command::Command;
 use super::session::{Mode, Session};
 use super::view::{Pointing, View};
-use super::wanted::token_of_kind;
+use super::wanted::token_at;
 use super::{theme, words};
 use crate::domain::request::Input;
 use crate::engine::{Photo, Scene};
@@ -44,7 +44,7 @@ pub fn canvas_ui(ui: &mut Ui, mut canvas: Canvas<'_>, (scene, photo): (&Scene, &
     }
     paint_outlines(&painter, &canvas, scene, &frame);
     if let Some(obstacle) = &canvas.view.obstacle {
-        paint_note(ui, &painter, &frame, obstacle);
+        paint_note(ui, &painter, frame.canvas, obstacle);
     }
     let clicked = response.clicked().then(|| response.interact_pointer_pos()).flatten();
     if let Some(patch) = clicked.and_then(|pos| frame.patch_from_pos(pos)) {
@@ -60,10 +60,9 @@ pub fn canvas_ui(ui: &mut Ui, mut canvas: Canvas<'_>, (scene, photo): (&Scene, &
 /// A click pins the patch's token, or solos its segment.
 fn click(canvas: &Canvas<'_>, scene: &Scene, patch: usize) -> Command {
     let label = canvas.view.cut.as_ref().and_then(|c| c.segmentation.patch_labels.get(patch));
-    let (row, col) = scene.layout.grid.row_col(patch);
     match (canvas.session.mode, label) {
         (Mode::Segments, Some(&label)) => Command::Solo(label.into()),
-        _ => Command::Pin(token_of_kind(crate::domain::token::TokenKind::Patch { row, col })),
+        _ => Command::Pin(token_at(&scene.layout, scene.layout.position_of(patch))),
     }
 }
 
@@ -148,10 +147,11 @@ fn paint_outlines(painter: &Painter, canvas: &Canvas<'_>, scene: &Scene, frame: 
     }
 }
 
-fn paint_note(ui: &Ui, painter: &Painter, frame: &Frame, text: &str) {
+/// A note at the lower edge of what is shown.
+pub fn paint_note(ui: &Ui, painter: &Painter, canvas: egui::Rect, text: &str) {
     let font = TextStyle::Body.resolve(ui.style());
-    let galley = painter.layout(text.to_owned(), font, ui.visuals().text_color(), frame.canvas.width() - 80.0);
-    let at = Align2::CENTER_BOTTOM.anchor_size(frame.canvas.center_bottom() - vec2(0.0, 24.0), galley.size());
+    let galley = painter.layout(text.to_owned(), font, ui.visuals().text_color(), canvas.width() - 80.0);
+    let at = Align2::CENTER_BOTTOM.anchor_size(canvas.center_bottom() - vec2(0.0, 24.0), galley.size());
     painter.rect_filled(at.expand2(vec2(14.0, 9.0)), 6.0, ui.visuals().panel_fill);
     painter.galley(at.min, galley, ui.visuals().text_color());
 }
@@ -175,7 +175,7 @@ fn describe(ui: &Ui, response: &Response, canvas: &Canvas<'_>, scene: &Scene, fr
     if heard.is_none() {
         return;
     }
-    let values = PatchValues::new(canvas);
+    let values = PatchValues::new(canvas.session, canvas.view);
     let visible = (0..scene.layout.grid.len()).map(|p| (p, frame.patch_rect(p).intersect(frame.canvas)));
     for (patch, rect) in visible.filter(|(_, rect)| rect.is_positive()).take(MAX_NODES) {
         let id = response.id.with(patch);
@@ -199,23 +199,25 @@ pub fn patch_label(scene: &Scene, patch: usize) -> String {
 }
 
 /// What is known of each patch, in words.
-struct PatchValues<'a> {
-    canvas: &'a Canvas<'a>,
+pub struct PatchValues<'a> {
+    mode: Mode,
+    view: &'a View,
     /// Of the map, ascending: ranks of thousands of patches at once.
     sorted: Vec<f32>,
 }
 
 impl<'a> PatchValues<'a> {
-    fn new(canvas: &'a Canvas<'a>) -> Self {
-        let map = canvas.view.map.as_ref().filter(|_| canvas.session.mode == Mode::Heatmap);
+    /// Of what is on the screen.
+    pub fn new(session: &Session, view: &'a View) -> Self {
+        let map = view.map.as_ref().filter(|_| session.mode == Mode::Heatmap);
         let mut sorted = map.map_or_else(Vec::new, |m| m.heatmap.values.iter().copied().filter(|v| !v.is_nan()).collect());
         sorted.sort_by(f32::total_cmp);
-        Self { canvas, sorted }
+        Self { mode: session.mode, view, sorted }
     }
 
-    fn describe(&self, patch: usize) -> String {
-        let view = self.canvas.view;
-        match (self.canvas.session.mode, &view.map, &view.cut) {
+    /// Its value and rank, or its segment.
+    pub fn describe(&self, patch: usize) -> String {
+        match (self.mode, &self.view.map, &self.view.cut) {
             (Mode::Heatmap, Some(map), _) => {
                 let value = map.heatmap.values.get(patch).copied().unwrap_or(f32::NAN);
                 let rank = 1 + self.sorted.len() - self.sorted.partition_point(|&v| v <= value);
@@ -229,11 +231,10 @@ impl<'a> PatchValues<'a> {
     }
 }
 
-/// The patch under the pointer, by where the picture lay in the last frame; `None` when something else is in front or is being
-/// dragged.
-pub fn patch_under_pointer(ctx: &egui::Context, frame: &Frame) -> Option<usize> {
+/// Where the pointer is; `None` when something else is in front or is being dragged.
+pub fn pointer_on_ground(ctx: &egui::Context) -> Option<Pos2> {
     let pos: Pos2 = ctx.pointer_hover_pos()?;
     let in_front = ctx.layer_id_at(pos).is_none_or(|layer| layer.order == egui::Order::Background);
     let busy = ctx.dragged_id().is_some() && ctx.input(|i| i.pointer.is_decidedly_dragging());
-    if in_front && !busy { frame.patch_from_pos(pos) } else { None }
+    (in_front && !busy).then_some(pos)
 }

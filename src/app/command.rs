@@ -7,10 +7,11 @@ use std::sync::Arc;
 use eframe::egui;
 
 use super::session::{Mode, Session, Theme};
-use super::wanted::token_of_kind;
+use super::wanted::token_at;
+use crate::builtin::SAMPLES;
 use crate::domain::grid::Grid;
 use crate::domain::request::{Input, ModelRef};
-use crate::domain::token::{TokenKind, TokenRef};
+use crate::domain::token::TokenRef;
 use crate::engine::Scene;
 
 /// One wish of the user.
@@ -20,7 +21,7 @@ pub enum Command {
     Pin(TokenRef),
     /// Lets the pinned token go.
     Unpin,
-    /// Moves the pinned token over the grid.
+    /// Moves the pinned token over the grid, or through the lines of a text.
     MovePin {
         /// Down.
         rows: i64,
@@ -46,8 +47,14 @@ pub enum Command {
     },
     /// Opens an input.
     OpenInput(Input),
+    /// Opens the sample so many places further, of the same kind as the open one.
+    StepSample(i64),
+    /// Back to the first page.
+    ShowSamples,
     /// Opens a checkpoint.
     OpenModel(ModelRef),
+    /// Back to the models that the program carries.
+    BuiltInModel,
     /// Leaves what is innermost: help, banner, solo, pin.
     Escape,
     /// Something outside the session.
@@ -61,6 +68,8 @@ pub enum Effect {
     Ask(Ask),
     /// Opens whatever a path turns out to be.
     OpenDropped(PathBuf),
+    /// Opens the editor for a text.
+    TypeText,
     /// Keeps a pasted picture as a file and opens it.
     Paste(Arc<egui::ColorImage>),
     /// Puts the figure on the clipboard.
@@ -90,7 +99,7 @@ pub enum Effect {
 /// Which dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// An image to open.
+    /// An image or a text to open.
     Input,
     /// A checkpoint folder to open.
     Model,
@@ -100,32 +109,41 @@ pub enum Ask {
     Session,
 }
 
-/// What [`Command::Escape`] leaves, outside the session.
+/// What a command needs to know beside the session and the scene.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Open {
-    /// The key list is shown.
+pub struct Around {
+    /// The key list is shown; [`Command::Escape`] leaves it first.
     pub help: bool,
     /// An error is shown.
     pub banner: bool,
+    /// Positions above and below the pinned token, where a text runs over several lines.
+    pub lines: [Option<usize>; 2],
+    /// Whether the open model reads texts, as far as it was seen to read anything.
+    pub reads_texts: Option<bool>,
 }
 
 impl Command {
     /// Changes the session, or says what is to be done outside it.
-    pub fn apply(self, session: &mut Session, scene: Option<&Scene>, open: Open) -> Option<Effect> {
+    pub fn apply(self, session: &mut Session, scene: Option<&Scene>, around: Around) -> Option<Effect> {
         match self {
-            Self::Pin(token) => session.pinned = (session.pinned.as_ref() != Some(&token)).then_some(token),
-            Self::MovePin { rows, cols } => move_pin(session, scene?, rows, cols),
+            Self::Pin(token) => pin(session, scene, token),
+            Self::MovePin { rows, cols } => move_pin(session, scene?, (rows, cols), around.lines),
             Self::StepLayer(step) => step_layer(session, scene?, step),
             Self::StepHead(step) => session.params.head = session.head_after(step, scene?.model.num_heads),
+            Self::Show(Mode::Segments) if scene.is_some_and(|s| s.layout.text.is_some()) => {}
             Self::Show(mode) => session.mode = mode,
             Self::ToggleOverlay => session.look.overlay = !session.look.overlay,
+            Self::ToggleGrid if scene.is_some_and(|s| s.layout.text.is_some()) => {}
             Self::ToggleGrid => session.look.grid = !session.look.grid,
             Self::Solo(label) => session.solo = (session.solo != Some(label)).then_some(label),
             Self::ToggleTheme { dark } => session.theme = if dark { Theme::Light } else { Theme::Dark },
-            Self::OpenInput(input) => open_input(session, input),
+            Self::OpenInput(input) => open_input(session, input, around),
+            Self::StepSample(step) => step_sample(session, step, around),
+            Self::ShowSamples => (session.input, session.pinned, session.solo) = (None, None, None),
             Self::OpenModel(model) => session.model = Some(model),
-            Self::Escape if open.help => return Some(Effect::ToggleHelp),
-            Self::Escape if open.banner => return Some(Effect::Dismiss),
+            Self::BuiltInModel => session.model = None,
+            Self::Escape if around.help => return Some(Effect::ToggleHelp),
+            Self::Escape if around.banner => return Some(Effect::Dismiss),
             Self::Escape if session.mode == Mode::Segments => session.solo = None,
             Self::Unpin | Self::Escape => session.pinned = None,
             Self::Do(effect) => return Some(effect),
@@ -135,12 +153,36 @@ impl Command {
 }
 
 /// A model of pictures has no use for a text, nor one of texts for a picture: another kind of input brings its own.
-fn open_input(session: &mut Session, input: Input) {
-    if session.input.as_ref().is_some_and(|open| open.is_text() != input.is_text()) {
+fn open_input(session: &mut Session, input: Input, around: Around) {
+    let reads_texts = session.input.as_ref().map(Input::is_text).or(around.reads_texts);
+    if reads_texts.is_some_and(|texts| texts != input.is_text()) {
         session.model = None;
+    }
+    if input.is_text() {
+        session.mode = Mode::Heatmap;
     }
     session.pinned = None;
     session.input = Some(input);
+}
+
+fn step_sample(session: &mut Session, step: i64, around: Around) {
+    let Some(Input::Sample(name)) = &session.input else { return };
+    let is_text = Input::Sample(name.clone()).is_text();
+    let names: Vec<&str> = SAMPLES.iter().filter(|s| s.is_text() == is_text).map(|s| s.name).collect();
+    let count = i64::try_from(names.len()).unwrap_or(1).max(1);
+    let now = names.iter().position(|n| n == name).and_then(|at| i64::try_from(at).ok()).unwrap_or(0);
+    let next = usize::try_from((now + step).rem_euclid(count)).ok().and_then(|at| names.get(at));
+    if let Some(&next) = next {
+        open_input(session, Input::Sample(next.to_owned()), around);
+    }
+}
+
+/// The pinned token again, under whatever name, lets it go.
+fn pin(session: &mut Session, scene: Option<&Scene>, token: TokenRef) {
+    let place = |t: &TokenRef| scene.and_then(|s| s.layout.resolve(t).ok());
+    let again =
+        session.pinned.as_ref().is_some_and(|pinned| *pinned == token || place(pinned).is_some_and(|p| place(&token) == Some(p)));
+    session.pinned = (!again).then_some(token);
 }
 
 fn step_layer(session: &mut Session, scene: &Scene, step: i64) {
@@ -149,14 +191,22 @@ fn step_layer(session: &mut Session, scene: &Scene, step: i64) {
     session.layer = i32::try_from((now + step).clamp(0, top)).unwrap_or(-1);
 }
 
-/// From a prefix token, or from nothing, the first step goes to the middle of the picture.
-fn move_pin(session: &mut Session, scene: &Scene, rows: i64, cols: i64) {
-    let grid = scene.layout.grid;
-    let position = session.pinned.as_ref().and_then(|t| scene.layout.resolve(t).ok());
-    let patch = position.and_then(|p| scene.layout.patch_of(p));
-    let (row, col) = patch.map_or((grid.rows / 2, grid.cols / 2), |p| moved(grid, p, rows, cols));
-    if !grid.is_empty() {
-        session.pinned = Some(token_of_kind(TokenKind::Patch { row, col }));
+/// From a prefix token, or from nothing, the first step goes to the middle of the picture or the first word.
+fn move_pin(session: &mut Session, scene: &Scene, (rows, cols): (i64, i64), lines: [Option<usize>; 2]) {
+    let (layout, grid) = (&scene.layout, scene.layout.grid);
+    let position = session.pinned.as_ref().and_then(|t| layout.resolve(t).ok());
+    let patch = position.and_then(|p| layout.patch_of(p));
+    let next = match (patch, &layout.text) {
+        (None, Some(_)) => layout.ranged().next(),
+        (Some(from), Some(_)) if rows != 0 => lines[usize::from(rows > 0)].or(Some(from)),
+        (None, None) => grid.patch_at(grid.rows / 2, grid.cols / 2),
+        (Some(from), _) => {
+            let (row, col) = moved(grid, from, rows, cols);
+            grid.patch_at(row, col)
+        }
+    };
+    if let Some(next) = next {
+        session.pinned = Some(token_at(layout, layout.position_of(next)));
     }
 }
 

@@ -8,7 +8,8 @@ use super::command::{Ask, Command, Effect};
 use super::session::{Mode, Session, heads};
 use super::view::View;
 use super::{look, theme, words};
-use crate::domain::request::{Facet, Head, Own, Scalar};
+use crate::domain::request::{Facet, Head, Input, Own, Scalar};
+use crate::domain::text::Text;
 use crate::engine::Scene;
 use crate::method::{Info, METHODS, Uses};
 
@@ -63,33 +64,61 @@ pub fn row_ui<R>(ui: &mut Ui, name: &str, tip: &str, contents: impl FnOnce(&mut 
 
 fn open_ui(ui: &mut Ui, session: &Session, scene: Option<&Scene>, commands: &mut Vec<Command>) {
     let input = session.input.as_ref().map(|i| (i.name(), i.path()));
-    file_ui(ui, "Input", input, ("Open image...", Ask::Input), commands);
+    open_head_ui(ui, "Input", |ui| {
+        if ui.button("Open...").on_hover_text("Open an image or a text (Ctrl+O)").clicked() {
+            commands.push(Command::Do(Effect::Ask(Ask::Input)));
+        }
+        if ui.button("Type...").on_hover_text("Type or change a text (T)").clicked() {
+            commands.push(Command::Do(Effect::TypeText));
+        }
+    });
+    if let Some(Input::Sample(_)) = session.input {
+        ui.horizontal(|ui| {
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                samples_ui(ui, commands);
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| name_ui(ui, input, "nothing open"));
+            });
+        });
+    } else {
+        name_ui(ui, input, "nothing open");
+    }
     if let Some(scene) = scene {
         quiet_ui(ui, &input_facts(scene));
     }
     let model = session.model_in_use();
     let model = model.as_ref().map(|m| (m.name(), m.path()));
-    file_ui(ui, "Model", model, ("Open model...", Ask::Model), commands);
+    open_head_ui(ui, "Model", |ui| {
+        if ui.button("Open model...").on_hover_text("Open a model folder (Ctrl+Shift+O)").clicked() {
+            commands.push(Command::Do(Effect::Ask(Ask::Model)));
+        }
+    });
+    name_ui(ui, model, "the built-in ones");
     if let Some(scene) = scene {
         quiet_ui(ui, &model_facts(scene));
     }
 }
 
-fn file_ui(
-    ui: &mut Ui,
-    name: &str,
-    open: Option<(String, Option<&Path>)>,
-    (label, ask): (&str, Ask),
-    commands: &mut Vec<Command>,
-) {
+/// What a group of lines is about, and its buttons from the right.
+fn open_head_ui(ui: &mut Ui, name: &str, buttons: impl FnOnce(&mut Ui)) {
     ui.horizontal(|ui| {
         ui.label(name);
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if ui.button(label).clicked() {
-                commands.push(Command::Do(Effect::Ask(ask)));
-            }
-        });
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), buttons);
     });
+}
+
+/// Steps through the samples, from the right.
+fn samples_ui(ui: &mut Ui, commands: &mut Vec<Command>) {
+    ui.spacing_mut().item_spacing.x = 3.0;
+    for (text, name, step) in [(">", "Next sample", 1), ("<", "Previous sample", -1)] {
+        let button = ui.small_button(text);
+        button.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, name));
+        if button.on_hover_text(format!("{name} (PgUp, PgDn)")).clicked() {
+            commands.push(Command::StepSample(step));
+        }
+    }
+}
+
+fn name_ui(ui: &mut Ui, open: Option<(String, Option<&Path>)>, none: &str) {
     match open {
         Some((name, path)) => {
             let label = ui.add(egui::Label::new(RichText::new(name).strong()).truncate());
@@ -97,7 +126,7 @@ fn file_ui(
                 label.on_hover_text(path.display().to_string());
             }
         }
-        None => quiet_ui(ui, "nothing open"),
+        None => quiet_ui(ui, none),
     }
 }
 
@@ -106,22 +135,29 @@ fn quiet_ui(ui: &mut Ui, text: &str) {
 }
 
 fn input_facts(scene: &Scene) -> String {
+    if let Some(text) = &scene.layout.text {
+        return text_facts(text);
+    }
     let Some(photo) = &scene.photo else { return format!("{} tokens", scene.layout.len()) };
     let ((width, height), input) = (photo.picture.file_size, photo.input_size);
     format!("{width} x {height} pixels, the model sees {} x {}", input.1, input.0)
 }
 
+fn text_facts(text: &Text) -> String {
+    let special = text.pieces.iter().filter(|p| p.special).count();
+    let tokens = format!("{} tokens, {special} of them special", text.pieces.len());
+    match text.cut_at.and_then(|cut| text.string.get(cut..)) {
+        Some(rest) => format!("{tokens}; {} characters at the end are not read", rest.chars().count()),
+        None => tokens,
+    }
+}
+
 fn model_facts(scene: &Scene) -> String {
     let model = &scene.model;
-    format!(
-        "{}, {} layers, {} heads, width {}, patch {}, {} parameters",
-        model.family,
-        model.num_layers,
-        model.num_heads,
-        model.width,
-        model.patch_size,
-        words::count(model.num_parameters)
-    )
+    let patch = if scene.layout.text.is_some() { String::new() } else { format!(" patch {},", model.patch_size) };
+    let parameters = words::count(model.num_parameters);
+    let (layers, heads, width) = (model.num_layers, model.num_heads, model.width);
+    format!("{}, {layers} layers, {heads} heads, width {width},{patch} {parameters} parameters", model.family)
 }
 
 fn layer_ui(ui: &mut Ui, session: &mut Session, scene: &Scene) {

@@ -48,7 +48,11 @@ impl Files {
             _ => dialog,
         };
         let chosen: std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>> = match ask {
-            Ask::Input => Box::pin(dialog.add_filter("Images", IMAGES).add_filter("All files", &["*"]).pick_file()),
+            Ask::Input => {
+                let both: Vec<&str> = IMAGES.iter().chain(TEXTS).copied().collect();
+                let dialog = dialog.add_filter("Images and texts", &both).add_filter("Images", IMAGES).add_filter("Texts", TEXTS);
+                Box::pin(dialog.add_filter("All files", &["*"]).pick_file())
+            }
             Ask::Model => Box::pin(dialog.pick_folder()),
             Ask::Figure => {
                 let dialog = dialog.add_filter("Figures and data", &["png", "svg", "npy", "npz", "csv", "json"]);
@@ -133,10 +137,11 @@ fn no_dialog(ask: Ask) -> Error {
 }
 
 const IMAGES: &[&str] = &["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "pnm", "ppm", "safetensors"];
+const TEXTS: &[&str] = &["txt"];
 
 fn title(ask: Ask) -> &'static str {
     match ask {
-        Ask::Input => "Open an image",
+        Ask::Input => "Open an image or a text",
         Ask::Model => "Open a model folder",
         Ask::Figure => "Export the figure",
         Ask::Session => "Save the session",

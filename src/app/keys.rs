@@ -3,6 +3,7 @@
 use eframe::egui::{self, Event, Key, Modifiers};
 
 use super::command::{Ask, Command, Effect};
+use super::editor;
 use super::session::Mode;
 
 /// A key and what it does.
@@ -51,7 +52,7 @@ pub const BINDINGS: &[Binding] = &[
     plain(Key::R, "R", "the whole picture", || Command::Do(Effect::ResetView)),
     plain(Key::F, "F", "full screen", || Command::Do(Effect::ToggleFullScreen)),
     plain(Key::Escape, "Esc", "let the pinned token go", || Command::Escape),
-    ctrl(Key::O, "Ctrl+O", "open an image", || Command::Do(Effect::Ask(Ask::Input))),
+    ctrl(Key::O, "Ctrl+O", "open an image or a text", || Command::Do(Effect::Ask(Ask::Input))),
     Binding {
         modifiers: SHIFT_CTRL,
         key: Key::O,
@@ -59,6 +60,10 @@ pub const BINDINGS: &[Binding] = &[
         action: "open a model folder",
         command: || Command::Do(Effect::Ask(Ask::Model)),
     },
+    plain(Key::T, "T", "type a text", || Command::Do(Effect::TypeText)),
+    ctrl(Key::H, "Ctrl+H", "the samples", || Command::ShowSamples),
+    plain(Key::PageUp, "PgUp PgDn", "sample before, after", || Command::StepSample(-1)),
+    plain(Key::PageDown, "PgUp PgDn", "sample before, after", || Command::StepSample(1)),
     ctrl(Key::S, "Ctrl+S", "save the session", || Command::Do(Effect::Ask(Ask::Session))),
     ctrl(Key::E, "Ctrl+E", "export the figure", || Command::Do(Effect::Ask(Ask::Figure))),
     ctrl(Key::Z, "Ctrl+Z", "undo", || Command::Do(Effect::Undo)),
@@ -72,12 +77,12 @@ pub const BINDINGS: &[Binding] = &[
 /// What is done without a key of the table, for the help overlay.
 pub const GESTURES: &[(&str, &str)] = &[
     ("Ctrl+C", "copy the figure"),
-    ("Ctrl+V", "open a picture from the clipboard"),
-    ("point", "map of the patch under the pointer"),
-    ("click", "pin a patch; again to let it go"),
-    ("Shift", "preview other patches while one is pinned"),
+    ("Ctrl+V", "open a picture or a text from the clipboard"),
+    ("point", "map of the patch or word under the pointer"),
+    ("click", "pin a patch or a word; again to let it go"),
+    ("Shift", "preview others while one is pinned"),
     ("Space+drag", "pan (also the middle button)"),
-    ("drop", "an image, a model folder or a session"),
+    ("drop", "an image, a text, a model folder or a session"),
 ];
 
 /// The commands of this frame's keys. Letters belong to a text field that is being edited, arrows to any control that has the
@@ -100,6 +105,7 @@ pub fn commands(ctx: &egui::Context, canvas_focused: bool) -> Vec<Command> {
             }
             // The desktop's own key for it, whichever that is.
             Event::Copy => commands.push(Command::Do(Effect::CopyFigure)),
+            Event::Paste(text) => commands.extend(editor::input(text).map(Command::OpenInput)),
             Event::PasteImage(picture) => commands.push(Command::Do(Effect::Paste(picture.clone()))),
             _ => {}
         }

@@ -17,7 +17,11 @@ pub fn heatmap_ui(ui: &mut Ui, session: &mut Session, view: &View) {
     let signed = view.map.as_ref().map(|m| m.method.signed).or(session.info().map(|i| i.signed)).unwrap_or(false);
     row_ui(ui, "Colours", "Colormap, by matplotlib's name", |ui| colormap_ui(ui, session, signed));
     range_ui(ui, session, signed);
-    opacity_ui(ui, session);
+    if view.scene.as_ref().is_some_and(|s| s.layout.text.is_some()) {
+        text_ui(ui, session);
+        return;
+    }
+    opacity_ui(ui, session, "0 = the picture alone, 1 = the map alone");
     row_ui(ui, "Patches", "Flat patches show what was computed and no more", |ui| {
         let choices = [(Interpolation::Nearest, "nearest".to_owned()), (Interpolation::Smooth, "smooth".to_owned())];
         segmented_ui(ui, &mut session.look.interpolation, &choices);
@@ -28,8 +32,18 @@ pub fn heatmap_ui(ui: &mut Ui, session: &mut Session, view: &View) {
     });
 }
 
-fn opacity_ui(ui: &mut Ui, session: &mut Session) {
-    row_ui(ui, "Opacity", "0 = the picture alone, 1 = the map alone", |ui| {
+/// What is left of it for a text: words have a colour each, and nothing between them.
+fn text_ui(ui: &mut Ui, session: &mut Session) {
+    opacity_ui(ui, session, "0 = the words alone, 1 = the full colours behind them");
+    ui.horizontal(|ui| {
+        ui.checkbox(&mut session.look.overlay, "Overlay").on_hover_text("Show the map behind the words (H)");
+        let grid = ui.add_enabled(false, egui::Checkbox::new(&mut false, "Grid"));
+        grid.on_disabled_hover_text("Lines between patches of a picture; words stand apart by themselves");
+    });
+}
+
+fn opacity_ui(ui: &mut Ui, session: &mut Session, tip: &str) {
+    row_ui(ui, "Opacity", tip, |ui| {
         ui.add(Slider::new(&mut session.look.opacity, 0.0..=1.0).fixed_decimals(2));
     });
 }
@@ -92,7 +106,7 @@ fn range_ui(ui: &mut Ui, session: &mut Session, signed: bool) {
     row_ui(
         ui,
         "Range",
-        "Which values the first and the last colour stand for:\nfull = smallest to largest\nclip = between two percentiles\n+/- = symmetric around 0",
+        "Which values the first and the last colour stand for:\nfull = smallest to largest\nclip = between two percentiles\n+/- = symmetric around 0\nSpecial tokens of a text take no part: they often hold far more than any word",
         |ui| {
             let choices = [
                 (RangeKind::MinMax, "full".to_owned()),
@@ -140,7 +154,7 @@ pub fn segments_ui(ui: &mut Ui, session: &mut Session, view: &View) {
     if session.cut != before {
         session.solo = None;
     }
-    opacity_ui(ui, session);
+    opacity_ui(ui, session, "0 = the picture alone, 1 = the segments alone");
     ui.horizontal(|ui| {
         ui.checkbox(&mut session.outlines, "Outlines").on_hover_text("Lines around segments");
         ui.checkbox(&mut session.look.overlay, "Overlay").on_hover_text("Show the segments over the picture (H)");

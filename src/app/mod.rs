@@ -9,8 +9,10 @@ pub mod canvas;
 pub mod command;
 pub mod controls;
 pub mod debug;
+pub mod editor;
 pub mod export;
 pub mod files;
+pub mod gallery;
 pub mod help;
 pub mod history;
 pub mod keys;
@@ -20,6 +22,7 @@ pub mod panels;
 pub mod readout;
 pub mod screenshot;
 pub mod session;
+pub mod text_view;
 pub mod theme;
 pub mod view;
 pub mod wait;
@@ -43,10 +46,13 @@ use crate::domain::{Error, Progress};
 use crate::engine::{Oracle, Output, Reply};
 use answers::Answers;
 use camera::Camera;
-use command::Open;
+use command::Around;
 use debug::FrameLog;
+use editor::Editor;
 use files::{Files, News, Opening};
+use gallery::Gallery;
 use history::History;
+use text_view::TextView;
 use view::Pointing;
 
 /// The window's contents, whoever opens the window and whoever answers.
@@ -67,12 +73,20 @@ pub struct App {
     camera: Camera,
     /// Where the picture lay in the last frame.
     frame: Option<camera::Frame>,
+    text: TextView,
+    gallery: Gallery,
+    /// The text that is being typed, if one is.
+    editor: Option<Editor>,
+    /// Whether the first page was on the screen last.
+    at_home: bool,
     files: Files,
     help: bool,
     debug: bool,
     log: FrameLog,
     /// What eframe measured of the frame before.
     measured: Option<Duration>,
+    /// Called in the frame after the one that drew the first map.
+    on_first_map: Option<Box<dyn FnOnce()>>,
 }
 
 impl App {
@@ -81,6 +95,7 @@ impl App {
         theme::install(ctx);
         theme::choose(ctx, session.theme);
         Self {
+            at_home: session.input.is_none(),
             history: History::new(session.clone()),
             session,
             oracle,
@@ -93,11 +108,15 @@ impl App {
             pointing: Pointing::default(),
             camera: Camera::default(),
             frame: None,
+            text: TextView::default(),
+            gallery: Gallery::default(),
+            editor: None,
             files: Files::default(),
             help: false,
             debug: false,
             log: FrameLog::default(),
             measured: None,
+            on_first_map: None,
         }
     }
 
@@ -118,7 +137,7 @@ impl App {
 
     /// Whether everything that the screen needs is there, or will not come.
     pub fn is_settled(&mut self) -> bool {
-        self.missing().is_empty() && self.files.is_idle()
+        self.missing().is_empty() && self.files.is_idle() && (self.session.input.is_some() || self.gallery.is_idle())
     }
 
     /// Takes answers and asks for what is missing. No drawing.
@@ -151,9 +170,12 @@ impl App {
         self.answers.keep(reply);
     }
 
-    /// To the input and the model that were shown before something could not be opened.
+    /// To the input and the model that were shown before something could not be opened, or to the first page.
     fn go_back(&mut self) {
-        if let Some(opened) = &self.opened {
+        if self.at_home {
+            self.session.input = None;
+            self.history.amend(&self.session);
+        } else if let Some(opened) = &self.opened {
             self.session.input = Some(opened.input.clone());
             self.session.model = Some(opened.model.clone());
             (self.session.size, self.session.device) = (opened.size, opened.device);
@@ -182,7 +204,8 @@ impl App {
         self.answers.forget_failures();
         match files::open(path) {
             Opening::Command(command) => {
-                command.apply(&mut self.session, None, Open::default());
+                let around = self.around();
+                command.apply(&mut self.session, None, around);
             }
             Opening::Session(Ok(session)) => self.session = *session,
             Opening::Session(Err(err)) => self.error = Some(err),
@@ -222,11 +245,24 @@ impl App {
             self.notice = None;
         }
         for command in commands {
-            let open = Open { help: self.help, banner: self.error.is_some() };
-            let effect = command.apply(&mut self.session, self.view.scene.as_deref(), open);
+            let around = self.around();
+            let effect = command.apply(&mut self.session, self.view.scene.as_deref(), around);
             if let Some(effect) = effect {
                 self.perform(ctx, effect);
             }
+        }
+    }
+
+    fn around(&self) -> Around {
+        let pinned = self.session.pinned.as_ref().zip(self.view.scene.as_deref());
+        let position = pinned.and_then(|(token, scene)| scene.layout.resolve(token).ok());
+        // A model that never opened anything may be of either kind.
+        let opened = self.opened.as_ref().filter(|o| self.session.model.as_ref() == Some(&o.model));
+        Around {
+            help: self.help,
+            banner: self.error.is_some(),
+            lines: position.map_or([None; 2], |p| self.text.neighbours(p)),
+            reads_texts: opened.map(|o| o.input.is_text()),
         }
     }
 
@@ -234,6 +270,7 @@ impl App {
         match effect {
             Effect::Ask(ask) => self.files.ask(ctx, ask, &self.session),
             Effect::OpenDropped(path) => self.open(path),
+            Effect::TypeText => self.editor = Some(Editor::new(&self.session, self.view.scene.as_deref())),
             Effect::Paste(picture) => self.files.keep_pasted(ctx, picture),
             Effect::CopyFigure => {
                 if let Some(output) = self.view.output(&self.session) {
@@ -281,6 +318,12 @@ impl eframe::App for App {
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         let secs = frame.info().cpu_usage.filter(|s| s.is_finite() && *s >= 0.0);
         self.measured = secs.map(Duration::from_secs_f32);
+        let was_drawn = self.view.map.is_some();
         self.window_ui(ui);
+        match (&self.on_first_map, was_drawn, self.view.map.is_some()) {
+            (Some(_), true, _) => self.on_first_map.take().into_iter().for_each(|tell| tell()),
+            (Some(_), false, true) => ui.ctx().request_repaint(),
+            _ => {}
+        }
     }
 }

@@ -4,11 +4,13 @@ use std::time::{Duration, Instant};
 
 use eframe::egui::{self, CentralPanel, Panel, Ui};
 
-use super::canvas::{Canvas, canvas_ui, patch_under_pointer};
+use super::canvas::{Canvas, canvas_ui, pointer_on_ground};
 use super::command::Command;
+use super::editor::Outcome;
 use super::readout::Work;
 use super::session::Mode;
-use super::{App, Effect, bar, controls, debug, help, keys, legend, readout, theme, welcome};
+use super::text_view::Page;
+use super::{App, Effect, bar, controls, debug, editor, help, keys, legend, readout, theme, welcome};
 use crate::domain::Progress;
 use crate::engine::Scene;
 
@@ -29,6 +31,15 @@ impl App {
         if self.help {
             help::help_ui(&ctx, &mut commands);
         }
+        if let Some(text) = &mut self.editor
+            && let Some(done) = editor::editor_ui(&ctx, text)
+        {
+            self.editor = None;
+            commands.extend(match done {
+                Outcome::Explain(input) => Some(Command::OpenInput(input)),
+                Outcome::Cancel => None,
+            });
+        }
         if self.debug {
             debug::debug_ui(&ctx, &mut self.log, running.as_ref(), self.asked.len());
         }
@@ -46,11 +57,17 @@ impl App {
 
     /// Keys, dropped files and the pointer: they act before anything is drawn, so that the answer is in this frame.
     fn early_input(&mut self, ctx: &egui::Context) {
-        let mut commands = keys::commands(ctx, self.canvas_has_keyboard(ctx));
+        let mut commands = match self.editor {
+            Some(_) => Vec::new(),
+            None => keys::commands(ctx, self.canvas_has_keyboard(ctx)),
+        };
         let dropped = ctx.input(|i| i.raw.dropped_files.iter().map(|f| f.path().to_path_buf()).collect::<Vec<_>>());
         commands.extend(dropped.into_iter().map(|path| Command::Do(Effect::OpenDropped(path))));
         self.apply(ctx, commands);
-        self.pointing.patch = self.frame.as_ref().and_then(|frame| patch_under_pointer(ctx, frame));
+        self.pointing.patch = pointer_on_ground(ctx).and_then(|pos| match &self.frame {
+            Some(frame) => frame.patch_from_pos(pos),
+            None => self.text.position_at(pos),
+        });
         if let (Some(patch), Some(scene)) = (self.pointing.patch, &self.view.scene) {
             self.pointing.focus = Some(scene.layout.position_of(patch));
         }
@@ -58,14 +75,24 @@ impl App {
     }
 
     fn canvas_has_keyboard(&self, ctx: &egui::Context) -> bool {
-        let Some(frame) = &self.frame else { return false };
+        let Some(frame) = &self.frame else { return self.text.has_keyboard(ctx) };
         let focused = ctx.memory(egui::Memory::focused).and_then(|id| ctx.read_response(id));
         focused.is_some_and(|r| r.rect == frame.canvas)
     }
 
-    /// Finds what to show; another picture starts afresh.
+    /// Finds what to show; another picture or text starts afresh.
     fn look_up(&mut self, ctx: &egui::Context) {
-        let opened = self.session.trace_request().and_then(|r| self.answers.scene(&r)).cloned();
+        let trace = self.session.trace_request();
+        let opened = trace.as_ref().and_then(|r| self.answers.scene(r)).cloned();
+        if opened.is_some() || trace.is_none() {
+            // Undo goes to what was opened before; what cannot be opened then leads back here.
+            self.at_home = trace.is_none();
+            self.opened = trace.or(self.opened.take());
+        }
+        if self.session.mode == Mode::Segments && opened.as_ref().is_some_and(|s| s.layout.text.is_some()) {
+            self.session.mode = Mode::Heatmap;
+            self.history.amend(&self.session);
+        }
         if let Some(Err(err)) = opened.map(|scene| self.session.mend(&scene)) {
             self.error = Some(err);
             self.history.amend(&self.session);
@@ -75,6 +102,7 @@ impl App {
         if self.view.scene.as_ref().map(std::sync::Arc::as_ptr) != scene {
             self.camera = super::Camera::default();
             self.frame = None;
+            self.text = super::TextView::default();
             self.pointing = super::Pointing::default();
         }
     }
@@ -99,8 +127,13 @@ impl App {
                 bar::tokens_ui(ui, &self.session, &self.view, scene, commands);
             });
         }
+        let stopped = self.is_stopped();
+        if self.view.scene.is_none() && running.is_none() && self.notice.is_none() && !stopped {
+            // The first page has nothing to read out.
+            return;
+        }
         Panel::bottom("readout").frame(frame).resizable(false).show(ui, |ui| {
-            let work = Work { running, stopped: self.is_stopped(), notice: self.notice.as_deref() };
+            let work = Work { running, stopped, notice: self.notice.as_deref() };
             readout::readout_ui(ui, &self.session, &self.view, (self.pointing, work), commands);
         });
     }
@@ -109,15 +142,24 @@ impl App {
         let Some(scene) = self.view.scene.clone() else {
             self.frame = None;
             let waiting = self.session.trace_request().is_some_and(|r| self.answers.refusal(&r).is_none());
-            welcome::welcome_ui(ui, &self.session, waiting, commands);
+            if waiting {
+                welcome::waiting_ui(ui, &self.session);
+            } else {
+                welcome::welcome_ui(ui, &self.session, &mut self.gallery, commands);
+            }
             return;
         };
         self.strip_ui(ui, &scene, commands);
+        if let Some(text) = &scene.layout.text {
+            let page = Page { session: &self.session, view: &self.view, pointing: self.pointing, scene: &scene, text };
+            self.text.show(ui, page, commands);
+            return;
+        }
         let canvas = Canvas { session: &self.session, view: &self.view, pointing: self.pointing, camera: &mut self.camera };
         self.frame = scene.photo.as_ref().map(|photo| canvas_ui(ui, canvas, (&scene, photo), commands));
     }
 
-    /// The colour bar or the legend, beside the picture.
+    /// The colour bar or the legend, beside the picture or the text.
     fn strip_ui(&mut self, ui: &mut Ui, scene: &Scene, commands: &mut Vec<Command>) {
         let width = match self.session.mode {
             Mode::Heatmap => theme::COLOUR_BAR_STRIP,

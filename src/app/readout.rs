@@ -1,4 +1,4 @@
-//! The line under the picture: what is shown, and the numbers of the token under the pointer.
+//! The line under the picture or the text: what is shown, and the numbers of the token under the pointer.
 
 use eframe::egui::{self, RichText, Ui};
 
@@ -30,7 +30,7 @@ pub fn readout_ui(
 ) {
     let scene = view.scene.as_deref();
     let pointed = scene.and_then(|s| pointing.patch.map(|p| pointed(session, view, s, p)));
-    let hint = scene.map_or("", |_| hint(session));
+    let hint = scene.map_or("", |s| hint(session, s.layout.text.is_some()));
     let quiet = theme::palette(ui.visuals()).quiet;
     ui.horizontal(|ui| {
         let text = pointed.clone().unwrap_or_else(|| hint.to_owned());
@@ -64,18 +64,24 @@ fn progress_words(progress: &Progress) -> String {
     }
 }
 
-fn hint(session: &Session) -> &'static str {
+fn hint(session: &Session, is_text: bool) -> &'static str {
     match (session.mode, &session.pinned) {
+        (_, None) if is_text => "Point at a word to see its map; click to keep it",
+        (_, Some(_)) if is_text => "Point to read values; Shift previews other words; Esc lets the pinned token go",
         (Mode::Segments, _) => "Point at a segment; click to see it alone",
         (Mode::Heatmap, None) => "Point at a patch to see its map; click to keep it",
         (Mode::Heatmap, Some(_)) => "Point to read values; Shift previews other patches; Esc lets the pinned token go",
     }
 }
 
-/// Row, column, position, and what is known of the patch.
+/// Row, column or the word, position, and what is known of the token.
 fn pointed(session: &Session, view: &View, scene: &Scene, patch: usize) -> String {
     let (row, col) = scene.layout.grid.row_col(patch);
-    let place = format!("row {row}, col {col}  |  patch {patch}, position {}", scene.layout.position_of(patch));
+    let position = scene.layout.position_of(patch);
+    let place = match scene.layout.text {
+        Some(_) => format!("{}  |  position {position}", words::token(&scene.layout, position)),
+        None => format!("row {row}, col {col}  |  patch {patch}, position {position}"),
+    };
     let what = match session.mode {
         Mode::Heatmap => view.map.as_ref().and_then(|map| {
             let value = map.heatmap.values.get(patch)?;
@@ -96,6 +102,7 @@ fn shown(session: &Session, view: &View, scene: &Scene) -> String {
     match session.mode {
         Mode::Heatmap => match &view.map {
             Some(map) => format!("{}{waits}", words::map(map, scene)),
+            None if scene.layout.text.is_some() => "The text alone".to_owned(),
             None => "The picture alone".to_owned(),
         },
         Mode::Segments => match &view.cut {

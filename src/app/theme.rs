@@ -73,6 +73,8 @@ const DARK: Palette = Palette {
 pub const OUTLINE: [(f32, Color32); 2] = [(3.0, Color32::from_black_alpha(200)), (1.0, Color32::WHITE)];
 /// Outline of the pinned patch.
 pub const PIN_OUTLINE: [(f32, Color32); 2] = [(6.0, Color32::BLACK), (3.5, Color32::WHITE)];
+/// Outline of the pinned word, which has less room.
+pub const WORD_PIN_OUTLINE: [(f32, Color32); 2] = [(4.5, Color32::BLACK), (2.75, Color32::WHITE)];
 
 /// The colours for the theme that is on.
 pub fn palette(visuals: &Visuals) -> &'static Palette {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::answers::Answers;
 use super::session::{Mode, Session};
-use super::wanted::token_of_kind;
-use crate::domain::heatmap::{Heatmap, Range};
+use super::wanted::token_at;
+use crate::domain::heatmap::{Heatmap, Range, RangeRule};
 use crate::domain::request::{Cut, Own, Params, Request, Rows, Task, Tokens};
 use crate::domain::segmentation::Segmentation;
 use crate::domain::token::{TokenKind, TokenRef};
@@ -16,7 +16,7 @@ use crate::method::{Info, Uses};
 /// Where the user points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pointing {
-    /// The patch under the pointer now.
+    /// The patch under the pointer now; of a text the position.
     pub patch: Option<usize>,
     /// The position whose map is previewed: the last one pointed at, so that it stays while the pointer is on the controls.
     pub focus: Option<usize>,
@@ -52,6 +52,13 @@ impl MapView {
         })
     }
 
+    /// The limits of the colours.
+    fn limits(&self, rule: RangeRule) -> Range {
+        let own = if self.method.uses(Uses::Own) { self.own } else { Own::Keep };
+        let ranged = self.heatmap.ranged(&self.source.0.scene.layout, self.position, own);
+        self.heatmap.range_over(rule, ranged.into_iter())
+    }
+
     /// The value that a prefix token has in the target's row.
     pub fn value_at(&self, position: usize) -> Option<f32> {
         match self.source.0.scene.layout.patch_of(position) {
@@ -77,7 +84,7 @@ pub struct CutView {
 /// What is on the screen.
 #[derive(Clone, Debug, Default)]
 pub struct View {
-    /// The picture and what the model made of it.
+    /// The picture or the text, and what the model made of it.
     pub scene: Option<Arc<Scene>>,
     /// The heatmap.
     pub map: Option<MapView>,
@@ -100,7 +107,7 @@ impl View {
                 Mode::Segments => self.update_cut(session, answers),
             };
         if let Some(map) = &mut self.map {
-            map.range = map.heatmap.range(session.range(map.method.signed));
+            map.range = map.limits(session.range(map.method.signed));
         }
         self.stale_since = if fresh { None } else { self.stale_since.or(Some(now)) };
     }
@@ -178,9 +185,9 @@ impl View {
 /// The answer to a question for this map alone.
 fn single(map: &MapView) -> Explanation {
     let (source, row) = &map.source;
-    let token = source.scene.layout.kind(map.position).map(token_of_kind);
+    let token = token_at(&source.scene.layout, map.position);
     let params = Params { own: map.own, ..source.request.params };
-    let request = Request { tokens: Tokens::These(token.into_iter().collect()), params, ..source.request.clone() };
+    let request = Request { tokens: Tokens::These(vec![token]), params, ..source.request.clone() };
     Explanation { request, positions: vec![map.position], relevance: source.row(*row).into(), ..(**source).clone() }
 }
 
@@ -202,6 +209,6 @@ fn map_view(source: &Arc<Explanation>, row: usize, own: Own) -> Option<MapView> 
     let relevance = source.relevance.get(row * layout.len()..(row + 1) * layout.len())?;
     let rule = if source.method.uses(Uses::Own) { own } else { Own::Keep };
     let heatmap = Heatmap::from_relevance(layout, relevance, position, rule);
-    let range = heatmap.range(crate::domain::heatmap::RangeRule::MinMax);
+    let range = heatmap.range(RangeRule::MinMax);
     Some(MapView { heatmap, range, position, layer: source.layer, method: source.method, source: (source.clone(), row), own })
 }

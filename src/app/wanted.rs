@@ -3,7 +3,7 @@
 
 use super::session::{Mode, Session};
 use crate::domain::request::{Cut, Params, Request, Rows, Task, Tokens};
-use crate::domain::token::{TokenKind, TokenRef};
+use crate::domain::token::{TokenKind, TokenLayout, TokenRef};
 use crate::engine::Scene;
 use crate::method::{Info, Uses};
 
@@ -42,8 +42,7 @@ impl Session {
     pub fn exact_request(&self, scene: &Scene) -> Option<Request> {
         (self.answerable(scene) && self.info()?.uses(Uses::Rows)).then_some(())?;
         let position = scene.layout.resolve(self.pinned.as_ref()?).ok()?;
-        let token = scene.layout.kind(position).map(token_of_kind)?;
-        self.explain_request(scene, Tokens::These(vec![token]), Rows::All)
+        self.explain_request(scene, Tokens::These(vec![token_at(&scene.layout, position)]), Rows::All)
     }
 
     /// Maps of all patches and their linkage tree; the cut is made here in the window, so it is no part of the question.
@@ -103,10 +102,11 @@ impl Session {
     }
 }
 
-/// The name that a user would give to a token of this kind.
-pub fn token_of_kind(kind: TokenKind) -> TokenRef {
-    match kind {
-        TokenKind::Patch { row, col } => TokenRef::Patch { row, col },
-        prefix => TokenRef::Prefix(prefix),
+/// The name that a user would give to the token at a position: of an image its patch or its kind, of a text where it stands.
+pub fn token_at(layout: &TokenLayout, position: usize) -> TokenRef {
+    match layout.kind(position).filter(|_| layout.text.is_none()) {
+        Some(TokenKind::Patch { row, col }) => TokenRef::Patch { row, col },
+        Some(prefix) => TokenRef::Prefix(prefix),
+        None => TokenRef::Position(position),
     }
 }

@@ -7,11 +7,11 @@ use crate::domain::{Error, Result};
 use crate::engine::{Engine, Worker};
 use crate::render::Renderer;
 
-/// Opens the window and returns when it is closed.
+/// Opens the window and returns when it is closed. `on_first_map` is called once, when the first map is on the screen.
 ///
 /// # Errors
 /// A refusal that says what to do when there is no display or no graphics adapter.
-pub fn run(session: Session) -> Result<()> {
+pub fn run(session: Session, on_first_map: Option<Box<dyn FnOnce()>>) -> Result<()> {
     let viewport = ViewportBuilder::default()
         .with_title("Tokenscope")
         .with_app_id("tokenscope")
@@ -24,7 +24,7 @@ pub fn run(session: Session) -> Result<()> {
         Renderer::install(state);
         let ctx = cc.egui_ctx.clone();
         let worker = Worker::spawn(Engine::default(), move || ctx.request_repaint())?;
-        Ok(Box::new(App::new(&cc.egui_ctx, session, Box::new(worker))))
+        Ok(Box::new(App { on_first_map, ..App::new(&cc.egui_ctx, session, Box::new(worker)) }))
     };
     eframe::run_native("Tokenscope", options, Box::new(app)).map_err(refusal)
 }

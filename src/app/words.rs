@@ -1,5 +1,6 @@
 //! Numbers and tokens in words, the same in every panel.
 
+use crate::domain::text::Text;
 use crate::domain::token::{TokenKind, TokenLayout};
 use crate::engine::Scene;
 
@@ -33,8 +34,11 @@ pub fn tick(value: f32, decimals: Option<usize>) -> String {
     decimals.map_or_else(|| format!("{value:.1e}"), |decimals| format!("{value:.decimals$}"))
 }
 
-/// `CLS`, `reg0`, `patch 3,4`.
+/// `CLS`, `reg0`, `patch 3,4`; of a text the word, `bank#2` where it comes again, or the piece as the vocabulary spells it.
 pub fn token(layout: &TokenLayout, position: usize) -> String {
+    if let Some(text) = &layout.text {
+        return piece(text, position);
+    }
     layout.kind(position).map_or_else(|| format!("#{position}"), |kind| token_kind(&kind))
 }
 
@@ -44,6 +48,26 @@ pub fn token_kind(kind: &TokenKind) -> String {
         TokenKind::Cls => "CLS".to_owned(),
         other => other.to_string(),
     }
+}
+
+fn piece(text: &Text, position: usize) -> String {
+    let is_word = |p: usize| {
+        let word = |p: usize| text.pieces.get(p).and_then(|piece| piece.word);
+        let alone = |other: Option<usize>| other.and_then(word).is_none_or(|w| word(p) != Some(w));
+        word(p).is_some() && alone(p.checked_sub(1)) && alone(Some(p + 1))
+    };
+    let Some(piece) = text.pieces.get(position) else { return format!("#{position}") };
+    let shown = text.shown(position);
+    if piece.special || !is_word(position) || shown.trim().is_empty() {
+        return piece.piece.clone();
+    }
+    if !shown.contains(char::is_alphanumeric) {
+        return shown.trim().to_owned();
+    }
+    let alike = |p: &usize| text.shown(*p) == shown && is_word(*p);
+    let number = (0..=position).filter(alike).count();
+    let again = number > 1 || (position + 1..text.pieces.len()).any(|p| alike(&p));
+    if again { format!("{}#{number}", shown.trim()) } else { shown.trim().to_owned() }
 }
 
 /// What a map is: `ULTra, layer 12 of 12, patch 7,7, exact`.

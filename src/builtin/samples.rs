@@ -44,7 +44,7 @@ samples! {
     "bank.txt", "Two banks", "One word, two meanings: compare bank#1 with bank#2";
     "review.txt", "A review", "Praise after complaint";
     "news.txt", "News", "Who did what, and why";
-    "negation.txt", "Negation", "What does `not` reach?";
+    "negation.txt", "Negation", "How far a not reaches";
     "german.txt", "German", "A language that the text model was not taught";
     "code.txt", "Code", "Names that come again";
 }

@@ -106,8 +106,8 @@ pub(super) struct What {
     /// residual, query, key or value.
     #[arg(long, default_value = "residual", value_parser = word::<Facet>)]
     facet: Facet,
-    /// ultra: sum or norm.
-    #[arg(long, default_value = "sum", value_parser = word::<Scalar>)]
+    /// ultra: sum, norm, or auto = norm where layers come out of a layer norm (BERT), else sum.
+    #[arg(long, default_value = "auto", value_parser = word::<Scalar>)]
     scalar: Scalar,
     /// ultra: rows that carry the cotangent, `all` = exact [default: all; segment: 8].
     #[arg(long, value_parser = word::<Rows>, allow_negative_numbers = true)]
@@ -133,7 +133,7 @@ pub(super) struct Look {
     /// minmax, symmetric, LOW:HIGH, or percentiles pLOW:pHIGH.
     #[arg(long, value_parser = range_from_word, allow_hyphen_values = true)]
     range: Option<RangeRule>,
-    /// 0 = photo only, 1 = map only.
+    /// 0 = photo or paper only, 1 = map only.
     #[arg(long, default_value_t = 0.5, allow_negative_numbers = true)]
     opacity: f32,
     /// Inches [default: 3.5, or 7.16 for more than two panels].
@@ -145,10 +145,10 @@ pub(super) struct Look {
     /// Show one label alone.
     #[arg(long)]
     solo: Option<u16>,
-    /// Put the photo beside the maps.
+    /// Put the photo beside the maps, or the bare text above them.
     #[arg(long, conflicts_with = "no_photo")]
     photo: bool,
-    /// Leave the photo out.
+    /// Leave the photo, or the bare text, out.
     #[arg(long)]
     no_photo: bool,
     /// Interpolate between patches.
@@ -170,15 +170,15 @@ pub(super) struct Look {
 pub(super) struct Explain {
     #[command(flatten)]
     source: Source,
-    /// A position, `row,col`, cls, dist, reg0.. or all; may be repeated.
-    #[arg(long = "token", required = true, value_name = "TOKEN", allow_hyphen_values = true)]
+    /// A position, `row,col`, cls, dist, reg0.., a word of a text (`bank`, the second one `bank#2`) or all; may be repeated.
+    #[arg(long = "token", default_value = "0", value_name = "TOKEN", allow_hyphen_values = true)]
     tokens: Vec<String>,
     #[command(flatten)]
     what: What,
     #[command(flatten)]
     look: Look,
-    /// A .png, .svg, .json, .npy, .npz or .csv file; may be repeated.
-    #[arg(long, required = true, value_name = "FILE")]
+    /// A .png, .svg, .json, .npy, .npz or .csv file; may be repeated [default: the .csv, on standard output].
+    #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
 }
 
@@ -197,8 +197,8 @@ pub(super) struct Segment {
     what: What,
     #[command(flatten)]
     look: Look,
-    /// A .png, .svg, .json, .npy, .npz or .csv file; may be repeated.
-    #[arg(long, required = true, value_name = "FILE")]
+    /// A .png, .svg, .json, .npy, .npz or .csv file; may be repeated [default: the .csv, on standard output].
+    #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
 }
 
@@ -343,7 +343,7 @@ impl Trace {
 }
 
 impl Window {
-    pub(super) fn into_args(self) -> Result<WindowArgs> {
+    pub(super) fn into_args(self, verbose: bool) -> Result<WindowArgs> {
         let cut = cut_of(self.clusters, self.cut)?;
         let segments = self.segments || cut.is_some();
         let task = if segments { Task::Segment { cut: cut.unwrap_or_default() } } else { Task::Explain };
@@ -354,6 +354,7 @@ impl Window {
             input,
             model: self.what.model(),
             request,
+            verbose,
             colormap: self.colormap,
             cut,
             or_figure: self.or_figure,

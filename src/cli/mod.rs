@@ -39,6 +39,8 @@ pub struct WindowArgs {
     pub colormap: Option<Colormap>,
     /// Where segments are cut at first, if that was chosen.
     pub cut: Option<Cut>,
+    /// Say when the first map is on the screen.
+    pub verbose: bool,
     /// A figure to write where no window can open.
     pub or_figure: Option<PathBuf>,
     /// Lay the window out offscreen, write it here, and exit.
@@ -58,7 +60,7 @@ pub fn main() -> Next {
         }
     };
     let done = match args.command {
-        None => match args.window.into_args() {
+        None => match args.window.into_args(args.verbose) {
             Ok(window) => return Next::Window(Box::new(window)),
             Err(err) => Err(err),
         },

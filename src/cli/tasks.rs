@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::args;
-use super::progress::{Watch, say};
+use super::progress::{Watch, print, say};
 use crate::domain::request::Request;
 use crate::domain::{Error, Result};
 use crate::engine::{Engine, Output, Scene, trace_file};
@@ -38,6 +38,9 @@ pub(super) fn figure_of(request: &Request, style: &FigureStyle, out: &[PathBuf],
     }
     figure::write(&output, style, out)?;
     drop(watch);
+    if out.is_empty() {
+        print(figure::data::csv(&output, style)?.trim_end());
+    }
     out.iter().for_each(|path| say(&format!("wrote {}", path.display())));
     Ok(())
 }

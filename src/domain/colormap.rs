@@ -100,6 +100,24 @@ impl FromStr for Colormap {
     }
 }
 
+/// A colour on white paper, as [`crate::render::composite`] lays it over a photo: `1 - opacity + colour * opacity` on encoded
+/// values.
+pub fn over_white(colour: [u8; 3], opacity: f32) -> [u8; 3] {
+    colour.map(|c| ((1.0 - opacity + f32::from(c) / 255.0 * opacity).clamp(0.0, 1.0) * 255.0).round() as u8)
+}
+
+/// Whether dark letters stand out from a colour more than white ones do: by WCAG's contrast ratio.
+pub fn takes_dark_ink(colour: [u8; 3]) -> bool {
+    let linear = |c: u8| {
+        let c = f32::from(c) / 255.0;
+        if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+    };
+    let [red, green, blue] = colour.map(linear);
+    let luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    // Where (luminance + 0.05)^2 is the product of black's 0.05 and white's 1.05.
+    luminance > 0.179
+}
+
 /// Colour of a label: Okabe and Ito's eight first, which colour-blind readers tell apart, then Paul Tol's muted set, then
 /// hues a golden angle apart with changing lightness.
 pub fn label_colour(index: usize) -> [u8; 3] {

@@ -42,7 +42,12 @@ impl Heatmap {
 
     /// The limits that `rule` gives; low < high always, finite always.
     pub fn range(&self, rule: RangeRule) -> Range {
-        let mut sorted: Vec<f32> = self.values.iter().copied().filter(|v| v.is_finite()).collect();
+        self.range_over(rule, 0..self.values.len())
+    }
+
+    /// The limits that `rule` gives for some of the values: what a text's special tokens hold would leave its words without colour.
+    pub fn range_over(&self, rule: RangeRule, patches: impl Iterator<Item = usize>) -> Range {
+        let mut sorted: Vec<f32> = patches.filter_map(|p| self.values.get(p).copied()).filter(|v| v.is_finite()).collect();
         sorted.sort_by(f32::total_cmp);
         let at = |percent: f32| percentile(&sorted, percent);
         let (low, high) = match rule {
@@ -55,6 +60,24 @@ impl Heatmap {
             RangeRule::Fixed { low, high } => (low.min(high), high.max(low)),
         };
         Range { low, high }.widened()
+    }
+
+    /// The patches whose values set the limits of the colours, for [`Self::range_over`]; all are coloured all the same.
+    ///
+    /// Of an image, every patch. Of a text, the words alone: `[CLS]` and `[SEP]` draw attention without meaning anything
+    /// (attention sinks), and their values, often many times those of any word, would leave all words in one colour. For the same
+    /// reason not the target's own entry where [`Own::Max`] fills it in, since what fills it may be the value of `[SEP]`. Values
+    /// beyond the limits take the end colours, and the colour bar says so. Every token where no word has a value.
+    ///
+    /// `target` and `own` are those of [`Self::from_relevance`].
+    pub fn ranged(&self, layout: &TokenLayout, target: usize, own: Own) -> Vec<usize> {
+        let all = 0..self.values.len();
+        if layout.text.is_none() {
+            return all.collect();
+        }
+        let has_value = |p: &usize| self.values.get(*p).is_some_and(|v| v.is_finite());
+        let words: Vec<usize> = layout.ranged().filter(|&p| !(own == Own::Max && p == target)).collect();
+        if words.iter().any(has_value) { words } else { all.collect() }
     }
 }
 
@@ -126,6 +149,7 @@ impl Range {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::text::{Piece, Text};
     use crate::domain::token::TokenKind;
 
     fn layout() -> TokenLayout {
@@ -143,6 +167,23 @@ mod tests {
     }
 
     #[test]
+    fn the_words_of_a_text_set_the_limits_and_not_its_special_tokens() {
+        let piece = |special| Piece { piece: "x".into(), span: 0..0, special, word: None };
+        let pieces = vec![piece(true), piece(false), piece(false), piece(false), piece(true)];
+        let layout = TokenLayout::text(Arc::new(Text { string: String::new(), pieces, cut_at: None }));
+        let row = [40.0, 1.0, 5.0, 2.0, 90.0];
+        let ranged = |own| Heatmap::from_relevance(&layout, &row, 2, own).ranged(&layout, 2, own);
+        assert_eq!(ranged(Own::Max), [1, 3]);
+        assert_eq!(ranged(Own::Keep), [1, 2, 3]);
+        assert_eq!(ranged(Own::Zero), [1, 2, 3]);
+        let empty = Heatmap { grid: layout.grid, values: vec![3.0, f32::NAN, f32::NAN, f32::NAN, 4.0].into() };
+        let range = empty.range_over(RangeRule::MinMax, empty.ranged(&layout, 1, Own::Keep).into_iter());
+        assert_eq!(range, Range { low: 3.0, high: 4.0 });
+        let map = Heatmap { grid: self::layout().grid, values: vec![1.0; 4].into() };
+        assert_eq!(map.ranged(&self::layout(), 1, Own::Max), [0, 1, 2, 3]);
+    }
+
+    #[test]
     fn ranges_are_usable_for_constant_nan_and_empty_maps() {
         for values in [vec![2.0; 4], vec![f32::NAN; 4], vec![f32::INFINITY, 1.0, 1.0, f32::NAN]] {
             let map = Heatmap { grid: layout().grid, values: values.into() };
@@ -151,6 +192,14 @@ mod tests {
                 assert!(range.low < range.high && range.low.is_finite() && range.high.is_finite(), "{range:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_sink_beyond_the_range_leaves_the_words_their_colours() {
+        let map = Heatmap { grid: layout().grid, values: vec![90.0, 1.0, 3.0, 80.0].into() };
+        let range = map.range_over(RangeRule::MinMax, 1..3);
+        assert_eq!((range.low, range.high), (1.0, 3.0));
+        assert_eq!((range.unit(90.0), range.unit(1.0)), (1.0, 0.0));
     }
 
     #[test]

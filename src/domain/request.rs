@@ -179,8 +179,10 @@ word_enum! {
 word_enum! {
     /// Scalar of the target token z whose gradient is followed (methods.md 1.2).
     Scalar, "--scalar" {
+        /// As the model needs: the sum, or the length where layers come out of a layer norm, after which every sum is the same.
+        #[default] Auto = "auto",
         /// Sum of z / |z|: seed 1/|z| in every component.
-        #[default] Sum = "sum",
+        Sum = "sum",
         /// |z|: seed z/|z|.
         Norm = "norm",
     }
@@ -195,6 +197,17 @@ word_enum! {
         Keep = "keep",
         /// Zero.
         Zero = "zero",
+    }
+}
+
+impl Scalar {
+    /// What is meant for a model whose layers come out of a layer norm, or for any other.
+    pub fn resolved(self, is_post_norm: bool) -> Self {
+        match self {
+            Self::Auto if is_post_norm => Self::Norm,
+            Self::Auto => Self::Sum,
+            chosen => chosen,
+        }
     }
 }
 
@@ -369,6 +382,6 @@ mod tests {
         }
         assert!("0".parse::<Rows>().is_err());
         assert_eq!("sum".parse::<Scalar>().unwrap(), Scalar::Sum);
-        assert!("jump".parse::<Scalar>().unwrap_err().to_string().contains("sum, norm"));
+        assert!("jump".parse::<Scalar>().unwrap_err().to_string().contains("auto, sum, norm"));
     }
 }

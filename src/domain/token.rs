@@ -116,6 +116,13 @@ impl TokenLayout {
         self.prefix.len() + patch
     }
 
+    /// The patches that a colour range is taken over: all of an image; of a text those that are not special, because a model
+    /// leaves its largest values on `[SEP]` and its like.
+    pub fn ranged(&self) -> impl Iterator<Item = usize> + '_ {
+        let special = |p: &usize| self.text.as_ref().is_some_and(|t| t.pieces.get(*p).is_some_and(|piece| piece.special));
+        (0..self.grid.len()).filter(move |p| !special(p))
+    }
+
     /// The position that `token` names.
     ///
     /// # Errors
@@ -204,7 +211,8 @@ impl fmt::Display for TokenRef {
             Self::Patch { row, col } => write!(f, "{row},{col}"),
             Self::Prefix(kind) => write!(f, "{kind}"),
             Self::Word { word, occurrence } => {
-                let alone = parse_name(word).is_none() && !word.contains('#');
+                // `all` is every token; what else is not read back as this word is marked as one.
+                let alone = word != "all" && !word.contains('#') && word.parse::<TokenRef>() == Ok(parse_word(word));
                 let (mark, word) = if alone { ("", word) } else { ("word:", word) };
                 if *occurrence == 1 && alone { write!(f, "{mark}{word}") } else { write!(f, "{mark}{word}#{occurrence}") }
             }
@@ -304,5 +312,9 @@ mod tests {
             assert_eq!(token.to_string().parse::<TokenRef>().unwrap(), token);
         }
         assert_eq!("word:7".parse::<TokenRef>().unwrap(), word("7", 1));
+        for odd in ["all", ",", ".", "word:x", "a#2", "cls", "7", "3,4"] {
+            assert_eq!(word(odd, 1).to_string().parse::<TokenRef>().unwrap(), word(odd, 1), "{odd}");
+        }
+        assert_eq!((word("all", 1).to_string(), word("bank", 1).to_string()), ("word:all#1".to_owned(), "bank".to_owned()));
     }
 }

@@ -2,26 +2,27 @@
 
 mod cache;
 pub mod output;
+mod reading;
 pub mod trace_file;
 pub mod whole_file;
 pub mod worker;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use cache::Cache;
 pub use output::{Explanation, ModelFacts, Output, Photo, Prediction, Scene, Segments};
+use reading::{Loaded, Taken};
 pub use worker::{Oracle, Reply, Worker};
 
-use crate::builtin;
-use crate::domain::request::{DeviceKind, Input, ModelRef, Request, SizeRule, Task, Tokens};
+use crate::domain::request::{DeviceKind, ModelRef, Params, Request, Task, Tokens};
 use crate::domain::{Error, Result};
-use crate::input::tensor_file::read_pixel_values;
-use crate::input::{Picture, Prepared, Processor};
+use crate::input::Encoded;
 use crate::method::{Control, Method, Target, Uses, by_id};
 use crate::model::families::FAMILIES;
-use crate::model::{Model, TRACE_BUDGET, Trace, device};
+use crate::model::head::Logits;
+use crate::model::{Model, ModelInput, TRACE_BUDGET, Trace};
 use crate::segment::MapTree;
 
 /// Bytes of finished answers that are kept.
@@ -32,7 +33,7 @@ const MODEL_BUDGET: usize = 2 << 30;
 /// Answers requests.
 #[derive(Debug)]
 pub struct Engine {
-    models: Cache<Arc<Model>>,
+    models: Cache<Arc<Loaded>>,
     traces: Cache<Arc<Traced>>,
     answers: Cache<Output>,
 }
@@ -100,74 +101,61 @@ impl Engine {
         if let Some(traced) = self.traces.get(&key) {
             return Ok(traced);
         }
-        let model = self.model(&request.model, request.device, model_key)?;
+        let loaded = self.model(&request.model, request.device, model_key)?;
         control.cancel.check()?;
-        let (prepared, photo) = prepare(&model, &request.input, request.size)?;
+        let taken = loaded.read(&request.input, request.size)?;
         control.cancel.check()?;
-        let size = (prepared.height, prepared.width);
-        let trace = model.trace(&prepared.values, size, &control.cancel, &control.progress)?;
-        let scene = Arc::new(scene(&model, &trace, Some(photo)));
+        let model = loaded.model.clone();
+        let (trace, photo) = match taken {
+            Taken::Pixels(prepared, photo) => {
+                let (height, width) = (prepared.height, prepared.width);
+                let pixels = ModelInput::Pixels { values: &prepared.values, height, width };
+                (model.trace(&pixels, &control.cancel, &control.progress)?, Some(photo))
+            }
+            Taken::Words(Encoded { ids, text }) => {
+                let words = ModelInput::Words { ids: &ids, text: Arc::new(text) };
+                (model.trace(&words, &control.cancel, &control.progress)?, None)
+            }
+        };
+        let scene = Arc::new(scene(&request.model, &model, &trace, photo));
         let bytes = trace.num_bytes();
         let traced = Arc::new(Traced { model, trace, scene });
         self.traces.put(key, traced.clone(), bytes);
         Ok(traced)
     }
 
-    fn model(&mut self, model: &ModelRef, kind: DeviceKind, key: String) -> Result<Arc<Model>> {
-        if let Some(model) = self.models.get(&key) {
-            return Ok(model);
+    fn model(&mut self, model: &ModelRef, kind: DeviceKind, key: String) -> Result<Arc<Loaded>> {
+        if let Some(loaded) = self.models.get(&key) {
+            return Ok(loaded);
         }
-        let model = Arc::new(Model::load(&model.spelling(), &device::open(kind)?)?);
-        self.models.put(key, model.clone(), model.num_parameters * 4);
-        Ok(model)
+        let loaded = Arc::new(Loaded::open(model, kind)?);
+        self.models.put(key, loaded.clone(), loaded.model.num_parameters * 4);
+        Ok(loaded)
     }
 }
 
-/// The model's input, and the picture that is shown for it.
-fn prepare(model: &Model, input: &Input, size: SizeRule) -> Result<(Prepared, Photo)> {
-    let patch = model.embedding.patch_size;
-    let (prepared, picture) = match input {
-        Input::File(path) if path.extension().is_some_and(|e| e == "safetensors") => read_pixel_values(path, patch)?,
-        _ => {
-            let picture = open_picture(input)?;
-            let processor =
-                Processor::read(&model.folder)?.unwrap_or_else(|| Processor::default_for(&model.family, model.image_size));
-            (processor.prepare(&picture, size, patch)?, picture)
-        }
-    };
-    let input_size = (prepared.height, prepared.width);
-    let photo = Photo { picture: Arc::new(picture), levels: OnceLock::new(), seen: prepared.seen, input_size };
-    Ok((prepared, photo))
-}
-
-fn open_picture(input: &Input) -> Result<Picture> {
-    match input {
-        Input::File(path) => Picture::open(path),
-        Input::Sample(name) => Picture::decode(Path::new(name), builtin::sample(name)?.bytes),
-        Input::Text(_) => Err(Error::refused(input.name(), "is a text").expected("a picture for this model")),
-    }
-}
-
-fn scene(model: &Model, trace: &Trace, photo: Option<Photo>) -> Scene {
+fn scene(named: &ModelRef, model: &Model, trace: &Trace, photo: Option<Photo>) -> Scene {
+    let logits = trace.logits.as_ref().and_then(Logits::of_input);
     Scene {
         photo,
         layout: trace.layout.clone(),
-        model: facts(model),
-        predictions: trace.logits.as_deref().map_or_else(Vec::new, |logits| predictions(logits, &model.class_names)),
+        model: facts(named, model),
+        predictions: logits.map_or_else(Vec::new, |logits| predictions(logits, &model.class_names)),
     }
 }
 
-fn facts(model: &Model) -> ModelFacts {
-    let folder = std::fs::canonicalize(&model.folder).unwrap_or_else(|_| model.folder.clone());
-    let name = folder.file_name().map_or_else(|| "model".to_owned(), |n| n.to_string_lossy().into_owned());
+fn facts(named: &ModelRef, model: &Model) -> ModelFacts {
+    let folder = model.folder().map(|folder| std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned()));
+    let name = folder.as_deref().and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
     ModelFacts {
-        name,
+        name: name.unwrap_or_else(|| named.name()),
         folder,
         family: model.family.clone(),
         num_layers: model.num_layers(),
         num_heads: model.num_heads(),
         width: model.width(),
-        patch_size: model.embedding.patch_size,
+        patch_size: model.patches().map_or(0, |patches| patches.patch_size),
+        is_post_norm: model.is_post_norm(),
         num_parameters: model.num_parameters,
         sha256: model.sha256.clone(),
     }
@@ -177,8 +165,8 @@ fn facts(model: &Model) -> ModelFacts {
 ///
 /// # Errors
 /// A refusal that says why it cannot be read.
-pub fn inspect(folder: &Path) -> Result<ModelFacts> {
-    Ok(facts(&Model::load(folder, &device::open(DeviceKind::Cpu)?)?))
+pub fn inspect(model: &ModelRef) -> Result<ModelFacts> {
+    Ok(facts(model, &Loaded::open(model, DeviceKind::Cpu)?.model))
 }
 
 /// `model_type` and description of every family that is read.
@@ -211,6 +199,12 @@ fn resolve_layer(request: &Request, method: &dyn Method, num_layers: usize) -> R
     })
 }
 
+/// The request with what it left to the model: figures and records say what was done.
+fn resolved(request: &Request, traced: &Traced) -> Request {
+    let scalar = request.params.scalar.resolved(traced.model.is_post_norm());
+    Request { params: Params { scalar, ..request.params.clone() }, ..request.clone() }
+}
+
 fn explain(request: &Request, traced: &Traced, control: &Control) -> Result<Explanation> {
     let method = by_id(&request.method)?;
     let layer = resolve_layer(request, method, traced.trace.num_layers())?;
@@ -223,7 +217,8 @@ fn explain(request: &Request, traced: &Traced, control: &Control) -> Result<Expl
     };
     let target = Target { layer, positions: &positions, params: &request.params };
     let relevance = method.explain(&traced.model, &traced.trace, &target, control)?.into();
-    Ok(Explanation { request: request.clone(), scene: traced.scene.clone(), method: method.info(), layer, positions, relevance })
+    let request = resolved(request, traced);
+    Ok(Explanation { request, scene: traced.scene.clone(), method: method.info(), layer, positions, relevance })
 }
 
 fn segment(request: &Request, traced: &Traced, control: &Control) -> Result<Segments> {
@@ -231,19 +226,20 @@ fn segment(request: &Request, traced: &Traced, control: &Control) -> Result<Segm
     let photo = scene.photo.as_ref().ok_or_else(|| {
         Error::refused("segments", "the input is a text").expected("a picture").remedy("explain its tokens instead")
     })?;
+    let request = resolved(request, traced);
     let all = Request { task: Task::Explain, tokens: Tokens::All, ..request.clone() };
     let method = by_id(&request.method)?;
     if !method.info().uses(Uses::Own) {
         return Err(Error::refused(format!("--method {}", request.method), "its maps are not clustered yet").expected("ultra"));
     }
-    let layer = resolve_layer(request, method, traced.trace.num_layers())?;
+    let layer = resolve_layer(&request, method, traced.trace.num_layers())?;
     let positions: Vec<usize> = (0..layout.grid.len()).map(|p| layout.position_of(p)).collect();
     let target = Target { layer, positions: &positions, params: &request.params };
     let relevance = method.explain(&traced.model, &traced.trace, &target, control)?.into();
     let maps = Explanation { request: all, scene: scene.clone(), method: method.info(), layer, positions, relevance };
     let heatmaps: Vec<f32> = (0..layout.grid.len()).flat_map(|n| maps.heatmap(n).values.to_vec()).collect();
     let tree = MapTree::new(heatmaps, layout.grid, photo.input_size, &control.cancel)?;
-    Ok(Segments { request: request.clone(), scene: scene.clone(), method: method.info(), layer, maps: Arc::new(maps), tree })
+    Ok(Segments { request, scene: scene.clone(), method: method.info(), layer, maps: Arc::new(maps), tree })
 }
 
 /// The folders of checkpoints directly below `folder`, and `folder` itself if it is one.

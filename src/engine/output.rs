@@ -9,6 +9,7 @@ use crate::domain::request::{Own, Request};
 use crate::domain::token::TokenLayout;
 use crate::input::Picture;
 use crate::method::Info;
+use crate::model::Digest;
 use crate::render::pyramid::{self, Levels};
 use crate::segment::MapTree;
 
@@ -59,12 +60,12 @@ impl Scene {
 }
 
 /// Facts about a loaded model.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ModelFacts {
     /// Name of its folder.
     pub name: String,
-    /// Its folder.
-    pub folder: PathBuf,
+    /// Its folder; the program's own models have none.
+    pub folder: Option<PathBuf>,
     /// `model_type` of its config.json.
     pub family: String,
     /// L.
@@ -73,12 +74,14 @@ pub struct ModelFacts {
     pub num_heads: usize,
     /// D.
     pub width: usize,
-    /// Pixels a side of a patch.
+    /// Pixels a side of a patch; 0 for models that read texts.
     pub patch_size: usize,
+    /// Whether layers come out of a layer norm.
+    pub is_post_norm: bool,
     /// Parameters in all.
     pub num_parameters: usize,
-    /// SHA-256 of the weights file, in hexadecimal.
-    pub sha256: String,
+    /// SHA-256 of the weights file, computed when a record asks for it.
+    pub sha256: Digest,
 }
 
 /// A class and how probable the model finds it.
@@ -118,8 +121,17 @@ impl Explanation {
 
     /// The heatmap of the n-th target; the own-entry rule applies to methods that have one.
     pub fn heatmap(&self, n: usize) -> Heatmap {
-        let own = if self.method.uses(crate::method::Uses::Own) { self.request.params.own } else { Own::Keep };
-        Heatmap::from_relevance(&self.scene.layout, self.row(n), self.positions[n], own)
+        Heatmap::from_relevance(&self.scene.layout, self.row(n), self.positions[n], self.own())
+    }
+
+    /// The patches of the n-th heatmap that set the limits of its colours: see [`Heatmap::ranged`].
+    pub fn ranged(&self, n: usize) -> Vec<usize> {
+        self.heatmap(n).ranged(&self.scene.layout, self.positions[n], self.own())
+    }
+
+    /// What a heatmap shows at its own target.
+    fn own(&self) -> Own {
+        if self.method.uses(crate::method::Uses::Own) { self.request.params.own } else { Own::Keep }
     }
 }
 

@@ -24,7 +24,7 @@ fn parts(traced: &Traced) -> Vec<Part> {
         ("output", vec![tokens, width]),
     ];
     if let Some(logits) = &trace.logits {
-        parts.push(("logits", vec![logits.len()]));
+        parts.push(("logits", logits.shape.clone()));
     }
     parts
 }
@@ -52,8 +52,8 @@ pub fn check_path(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes `residual` `[L+1,T,D]`, `attention` `[L,H,T,T]`, `output` `[T,D]` and `logits` `[C]`, all f32, with the names of the
-/// tokens as metadata. The file appears whole or not at all.
+/// Writes `residual` `[L+1,T,D]`, `attention` `[L,H,T,T]`, `output` `[T,D]` and `logits` `[C]` or `[T,C]`, all f32, with the names
+/// of the tokens as metadata. The file appears whole or not at all.
 ///
 /// # Errors
 /// A refusal when the file cannot be written; [`Error::Cancelled`].
@@ -74,7 +74,7 @@ pub fn write(traced: &Traced, path: &Path, cancel: &Cancel) -> Result<()> {
         put(values(&block.attention(recorded)?)?)?;
     }
     put(values(&traced.trace.output)?)?;
-    put(traced.trace.logits.clone().unwrap_or_default())?;
+    put(traced.trace.logits.as_ref().map_or_else(Vec::new, |logits| logits.values.clone()))?;
     let file = out.into_inner().map_err(|err| unwritable(err.into_error()))?;
     cancel.check()?;
     file.finish()

@@ -4,6 +4,7 @@
 use super::layout::{Anchor, INK, Mark, Rect, Source};
 use super::panels::Bar;
 use super::text::{number, shortened, width};
+use crate::domain::colormap::over_white;
 
 /// Type size of the numbers.
 const SIZE: f64 = 7.0;
@@ -88,7 +89,7 @@ pub fn marks(bar: &Bar, (x, y): (f64, f64), height: f64) -> Vec<Mark> {
     let scale = scale(bar, height);
     let heads = (if bar.beyond.1 { HEAD } else { 0.0 }, if bar.beyond.0 { HEAD } else { 0.0 });
     let rect = Rect { x, y: y + heads.0, width: THICKNESS, height: height - heads.0 - heads.1 };
-    let table = bar.colormap.table();
+    let table = bar.colormap.table().map(|colour| over_white(colour, bar.opacity));
     let mut marks = vec![
         Mark::Raster { rect, source: Source::Column(table.iter().rev().copied().collect()) },
         Mark::Box { rect, stroke: Some((INK, 0.5)), fill: None },
@@ -134,7 +135,7 @@ fn unit_words(bar: &Bar, scale: &Scale, available: f64) -> (String, f64) {
 }
 
 fn text(at: (f64, f64), size: f64, anchor: Anchor, upright: bool, text: String) -> Mark {
-    Mark::Text { at, size, anchor, upright, text }
+    Mark::Text { at, size, anchor, upright, text, ink: None }
 }
 
 #[cfg(test)]
@@ -144,7 +145,8 @@ mod tests {
     use crate::domain::heatmap::Range;
 
     fn texts(low: f32, high: f32) -> (Vec<String>, i32) {
-        let bar = Bar { colormap: Colormap::Viridis, range: Range { low, high }, unit: "x", beyond: (false, false) };
+        let range = Range { low, high };
+        let bar = Bar { colormap: Colormap::Viridis, range, unit: "x", beyond: (false, false), opacity: 1.0 };
         let scale = scale(&bar, 100.0);
         assert!(scale.ticks.windows(2).all(|w| w[0].unit < w[1].unit));
         (scale.ticks.into_iter().map(|t| t.text).collect(), scale.exponent)

@@ -25,7 +25,8 @@ pub fn npy(output: &Output) -> Result<Vec<u8>> {
     }
 }
 
-/// `.npz`: `relevance`, `heatmap`, `grid`, `num_prefix`, `target`; of a segmentation those of every patch, and
+/// `.npz`: `relevance`, `heatmap` (`[rows, cols]`; of a text `[T]`), `grid`, `num_prefix`, `target`; of a segmentation those of
+/// every patch, and
 /// `labels` i32 `[H, W]`, `token_labels` i32 `[N]`, `linkage` f64 `[N - 1, 4]` (Z of `SciPy`).
 ///
 /// # Errors
@@ -38,7 +39,9 @@ pub fn npz(output: &Output, style: &FigureStyle) -> Result<Vec<u8>> {
     }
 }
 
-/// `.csv`: `position,kind,row,col,text,value`, before them `target` (a position) for more than one token; of a segmentation
+/// `.csv`: `position,kind,row,col,text,value`, where `text` is what a token of a text stands for in the string (a special token
+/// its name, an image's token nothing), quoted where RFC 4180 wants it; before them `target` (a position) for more than one
+/// token; of a segmentation
 /// `label` in place of `value`, for patches.
 ///
 /// # Errors
@@ -69,13 +72,22 @@ pub fn csv(output: &Output, style: &FigureStyle) -> Result<String> {
     Ok(text)
 }
 
-/// `position,kind,row,col,text,`; an image's tokens have no text.
+/// `position,kind,row,col,text,`; an image's tokens have no text, those of a text no row and column.
 fn token_fields(layout: &TokenLayout, position: usize) -> String {
     match layout.kind(position) {
+        Some(kind @ (TokenKind::Piece(_) | TokenKind::Special(_))) => {
+            let shown = layout.text.as_ref().map_or("", |text| text.shown(position));
+            format!("{position},{},,,{},", kind.name(), field(shown))
+        }
         Some(TokenKind::Patch { row, col }) => format!("{position},patch,{row},{col},,"),
         Some(kind) => format!("{position},{},,,,", kind.name()),
         None => format!("{position},,,,,"),
     }
+}
+
+/// A field of a CSV (RFC 4180).
+fn field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
 type Arrays = Vec<(&'static str, Vec<u8>)>;
@@ -84,10 +96,10 @@ fn explanation_arrays(explanation: &Explanation) -> Result<Arrays> {
     let layout = &explanation.scene.layout;
     let maps: Vec<f32> = (0..explanation.positions.len()).flat_map(|n| explanation.heatmap(n).values.to_vec()).collect();
     let targets: Vec<i64> = explanation.positions.iter().map(|&p| p as i64).collect();
-    let mut arrays = vec![
-        ("relevance", relevance(explanation)?),
-        ("heatmap", array(&maps, &one_or_many(targets.len(), &[layout.grid.rows, layout.grid.cols]))?),
-    ];
+    // A text has one row; its heatmap is a line of values.
+    let shape = [layout.grid.rows, layout.grid.cols];
+    let shape = if layout.text.is_some() { &shape[1..] } else { &shape[..] };
+    let mut arrays = vec![("relevance", relevance(explanation)?), ("heatmap", array(&maps, &one_or_many(targets.len(), shape))?)];
     arrays.extend(layout_arrays(layout)?);
     arrays.push(("target", array(&targets, &one_or_many(targets.len(), &[]))?));
     Ok(arrays)

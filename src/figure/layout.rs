@@ -81,6 +81,9 @@ pub enum Mark {
         upright: bool,
         /// The text.
         text: String,
+        /// Colour of running text, which is set without kerning so that pieces of a word meet; `None` for [`INK`] and the
+        /// usual setting.
+        ink: Option<[u8; 3]>,
     },
     /// A rectangle.
     Box {

@@ -4,6 +4,8 @@
 
 pub mod bar;
 pub mod data;
+pub mod font;
+pub mod ink;
 pub mod layout;
 pub mod page;
 pub mod panels;
@@ -12,6 +14,7 @@ pub mod record;
 pub mod style;
 pub mod svg;
 pub mod text;
+pub mod words;
 pub mod write;
 
 pub use layout::Layout;

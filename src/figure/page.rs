@@ -1,11 +1,12 @@
 //! Panels on a page: how many side by side, how large, and what stands around them.
 
 use super::bar;
+use super::ink;
 use super::layout::{Anchor, INK, Layout, Mark, POINTS_PER_INCH, Rect, Source, snapped};
-use super::panels::{Entry, Panel, Sheet};
+use super::panels::{Content, Entry, Panel, Sheet};
 use super::style::FigureStyle;
 use super::text::{shortened, width, wrapped};
-use crate::domain::Result;
+use crate::domain::{Error, Result};
 use crate::render::UvRect;
 
 /// One column and two of the usual journal page, in inches.
@@ -15,6 +16,10 @@ const PAGE_IN: f64 = 7.16;
 const HIGHEST_IN: f64 = 8.5;
 /// Narrower panels go below each other, where they can.
 const NARROWEST: f64 = 30.0;
+/// Highest colour bar beside a text, in points: beyond that it is hard to read, not easier.
+const HIGHEST_TEXT_BAR: f64 = 108.0;
+/// Pixels that a figure of texts may have: 1.6 GB while it is drawn. A text of 512 tokens needs less at any width and resolution.
+pub const MOST_PIXELS: f64 = 4e8;
 /// White around everything.
 const MARGIN: f64 = 2.0;
 /// Between panels.
@@ -27,16 +32,23 @@ const CAPTION_LINE: f64 = 11.0;
 const SMALL: f64 = 7.0;
 const SMALL_LINE: f64 = 9.0;
 
-/// Lays a sheet out.
+/// Lays a sheet out. Texts take the width of a page where a column would be higher than one, and whatever height they need.
 ///
 /// # Errors
-/// None at present; a page takes whatever its panels allow.
+/// A refusal of many long texts that would be more than [`MOST_PIXELS`].
 pub fn laid_out(sheet: Sheet, style: &FigureStyle) -> Result<Layout> {
     let mut num_columns = columns_of(&sheet);
-    let wide = sheet.panels.len() > 2 || (sheet.bars.len() > 1 && num_columns > 1);
+    let is_text = sheet.aspect.is_none();
+    let wide = !is_text && (sheet.panels.len() > 2 || (sheet.bars.len() > 1 && num_columns > 1));
     let width_in = style.width_in.unwrap_or(if wide { PAGE_IN } else { COLUMN_IN });
     let mut page =
         Page { sheet, width: snapped(width_in * POINTS_PER_INCH, style.dpi), dpi: style.dpi, y: MARGIN, marks: Vec::new() };
+    if is_text && style.width_in.is_none() && page.text_height() > HIGHEST_IN * POINTS_PER_INCH {
+        page.width = snapped(PAGE_IN * POINTS_PER_INCH, style.dpi);
+    }
+    if is_text {
+        page.check_size()?;
+    }
     while num_columns > 1 && page.available(num_columns) < NARROWEST {
         num_columns -= 1;
     }
@@ -54,7 +66,8 @@ pub fn laid_out(sheet: Sheet, style: &FigureStyle) -> Result<Layout> {
 /// As many side by side as stay readable; the last row is as full as can be.
 fn columns_of(sheet: &Sheet) -> usize {
     let count = sheet.panels.len();
-    let most = match sheet.aspect {
+    let Some(aspect) = sheet.aspect else { return 1 };
+    let most = match aspect {
         a if count <= 2 => usize::from(a < 2.0) + 1,
         a if a > 2.0 => 2,
         a if a > 1.4 => 3,
@@ -87,7 +100,7 @@ impl Page {
     }
 
     fn text(&mut self, at: (f64, f64), size: f64, text: String) {
-        self.marks.push(Mark::Text { at, size, anchor: Anchor::Start, upright: false, text });
+        self.marks.push(Mark::Text { at, size, anchor: Anchor::Start, upright: false, text, ink: None });
     }
 
     /// Flush with the panels, unless it needs the whole width.
@@ -114,8 +127,9 @@ impl Page {
             let letter = if has_letters { format!("({}) ", char::from(b'a' + n as u8)) } else { String::new() };
             let x = self.snap(block.left + col as f64 * block.pitch);
             let top = self.snap(self.y + CAPTION_LINE);
-            let rect = Rect { x, y: top, width: block.panel.0, height: block.panel.1 };
-            let caption = shortened(&format!("{letter}{}", panel.caption), CAPTION, block.pitch - GAP);
+            let height = self.panel_height(panel, block);
+            let rect = Rect { x, y: top, width: block.panel.0, height };
+            let caption = shortened(&format!("{letter}{}", panel.caption), CAPTION, self.caption_width(block));
             self.text((x, top - 3.0), CAPTION, caption);
             self.put_panel(panel, rect);
             places.push(rect);
@@ -126,6 +140,36 @@ impl Page {
         }
         self.put_bars(&panels, &places);
         self.y += 1.0;
+    }
+
+    /// Above a text, captions may stand beside a bar too, but for its unit, which may rise that high.
+    fn caption_width(&self, block: &Block) -> f64 {
+        if self.sheet.aspect.is_some() { block.pitch - GAP } else { self.width - 2.0 * MARGIN - 12.0 }
+    }
+
+    /// As high as all panels of the sheet, or as its own lines.
+    fn panel_height(&self, panel: &Panel, block: &Block) -> f64 {
+        match &panel.content {
+            Content::Painting(..) => block.panel.1,
+            Content::Words(words) => self.snap(ink::height(&ink::setting(words, block.panel.0))),
+        }
+    }
+
+    /// About how high panels of text are together.
+    fn text_height(&self) -> f64 {
+        let block = self.block(1);
+        self.sheet.panels.iter().map(|panel| self.panel_height(panel, &block) + CAPTION_LINE + GAP).sum()
+    }
+
+    fn check_size(&self) -> Result<()> {
+        let (height, dots) = (self.text_height(), f64::from(self.dpi) / POINTS_PER_INCH);
+        if height * self.width * dots * dots <= MOST_PIXELS {
+            return Ok(());
+        }
+        let what = format!("{} panels of this text, {:.0} inches high", self.sheet.panels.len(), height / POINTS_PER_INCH);
+        Err(Error::refused("--token", what)
+            .expected(format!("at most {:.0} million pixels", MOST_PIXELS / 1e6))
+            .remedy("name fewer tokens, lower --dpi, or write .npy, .npz or .csv, which take any number"))
     }
 
     /// Points across that a bar takes, its distance from the panel included.
@@ -142,6 +186,10 @@ impl Page {
 
     /// Panels as large as the width, and the height of a page, allow. The block is centred where height is what limits it.
     fn block(&self, num_columns: usize) -> Block {
+        let Some(aspect) = self.sheet.aspect else {
+            let panel = (self.snap(self.available(1)), 0.0);
+            return Block { num_columns: 1, left: MARGIN, pitch: panel.0 + GAP, panel };
+        };
         let num_rows = self.sheet.panels.len().div_ceil(num_columns);
         let columns = num_columns as f64;
         let bars = self.bar_width();
@@ -149,8 +197,8 @@ impl Page {
         // One row need not be as high as the page.
         let highest = if num_rows == 1 { highest.min(self.width.max(COLUMN_IN * POINTS_PER_INCH)) } else { highest };
         let least = POINTS_PER_INCH / f64::from(self.dpi);
-        let panel_width = self.available(num_columns).min(highest * self.sheet.aspect).max(4.0 * least);
-        let panel = (self.snap(panel_width), self.snap(panel_width / self.sheet.aspect).max(least));
+        let panel_width = self.available(num_columns).min(highest * aspect).max(4.0 * least);
+        let panel = (self.snap(panel_width), self.snap(panel_width / aspect).max(least));
         let own = if self.sheet.bars.len() > 1 { bars } else { 0.0 };
         let used = columns * (panel.0 + own) + GAP * (columns - 1.0) + if own > 0.0 { 0.0 } else { bars };
         let spare = (self.width - 2.0 * MARGIN - used).max(0.0);
@@ -158,24 +206,15 @@ impl Page {
     }
 
     fn put_panel(&mut self, panel: &Panel, rect: Rect) {
-        self.marks.push(Mark::Raster { rect, source: Source::Painting(Box::new(panel.painting.clone())) });
-        if let Some(target) = panel.target {
-            self.put_target(target, rect);
-        }
-    }
-
-    /// A white line inside a black one: visible on any picture.
-    fn put_target(&mut self, target: UvRect, panel: Rect) {
-        // Around the patch, however small it is: what it shows stays visible.
-        let out = 1.0;
-        let rect = Rect {
-            x: panel.x + target.left * panel.width - out,
-            y: panel.y + target.top * panel.height - out,
-            width: target.width() * panel.width + 2.0 * out,
-            height: target.height() * panel.height + 2.0 * out,
-        };
-        for (colour, width) in [([0; 3], 2.0), ([255; 3], 0.9)] {
-            self.marks.push(Mark::Box { rect, stroke: Some((colour, width)), fill: None });
+        match &panel.content {
+            Content::Painting(painting, target) => {
+                self.marks.push(Mark::Raster { rect, source: Source::Painting(painting.clone()) });
+                self.marks.extend(target.iter().flat_map(|&target| outline(target, rect)));
+            }
+            Content::Words(words) => {
+                let setting = ink::setting(words, rect.width);
+                self.marks.extend(ink::marks(words, &setting, (rect.x, rect.y), self.dpi));
+            }
         }
     }
 
@@ -187,7 +226,8 @@ impl Page {
             let top = mine().map(|r| r.y).fold(f64::INFINITY, f64::min);
             let bottom = mine().map(Rect::bottom).fold(0.0, f64::max);
             if top < bottom {
-                let height = (bottom - top).max(bar::LEAST_HEIGHT);
+                let highest = if self.sheet.aspect.is_some() { f64::INFINITY } else { HIGHEST_TEXT_BAR };
+                let height = (bottom - top).min(highest).max(bar::LEAST_HEIGHT);
                 self.marks.extend(bar::marks(bar, (snapped(right + BAR_GAP, self.dpi), top), height));
             }
         }
@@ -222,4 +262,14 @@ impl Page {
         }
         self.text((text_x, y + 0.8 * SMALL_LINE), SMALL, entry.text.clone());
     }
+}
+
+/// A white line inside a black one, around a patch however small it is: visible on any picture, and what it shows stays visible.
+fn outline(target: UvRect, panel: Rect) -> [Mark; 2] {
+    ink::outline(Rect {
+        x: panel.x + target.left * panel.width,
+        y: panel.y + target.top * panel.height,
+        width: target.width() * panel.width,
+        height: target.height() * panel.height,
+    })
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::style::FigureStyle;
-use crate::domain::colormap::{Colormap, label_colour};
+use super::words::Words;
+use crate::domain::colormap::{Colormap, label_colour, over_white};
 use crate::domain::heatmap::{Heatmap, Range};
 use crate::domain::request::{Cut, Own, Params, Task};
 use crate::domain::segmentation::Segmentation;
+use crate::domain::text::Text;
 use crate::domain::{Error, Result};
 use crate::engine::{Explanation, Output, Photo, Scene, Segments};
 use crate::method::{Info, Uses};
@@ -29,8 +31,8 @@ pub struct Sheet {
     pub bars: Vec<Bar>,
     /// Below the panels.
     pub legend: Vec<Entry>,
-    /// Width over height of every panel.
-    pub aspect: f64,
+    /// Width over height of every panel; `None` where panels are texts, each as high as its lines.
+    pub aspect: Option<f64>,
 }
 
 /// One picture of a figure.
@@ -38,12 +40,19 @@ pub struct Sheet {
 pub struct Panel {
     /// Above it, after the panel's letter.
     pub caption: String,
-    /// Its pixels.
-    pub painting: Painting,
-    /// A rectangle to mark, in uv of the panel.
-    pub target: Option<UvRect>,
+    /// What it shows.
+    pub content: Content,
     /// Which colour bar explains it.
     pub bar: Option<usize>,
+}
+
+/// What a panel shows.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// A photo with its overlay, and a rectangle to mark, in uv of the panel.
+    Painting(Box<Painting>, Option<UvRect>),
+    /// A text with colours behind its tokens.
+    Words(Words),
 }
 
 /// A colour bar.
@@ -57,6 +66,8 @@ pub struct Bar {
     pub unit: &'static str,
     /// Whether values lie below the range, above it.
     pub beyond: (bool, bool),
+    /// How much of the colours is seen: texts have white below them, so that their bars can show the very colours of the page.
+    pub opacity: f32,
 }
 
 /// One label of a legend.
@@ -87,13 +98,18 @@ fn of_explanation(explanation: &Explanation, style: &FigureStyle) -> Result<Shee
             .expected(format!("1 to {MOST_PANELS}"))
             .remedy("name fewer tokens, or write .npy, .npz or .csv, which take any number"));
     }
-    let photo = photo_of(scene)?;
     let maps: Vec<Heatmap> = (0..count).map(|n| explanation.heatmap(n)).collect();
-    let bars = bars_of(&maps, method, style);
+    let bars = bars_of(explanation, &maps, style);
+    let title = title_of(scene, explanation.layer, method_words(method, &explanation.request.params));
+    if let (None, Some(text)) = (&scene.photo, &scene.layout.text) {
+        let panels = text_panels(explanation, text, &maps, &bars, style);
+        return Ok(Sheet { title, panels, bars, legend: Vec::new(), aspect: None });
+    }
+    let photo = photo_of(scene)?;
     let mut panels = Vec::new();
     if style.photo.unwrap_or(count == 1) {
         let target = if count == 1 { target_of(explanation, 0) } else { None };
-        panels.push(Panel { caption: photo_caption(photo), painting: painting_of(photo, style), target, bar: None });
+        panels.push(Panel { caption: photo_caption(photo), content: painted(painting_of(photo, style), target), bar: None });
     }
     for (n, map) in maps.into_iter().enumerate() {
         let bar = n.min(bars.len() - 1);
@@ -102,31 +118,59 @@ fn of_explanation(explanation: &Explanation, style: &FigureStyle) -> Result<Shee
             interpolation: style.interpolation,
             ..MapStyle::new(bars[bar].colormap, bars[bar].range)
         };
-        panels.push(Panel {
-            caption: name_of(scene, explanation.positions[n]),
-            painting: painting_of(photo, style).with(Overlay::Heatmap { heatmap: map, style: map_style }),
-            target: target_of(explanation, n),
-            bar: Some(bar),
-        });
+        let painting = painting_of(photo, style).with(Overlay::Heatmap { heatmap: map, style: map_style });
+        let content = painted(painting, target_of(explanation, n));
+        panels.push(Panel { caption: name_of(scene, explanation.positions[n]), content, bar: Some(bar) });
     }
-    let title = title_of(scene, explanation.layer, method_words(method, &explanation.request.params));
-    Ok(Sheet { title, panels, bars, legend: Vec::new(), aspect: aspect_of(photo) })
+    Ok(Sheet { title, panels, bars, legend: Vec::new(), aspect: Some(aspect_of(photo)) })
 }
 
-/// One bar of all maps, or one a map.
-fn bars_of(maps: &[Heatmap], method: &Info, style: &FigureStyle) -> Vec<Bar> {
-    let bar = |values: Arc<[f32]>, map: &Heatmap| {
-        let pooled = Heatmap { grid: map.grid, values };
-        let range = pooled.range(style.range_for(method));
-        let beyond = |test: &dyn Fn(f32) -> bool| pooled.values.iter().any(|&v| test(v));
-        let beyond = (beyond(&|v| v < range.low), beyond(&|v| v > range.high));
-        Bar { colormap: style.colormap_for(method), range, unit: method.unit, beyond }
-    };
-    if style.own_range {
-        return maps.iter().map(|map| bar(Arc::clone(&map.values), map)).collect();
+/// One panel a target, below each other; before them the bare text where it is asked for.
+fn text_panels(explanation: &Explanation, text: &Arc<Text>, maps: &[Heatmap], bars: &[Bar], style: &FigureStyle) -> Vec<Panel> {
+    let words = |colours, target| Content::Words(Words { text: Arc::clone(text), colours, target });
+    let mut panels = Vec::new();
+    if style.photo == Some(true) {
+        let target = explanation.positions.first().copied().filter(|_| maps.len() == 1);
+        panels.push(Panel { caption: "input".to_owned(), content: words(Vec::new(), target), bar: None });
     }
-    let all = maps.iter().flat_map(|m| m.values.iter().copied()).collect();
-    maps.first().map(|map| bar(all, map)).into_iter().collect()
+    for (n, (map, &position)) in maps.iter().zip(&explanation.positions).enumerate() {
+        let index = n.min(bars.len() - 1);
+        let Bar { colormap, range, opacity, .. } = bars[index];
+        let colour = |&value: &f32| (!value.is_nan()).then(|| over_white(colormap.colour(range.unit(value)), opacity));
+        panels.push(Panel {
+            caption: format!("{} (position {position})", text_name(text, position)),
+            content: words(map.values.iter().map(colour).collect(), Some(position)),
+            bar: Some(index),
+        });
+    }
+    panels
+}
+
+/// As the text spells it; by its piece where that is white space.
+fn text_name(text: &Text, position: usize) -> &str {
+    match text.shown(position).trim() {
+        "" => text.pieces.get(position).map_or("", |piece| piece.piece.as_str()),
+        shown => shown,
+    }
+}
+
+fn painted(painting: Painting, target: Option<UvRect>) -> Content {
+    Content::Painting(Box::new(painting), target)
+}
+
+/// One bar of all maps, or one a map. What sets their limits is [`Heatmap::ranged`]: of a text, the words alone.
+fn bars_of(explanation: &Explanation, maps: &[Heatmap], style: &FigureStyle) -> Vec<Bar> {
+    let (method, is_text) = (explanation.method, explanation.scene.photo.is_none());
+    let bar = |targets: std::ops::Range<usize>| {
+        let ranged = |n: usize| explanation.ranged(n).into_iter().map(move |patch| maps[n].values[patch]);
+        let pooled = Heatmap { grid: explanation.scene.layout.grid, values: targets.clone().flat_map(ranged).collect() };
+        let range = pooled.range(style.range_for(method));
+        let beyond = |test: &dyn Fn(f32) -> bool| targets.clone().any(|n| maps[n].values.iter().any(|&v| test(v)));
+        let beyond = (beyond(&|v| v < range.low), beyond(&|v| v > range.high));
+        let opacity = if is_text { style.opacity } else { 1.0 };
+        Bar { colormap: style.colormap_for(method), range, unit: method.unit, beyond, opacity }
+    };
+    if style.own_range { (0..maps.len()).map(|n| bar(n..n + 1)).collect() } else { vec![bar(0..maps.len())] }
 }
 
 fn of_segments(segments: &Segments, style: &FigureStyle) -> Result<Sheet> {
@@ -145,11 +189,11 @@ fn of_segments(segments: &Segments, style: &FigureStyle) -> Result<Sheet> {
         segmentation,
         style: SegmentStyle { opacity: style.opacity, outlines: style.outlines, solo: style.solo },
     };
-    let bare = Panel { caption: photo_caption(photo), painting: painting_of(photo, style), target: None, bar: None };
-    let map =
-        Panel { caption: "segmentation".to_owned(), painting: painting_of(photo, style).with(overlay), target: None, bar: None };
+    let bare = Panel { caption: photo_caption(photo), content: painted(painting_of(photo, style), None), bar: None };
+    let map = painted(painting_of(photo, style).with(overlay), None);
+    let map = Panel { caption: "segmentation".to_owned(), content: map, bar: None };
     let panels = if style.photo.unwrap_or(true) { vec![bare, map] } else { vec![map] };
-    Ok(Sheet { title, panels, bars: Vec::new(), legend, aspect: aspect_of(photo) })
+    Ok(Sheet { title, panels, bars: Vec::new(), legend, aspect: Some(aspect_of(photo)) })
 }
 
 /// Where a figure of segments is cut.
@@ -179,7 +223,7 @@ fn legend_of(segmentation: &Segmentation) -> Vec<Entry> {
 }
 
 fn photo_of(scene: &Scene) -> Result<&Photo> {
-    scene.photo.as_ref().ok_or_else(|| Error::refused("--out", "a text has no picture").expected("a .npy, .npz or .csv file"))
+    scene.photo.as_ref().ok_or_else(|| Error::refused("--out", "the input has no picture").expected("a .npy, .npz or .csv file"))
 }
 
 fn painting_of(photo: &Photo, style: &FigureStyle) -> Painting {
@@ -202,7 +246,7 @@ fn target_of(explanation: &Explanation, n: usize) -> Option<UvRect> {
     Some(UvRect { left: col / cols, top: row / rows, right: (col + 1.0) / cols, bottom: (row + 1.0) / rows })
 }
 
-/// `cls`, `patch 7,7`.
+/// `cls`, `patch 7,7`, `##ing`.
 pub fn name_of(scene: &Scene, position: usize) -> String {
     scene.layout.kind(position).map_or_else(|| position.to_string(), |kind| kind.to_string())
 }

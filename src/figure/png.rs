@@ -8,12 +8,10 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use resvg::tiny_skia::{Color, Pixmap, Transform};
 use resvg::usvg;
 
+use super::font;
 use super::layout::{Layout, Mark, POINTS_PER_INCH, Pixels};
 use super::svg::{self, Rasters};
 use crate::domain::{Error, Result};
-
-/// Liberation Sans Regular: see `assets/fonts/README.md`.
-const FONT: &[u8] = include_bytes!("../../assets/fonts/LiberationSans-Regular.ttf");
 
 /// The PNG file.
 ///
@@ -29,7 +27,7 @@ pub fn bytes(layout: &Layout) -> Result<Vec<u8>> {
         }
     }
     let mut options = usvg::Options { font_family: "Liberation Sans".to_owned(), ..usvg::Options::default() };
-    Arc::make_mut(&mut options.fontdb).load_font_data(FONT.to_vec());
+    Arc::make_mut(&mut options.fontdb).load_font_data(font::BYTES.to_vec());
     let tree = usvg::Tree::from_str(&svg::text(layout, Rasters::LeftOut)?, &options).map_err(fault)?;
     // resvg takes an inch for 96 units; what matters is that a point comes out as it does in the layout.
     let scale = f64::from(layout.dpi) / POINTS_PER_INCH;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::layout::Layout;
 use super::panels::{cut_of, name_of};
@@ -11,6 +12,7 @@ use super::style::FigureStyle;
 use crate::domain::grid::{Grid, PixelRect};
 use crate::domain::heatmap::Range;
 use crate::domain::request::{Cut, DeviceKind, Input, Own, Params, Request, Rows, Scalar, SizeRule, Task, Tokens};
+use crate::domain::text::{self, Text};
 use crate::domain::token::TokenRef;
 use crate::domain::{Error, Result};
 use crate::engine::{Output, Photo, Scene, Segments};
@@ -23,7 +25,7 @@ struct Record<'a> {
     command: String,
     request: Request,
     #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<Photograph<'a>>,
+    input: Option<Seen<'a>>,
     model: Model<'a>,
     layer: usize,
     tokens: Vec<Token>,
@@ -49,10 +51,39 @@ struct Photograph<'a> {
     model_input_width: usize,
 }
 
+/// What the model saw, as a user would recognise it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Seen<'a> {
+    Photo(Photograph<'a>),
+    Text(Passage<'a>),
+}
+
+#[derive(Serialize)]
+struct Passage<'a> {
+    name: String,
+    sha256: String,
+    text: &'a str,
+    num_tokens: usize,
+    /// Bytes of the text that the model read, where it could not take all.
+    cut_at: Option<usize>,
+    pieces: Vec<Piece<'a>>,
+}
+
+/// `start` and `end` count bytes of the text; of tokens that the tokenizer added they are equal.
+#[derive(Serialize)]
+struct Piece<'a> {
+    piece: &'a str,
+    start: usize,
+    end: usize,
+    special: bool,
+}
+
 #[derive(Serialize)]
 struct Model<'a> {
     name: &'a str,
-    folder: &'a Path,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folder: Option<&'a Path>,
     family: &'a str,
     num_layers: usize,
     num_heads: usize,
@@ -110,9 +141,9 @@ pub fn json(output: &Output, style: &FigureStyle, layout: &Layout, paths: &[Path
         program: env!("CARGO_PKG_NAME"),
         version: env!("CARGO_PKG_VERSION"),
         command: command(&request, method, style, paths),
+        input: seen_of(scene, &request.input),
         request,
-        input: scene.photo.as_ref().map(photograph),
-        model: model_of(scene),
+        model: model_of(scene)?,
         layer,
         tokens: positions.iter().map(|&position| Token { position, name: name_of(scene, position) }).collect(),
         grid: scene.layout.grid,
@@ -138,6 +169,26 @@ fn request_of(segments: &Segments, style: &FigureStyle) -> Request {
     Request { task: Task::Segment { cut: cut_of(segments, style) }, ..segments.request.clone() }
 }
 
+fn seen_of<'a>(scene: &'a Scene, input: &Input) -> Option<Seen<'a>> {
+    match (&scene.photo, &scene.layout.text) {
+        (Some(photo), _) => Some(Seen::Photo(photograph(photo))),
+        (None, Some(text)) => Some(Seen::Text(passage(text, input))),
+        (None, None) => None,
+    }
+}
+
+fn passage<'a>(text: &'a Text, input: &Input) -> Passage<'a> {
+    let piece = |p: &'a text::Piece| Piece { piece: &p.piece, start: p.span.start, end: p.span.end, special: p.special };
+    Passage {
+        name: input.name(),
+        sha256: format!("{:x}", Sha256::digest(&text.string)),
+        text: &text.string,
+        num_tokens: text.pieces.len(),
+        cut_at: text.cut_at,
+        pieces: text.pieces.iter().map(piece).collect(),
+    }
+}
+
 fn photograph(photo: &Photo) -> Photograph<'_> {
     let picture = &photo.picture;
     Photograph {
@@ -153,19 +204,19 @@ fn photograph(photo: &Photo) -> Photograph<'_> {
     }
 }
 
-fn model_of(scene: &Scene) -> Model<'_> {
+fn model_of(scene: &Scene) -> Result<Model<'_>> {
     let facts = &scene.model;
-    Model {
+    Ok(Model {
         name: &facts.name,
-        folder: &facts.folder,
+        folder: facts.folder.as_deref(),
         family: &facts.family,
         num_layers: facts.num_layers,
         num_heads: facts.num_heads,
         width: facts.width,
         patch_size: facts.patch_size,
         num_parameters: facts.num_parameters,
-        sha256: &facts.sha256,
-    }
+        sha256: facts.sha256.hexadecimal()?,
+    })
 }
 
 fn segmentation_of(segments: &Segments, style: &FigureStyle) -> Segmentation {

@@ -15,15 +15,16 @@ use crate::render::Interpolation;
 pub struct FigureStyle {
     /// `None`: viridis, or coolwarm where the method's values have a sign.
     pub colormap: Option<Colormap>,
-    /// `None`: smallest to largest value, or symmetric around 0 where the method's values have a sign.
+    /// `None`: smallest to largest value, or symmetric around 0 where the method's values have a sign. Of a text, every rule
+    /// looks at the words alone, without `[CLS]` and the like: see `Heatmap::ranged`.
     pub range: Option<RangeRule>,
     /// Whether each map has limits of its own, and so a colour bar of its own.
     pub own_range: bool,
-    /// 0 shows the photo alone, 1 the colours alone.
+    /// 0 shows the photo (or white paper) alone, 1 the colours alone.
     pub opacity: f32,
     /// Between patch centres.
     pub interpolation: Interpolation,
-    /// Whether the photo stands beside the map; `None`: where there is one map.
+    /// Whether the photo stands beside the map, the bare text above it; `None`: the photo, where there is one map.
     pub photo: Option<bool>,
     /// Whether lines run between the labels of a segmentation.
     pub outlines: bool,
@@ -33,7 +34,8 @@ pub struct FigureStyle {
     pub cut: Option<Cut>,
     /// Whether a line above the panels names model, layer and method.
     pub title: bool,
-    /// Inches; `None`: 3.5 (one column) for one or two panels, 7.16 (two columns) for more.
+    /// Inches; `None`: 3.5 (one column) for one or two pictures, 7.16 (two columns) for more, and for texts that would be
+    /// higher than a page in one column.
     pub width_in: Option<f64>,
     /// Dots an inch.
     pub dpi: u32,

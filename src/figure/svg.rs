@@ -55,7 +55,8 @@ pub fn text(layout: &Layout, rasters: Rasters) -> Result<String> {
 fn put(svg: &mut String, mark: &Mark) {
     let line = match mark {
         Mark::Raster { .. } => return,
-        Mark::Text { at, size, anchor, upright, text } => text_element(*at, *size, *anchor, *upright, text),
+        Mark::Text { at, size, anchor, upright: false, text, ink: Some(ink) } => running_text(*at, *size, *anchor, text, *ink),
+        Mark::Text { at, size, anchor, upright, text, .. } => text_element(*at, *size, *anchor, *upright, text),
         Mark::Box { rect, stroke, fill } => {
             let fill = fill.map_or("none".to_owned(), hex);
             let stroke = stroke.map_or(String::new(), |(c, w)| format!(" stroke=\"{}\" stroke-width=\"{}\"", hex(c), trimmed(w)));
@@ -85,14 +86,25 @@ fn put(svg: &mut String, mark: &Mark) {
 }
 
 fn text_element((x, y): (f64, f64), size: f64, anchor: Anchor, upright: bool, text: &str) -> String {
-    let (x, y) = (trimmed(x), trimmed(y));
-    let anchor = match anchor {
+    let (x, y, anchor) = (trimmed(x), trimmed(y), anchor_attribute(anchor));
+    let turn = if upright { format!(" transform=\"rotate(-90 {x} {y})\"") } else { String::new() };
+    format!("<text x=\"{x}\" y=\"{y}\" font-size=\"{}\"{anchor}{turn}>{}</text>", trimmed(size), escaped(text))
+}
+
+/// Without kerning, in its own colour unless that is the ink of the whole.
+fn running_text((x, y): (f64, f64), size: f64, anchor: Anchor, text: &str, ink: [u8; 3]) -> String {
+    let (x, y, anchor) = (trimmed(x), trimmed(y), anchor_attribute(anchor));
+    let fill = if ink == INK { String::new() } else { format!(" fill=\"{}\"", hex(ink)) };
+    let size = trimmed(size);
+    format!("<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\"{anchor}{fill} style=\"font-kerning:none\">{}</text>", escaped(text))
+}
+
+fn anchor_attribute(anchor: Anchor) -> &'static str {
+    match anchor {
         Anchor::Start => "",
         Anchor::Middle => " text-anchor=\"middle\"",
         Anchor::End => " text-anchor=\"end\"",
-    };
-    let turn = if upright { format!(" transform=\"rotate(-90 {x} {y})\"") } else { String::new() };
-    format!("<text x=\"{x}\" y=\"{y}\" font-size=\"{}\"{anchor}{turn}>{}</text>", trimmed(size), escaped(text))
+    }
 }
 
 fn put_image(svg: &mut String, rect: Rect, pixels: &Pixels) -> Result<()> {

@@ -14,5 +14,5 @@ pub mod words;
 pub use picture::Picture;
 pub use preprocess::Prepared;
 pub use processor::Processor;
-pub use tensor_file::read_pixel_values;
+pub use tensor_file::{holds_ids, read_input_ids, read_pixel_values};
 pub use words::{Encoded, Tokenizer, read_text};

@@ -1,4 +1,4 @@
-//! `pixel_values` from a .safetensors file: a picture that was preprocessed elsewhere and goes to the model as it is.
+//! `pixel_values` or `input_ids` from a .safetensors file: what was prepared elsewhere and goes to the model as it is.
 //!
 //! The header is checked before anything is read by it: its length is compared with the file's, and the tensor's place with
 //! what follows. Only that tensor is read, so a file of several gigabytes costs its hash and no memory.
@@ -18,6 +18,10 @@ use crate::domain::{Error, Result};
 
 const TENSOR: &str = "pixel_values";
 const SHAPE: &str = "f32 [3, height, width] or [1, 3, height, width]";
+const IDS: &str = "input_ids";
+const IDS_SHAPE: &str = "i64 or i32 [tokens] or [1, tokens]";
+/// Tokens that a file may hold; no model takes more.
+const MAX_IDS: usize = 1 << 20;
 /// The format's own limit on its header.
 const MAX_HEADER: u64 = 100_000_000;
 
@@ -29,7 +33,7 @@ const MAX_HEADER: u64 = 100_000_000;
 pub fn read_pixel_values(path: &Path, patch: usize) -> Result<(Prepared, Picture)> {
     let mut file = open(path)?;
     let (metadata, start) = read_header(path, &mut file)?;
-    let Some(info) = metadata.info(TENSOR) else { return Err(missing(path, &metadata)) };
+    let Some(info) = metadata.info(TENSOR) else { return Err(missing(path, &metadata, TENSOR, SHAPE)) };
     let (height, width) = sides(path, info, patch)?;
     let values = read_values(path, &mut file, start, info)?;
     let sha256 = hash(&mut file).map_err(|err| unreadable(path, &err))?;
@@ -37,6 +41,34 @@ pub fn read_pixel_values(path: &Path, patch: usize) -> Result<(Prepared, Picture
     let seen = PixelRect { x: 0.0, y: 0.0, width: width as f64, height: height as f64 };
     let picture = Picture { name: file_name(path), width, height, rgb: rgb.into(), file_size: (width, height), sha256 };
     Ok((Prepared { values, height, width, seen }, picture))
+}
+
+/// Whether the file holds the ids of a text, as far as its header tells.
+pub fn holds_ids(path: &Path) -> bool {
+    open(path).and_then(|mut file| read_header(path, &mut file)).is_ok_and(|(metadata, _)| metadata.info(IDS).is_some())
+}
+
+/// Reads `input_ids`, i64 or i32 `[tokens]` or `[1, tokens]`.
+///
+/// # Errors
+/// A damaged file, a missing tensor, another shape or type, numbers that no vocabulary has.
+pub fn read_input_ids(path: &Path) -> Result<Vec<u32>> {
+    let mut file = open(path)?;
+    let (metadata, start) = read_header(path, &mut file)?;
+    let Some(info) = metadata.info(IDS) else { return Err(missing(path, &metadata, IDS, IDS_SHAPE)) };
+    let refused = |what: String| Error::refused(path.display(), format!("\"{IDS}\" {what}")).expected(IDS_SHAPE);
+    let (dtype, shape) = (info.dtype, &info.shape);
+    let count = match shape[..] {
+        [count] | [1, count] if matches!(dtype, Dtype::I64 | Dtype::I32) && (1..=MAX_IDS).contains(&count) => count,
+        _ => return Err(refused(format!("is {dtype:?} {shape:?}"))),
+    };
+    let bytes = read_bytes(path, &mut file, start, info)?;
+    let number = |b: &[u8]| match b {
+        [a, b, c, d] => i64::from(i32::from_le_bytes([*a, *b, *c, *d])),
+        _ => b.iter().rev().fold(0_i64, |sum, &byte| (sum << 8) | i64::from(byte)),
+    };
+    let ids = bytes.chunks_exact(bytes.len() / count).map(number);
+    ids.map(|id| u32::try_from(id).map_err(|_| refused(format!("holds {id}")))).collect()
 }
 
 fn damaged(path: &Path, why: impl std::fmt::Display) -> Error {
@@ -74,15 +106,15 @@ fn read_header(path: &Path, file: &mut File) -> Result<(Metadata, u64)> {
     Ok((metadata, start))
 }
 
-fn missing(path: &Path, metadata: &Metadata) -> Error {
+fn missing(path: &Path, metadata: &Metadata, tensor: &str, shape: &str) -> Error {
     let mut names = metadata.offset_keys();
     names.sort();
     let rest = names.len().saturating_sub(8);
     names.truncate(8);
     let listed = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
     let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-    Error::refused(path.display(), format!("holds no \"{TENSOR}\", but {listed}{more}"))
-        .expected(format!("\"{TENSOR}\", {SHAPE}"))
+    Error::refused(path.display(), format!("holds no \"{tensor}\", but {listed}{more}"))
+        .expected(format!("\"{tensor}\", {shape}"))
         .remedy("save the processor's output under this name")
 }
 
@@ -105,11 +137,16 @@ fn sides(path: &Path, info: &TensorInfo, patch: usize) -> Result<(usize, usize)>
     Ok((height, width))
 }
 
-fn read_values(path: &Path, file: &mut File, start: u64, info: &TensorInfo) -> Result<Vec<f32>> {
+fn read_bytes(path: &Path, file: &mut File, start: u64, info: &TensorInfo) -> Result<Vec<u8>> {
     let (from, to) = info.data_offsets;
     let mut bytes = vec![0; to.saturating_sub(from)];
     file.seek(SeekFrom::Start(start + from as u64)).map_err(|err| unreadable(path, &err))?;
     file.read_exact(&mut bytes).map_err(|err| damaged(path, err))?;
+    Ok(bytes)
+}
+
+fn read_values(path: &Path, file: &mut File, start: u64, info: &TensorInfo) -> Result<Vec<f32>> {
+    let bytes = read_bytes(path, file, start, info)?;
     let values: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
     if let Some(at) = values.iter().position(|v| !v.is_finite()) {
         let refused = Error::refused(path.display(), format!("\"{TENSOR}\" holds {} at index {at}", values[at]));

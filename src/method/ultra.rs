@@ -30,7 +30,7 @@ impl Method for Ultra {
     }
 
     fn explain(&self, model: &Model, trace: &Trace, target: &Target<'_>, control: &Control) -> Result<Vec<f32>> {
-        let seeds = seeds(&trace.residual[target.layer], target.positions, target.params.scalar)?;
+        let seeds = seeds(&trace.residual[target.layer], target.positions, target.params.scalar.resolved(model.is_post_norm()))?;
         let backward = Backward {
             model,
             trace,
@@ -56,7 +56,7 @@ pub fn seeds(stream: &Tensor, positions: &[usize], scalar: Scalar) -> Result<Ten
     let z = stream.index_select(&Tensor::new(rows, stream.device())?, 0)?;
     let norm = z.sqr()?.sum_keepdim(1)?.sqrt()?.maximum(f64::from(f32::MIN_POSITIVE))?;
     Ok(match scalar {
-        Scalar::Sum => z.ones_like()?.broadcast_div(&norm)?,
+        Scalar::Auto | Scalar::Sum => z.ones_like()?.broadcast_div(&norm)?,
         Scalar::Norm => z.broadcast_div(&norm)?,
     })
 }

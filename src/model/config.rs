@@ -1,7 +1,7 @@
 //! Reading config.json: every field is asked for by name and type, and a refusal says which one is wrong.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::domain::{Error, Result};
 /// config.json of a checkpoint.
 #[derive(Clone, Debug)]
 pub struct Config {
-    path: PathBuf,
+    place: String,
     root: Value,
 }
 
@@ -34,12 +34,20 @@ impl Config {
             return Err(Error::refused(path.display(), "is not a configuration").expected(expected));
         }
         let text = fs::read(path).map_err(|err| Error::refused(path.display(), format!("cannot be read ({err})")))?;
-        let root: Value = serde_json::from_slice(&text)
-            .map_err(|err| Error::refused(path.display(), format!("not valid JSON ({err})")).remedy("download the file again"))?;
+        Self::parse(path.display().to_string(), &text)
+    }
+
+    /// Reads the text of a config.json that refusals call `place`.
+    ///
+    /// # Errors
+    /// A refusal when it is no JSON object.
+    pub fn parse(place: String, text: &[u8]) -> Result<Self> {
+        let root: Value = serde_json::from_slice(text)
+            .map_err(|err| Error::refused(&place, format!("not valid JSON ({err})")).remedy("download the file again"))?;
         if !root.is_object() {
-            return Err(Error::refused(path.display(), "not a JSON object").expected("the fields of a model's configuration"));
+            return Err(Error::refused(place, "not a JSON object").expected("the fields of a model's configuration"));
         }
-        Ok(Self { path: path.to_owned(), root })
+        Ok(Self { place, root })
     }
 
     /// `model_type`.
@@ -56,7 +64,7 @@ impl Config {
             let text: String = v.to_string().chars().take(60).collect();
             format!("is {text}")
         });
-        Error::refused(self.path.display(), format!("the field {field} {found}"))
+        Error::refused(&self.place, format!("the field {field} {found}"))
             .expected(expected)
             .remedy("compare the file with the model's page")
     }
@@ -127,6 +135,24 @@ impl Config {
             Some("silu" | "swish") => Ok(Activation::Silu),
             Some("relu") => Ok(Activation::Relu),
             _ => Err(self.refuse("hidden_act", "gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, silu or relu")),
+        }
+    }
+
+    /// Whether one of `architectures`, the classes that the checkpoint was saved from, has `part` in its name.
+    pub fn is_architecture(&self, part: &str) -> bool {
+        let names = self.root.get("architectures").and_then(Value::as_array);
+        names.is_some_and(|names| names.iter().filter_map(Value::as_str).any(|name| name.contains(part)))
+    }
+
+    /// Refuses any value of a field but the one that is implemented, which is also its default.
+    ///
+    /// # Errors
+    /// A refusal that blames the field.
+    pub fn only(&self, field: &str, value: &str) -> Result<()> {
+        match self.root.get(field) {
+            None | Some(Value::Null) => Ok(()),
+            Some(found) if found.as_str() == Some(value) => Ok(()),
+            Some(_) => Err(self.refuse(field, value)),
         }
     }
 

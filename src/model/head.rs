@@ -3,6 +3,7 @@
 use candle_core::{D, Tensor};
 
 use super::block::Linear;
+use super::trace::values;
 use crate::domain::Result;
 
 /// How the last layer, after the final norm, becomes class scores.
@@ -17,6 +18,31 @@ pub enum Head {
         /// `[C, 2 D]`.
         linear: Linear,
     },
+    /// tanh of a linear map of CLS, then a linear map (BERT for sequences).
+    Pooled {
+        /// `[D, D]`.
+        pooler: Linear,
+        /// `[C, D]`.
+        linear: Linear,
+    },
+    /// A linear map of every token (BERT for tokens).
+    EachToken(Linear),
+}
+
+/// Class scores.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Logits {
+    /// Row-major.
+    pub values: Vec<f32>,
+    /// `[C]` of the whole input, or `[T, C]` of each token.
+    pub shape: Vec<usize>,
+}
+
+impl Logits {
+    /// `[C]`, where they are of the whole input.
+    pub fn of_input(&self) -> Option<&[f32]> {
+        (self.shape.len() == 1).then_some(&self.values)
+    }
 }
 
 impl Head {
@@ -24,7 +50,7 @@ impl Head {
     pub fn num_classes(&self) -> usize {
         let linear = match self {
             Self::Tokens(maps) => maps.first().map(|(_, linear)| linear),
-            Self::ClsAndMean { linear, .. } => Some(linear),
+            Self::ClsAndMean { linear, .. } | Self::Pooled { linear, .. } | Self::EachToken(linear) => Some(linear),
         };
         linear.map_or(0, |l| l.weight.dims()[0])
     }
@@ -32,22 +58,32 @@ impl Head {
     /// Class scores.
     ///
     /// # Shapes
-    /// `output` is `[T, D]`, the result `[C]`.
+    /// `output` is `[T, D]`, the result `[C]`, or `[T, C]` of each token.
     ///
     /// # Errors
     /// [`crate::domain::Error::Internal`] when shapes disagree.
-    pub fn logits(&self, output: &Tensor) -> Result<Tensor> {
-        let apply = |x: &Tensor, linear: &Linear| x.matmul(&linear.weight.t()?)?.squeeze(0)? + &linear.bias;
+    pub fn logits(&self, output: &Tensor) -> Result<Logits> {
+        let logits = self.scores(output)?;
+        Ok(Logits { values: values(&logits)?, shape: logits.dims().to_vec() })
+    }
+
+    fn scores(&self, output: &Tensor) -> candle_core::Result<Tensor> {
+        let apply = |x: &Tensor, linear: &Linear| x.matmul(&linear.weight.t()?)?.broadcast_add(&linear.bias);
         match self {
             Self::Tokens(maps) => {
-                let scores = maps.iter().map(|(position, linear)| apply(&output.narrow(0, *position, 1)?, linear));
+                let scores = maps.iter().map(|(position, linear)| apply(&output.narrow(0, *position, 1)?, linear)?.squeeze(0));
                 let scores: Vec<Tensor> = scores.collect::<candle_core::Result<_>>()?;
-                Ok(Tensor::stack(&scores, 0)?.mean(0)?)
+                Tensor::stack(&scores, 0)?.mean(0)
             }
             Self::ClsAndMean { num_prefix, linear } => {
                 let patches = output.narrow(0, *num_prefix, output.dim(0)? - num_prefix)?.mean_keepdim(0)?;
-                Ok(apply(&Tensor::cat(&[&output.narrow(0, 0, 1)?, &patches], D::Minus1)?, linear)?)
+                apply(&Tensor::cat(&[&output.narrow(0, 0, 1)?, &patches], D::Minus1)?, linear)?.squeeze(0)
             }
+            Self::Pooled { pooler, linear } => {
+                let pooled = apply(&output.narrow(0, 0, 1)?, pooler)?.tanh()?;
+                apply(&pooled, linear)?.squeeze(0)
+            }
+            Self::EachToken(linear) => apply(output, linear),
         }
     }
 }

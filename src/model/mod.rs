@@ -3,54 +3,55 @@
 
 pub mod backward;
 pub mod block;
+pub mod checkpoint;
 pub mod config;
 pub mod device;
+pub mod digest;
 pub mod embed;
 pub mod families;
 pub mod head;
 pub mod trace;
 pub mod weights;
 
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use sha2::{Digest, Sha256};
 
 pub use backward::Backward;
-use block::{Block, ForwardOptions, Norm};
-use config::Config;
-use embed::Embedding;
+use block::{Block, ForwardOptions, Norm, NormPlace};
+pub use checkpoint::Checkpoint;
+pub use digest::Digest;
+pub use embed::ModelInput;
+use embed::{Embedding, Patches, Words};
 use head::Head;
 pub use trace::Trace;
 use weights::Weights;
 
+use crate::domain::token::TokenLayout;
 use crate::domain::{Cancel, Error, Progress, Result};
 
 /// A loaded checkpoint.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// Its folder.
-    pub folder: PathBuf,
+    /// Where it was loaded from.
+    pub checkpoint: Checkpoint,
     /// `model_type` of its config.json.
     pub family: String,
-    /// From pixels to layer 0.
+    /// From the input to layer 0.
     pub embedding: Embedding,
     /// From layer 0 to layer L.
     pub blocks: Vec<Block>,
-    /// After layer L.
-    pub norm: Norm,
+    /// After layer L, where the model has one.
+    pub norm: Option<Norm>,
     /// Class scores, where the checkpoint has them.
     pub head: Option<Head>,
     /// `[C]`, empty without a head.
     pub class_names: Vec<String>,
-    /// Pixels a side that the checkpoint was trained on.
-    pub image_size: usize,
-    /// Parameters in all.
+    /// Parameters that were read.
     pub num_parameters: usize,
-    /// SHA-256 of the weights file, in hexadecimal.
-    pub sha256: String,
+    /// SHA-256 of the weights file.
+    pub sha256: Digest,
     dtype: DType,
     device: Device,
 }
@@ -61,30 +62,36 @@ pub const TRACE_BUDGET: usize = 1 << 30;
 const MAX_BLOCK_ATTENTION: usize = 4 << 30;
 
 impl Model {
-    /// Loads a Hugging Face folder, or the .safetensors file beside its config.json, in `f32`.
+    /// Loads a checkpoint in `f32`: a path to a Hugging Face folder or to the .safetensors file beside its config.json, or one
+    /// that the program brings along.
     ///
     /// # Errors
     /// A refusal that names the file, the field or the weight.
-    pub fn load(path: &Path, device: &Device) -> Result<Self> {
-        let (folder, file) = locate(path)?;
-        let config = Config::read(&folder.join("config.json"))?;
-        let mut weights = Weights::open(&file, DType::F32, device)?;
+    pub fn load(checkpoint: impl Into<Checkpoint>, device: &Device) -> Result<Self> {
+        let checkpoint = checkpoint.into();
+        let (config, bytes) = checkpoint.open()?;
+        let bytes = Arc::new(bytes);
+        let mut weights = Weights::open(bytes.clone(), DType::F32, device)?;
         let parts = families::load(&config, &mut weights)?;
         let class_names = config.class_names(parts.head.as_ref().map_or(0, Head::num_classes));
         Ok(Self {
+            checkpoint,
             family: config.model_type()?.to_owned(),
             embedding: parts.embedding,
             blocks: parts.blocks,
             norm: parts.norm,
             head: parts.head,
             class_names,
-            image_size: parts.image_size,
             num_parameters: weights.num_parameters(),
-            sha256: sha256_of(&file)?,
+            sha256: Digest::of(bytes),
             dtype: DType::F32,
             device: device.clone(),
-            folder,
         })
+    }
+
+    /// Its folder, where it lies on disk.
+    pub fn folder(&self) -> Option<&Path> {
+        self.checkpoint.folder()
     }
 
     /// L.
@@ -99,30 +106,76 @@ impl Model {
 
     /// D.
     pub fn width(&self) -> usize {
-        self.norm.weight.elem_count()
+        self.blocks.first().map_or(0, |b| b.norm1.weight.elem_count())
+    }
+
+    /// Whether layers come out of a layer norm: the sum of their features is then nearly the same whatever the input (methods.md
+    /// 1.2).
+    pub fn is_post_norm(&self) -> bool {
+        self.blocks.first().is_some_and(|b| b.norm_place == NormPlace::After)
+    }
+
+    /// Whether the model reads texts; it looks at images otherwise.
+    pub fn takes_text(&self) -> bool {
+        matches!(self.embedding, Embedding::Words(_))
+    }
+
+    /// Tokens that a text may have at most; none for models of images.
+    pub fn max_tokens(&self) -> Option<usize> {
+        self.words().ok().map(Words::max_tokens)
+    }
+
+    /// Ids that a text may hold are smaller; none for models of images.
+    pub fn vocab_size(&self) -> Option<usize> {
+        self.words().ok().map(Words::vocab_size)
+    }
+
+    /// How images become patches.
+    ///
+    /// # Errors
+    /// A refusal of a model that reads texts.
+    pub fn patches(&self) -> Result<&Patches> {
+        match &self.embedding {
+            Embedding::Patches(patches) => Ok(patches),
+            Embedding::Words(_) => Err(self.refuse_input("texts, not images", "a text")),
+        }
+    }
+
+    /// How texts become words of a vocabulary.
+    ///
+    /// # Errors
+    /// A refusal of a model that looks at images.
+    pub fn words(&self) -> Result<&Words> {
+        match &self.embedding {
+            Embedding::Words(words) => Ok(words),
+            Embedding::Patches(_) => Err(self.refuse_input("images, not texts", "an image")),
+        }
+    }
+
+    fn refuse_input(&self, reads: &str, expected: &str) -> Error {
+        Error::refused(&self.checkpoint, format!("this model ({}) reads {reads}", self.family))
+            .expected(expected)
+            .remedy("give it such an input, or choose another --model")
     }
 
     /// Runs the model and records everything.
     ///
-    /// # Shapes
-    /// `pixels` is `[3, height, width]`.
-    ///
     /// # Errors
-    /// A refusal when a side is no multiple of the patch, when the input is too large, or when activations overflow;
+    /// A refusal of an input of the other kind, when a side is no multiple of the patch, when a text is longer than the model's
+    /// positions or has ids outside its vocabulary, when the input is too large, or when activations overflow;
     /// [`Error::Cancelled`].
-    pub fn trace(&self, pixels: &[f32], (height, width): (usize, usize), cancel: &Cancel, progress: &Progress) -> Result<Trace> {
-        let tokens = self.embedding.layout(height, width).len();
-        let block_bytes = self.num_heads() * tokens * tokens * self.dtype.size_in_bytes();
+    pub fn trace(&self, input: &ModelInput<'_>, cancel: &Cancel, progress: &Progress) -> Result<Trace> {
+        let layout = self.layout(input)?;
+        let block_bytes = self.num_heads() * layout.len() * layout.len() * self.dtype.size_in_bytes();
         if block_bytes > MAX_BLOCK_ATTENTION {
             let what = format!("the attention of one block would take {:.1} GB", block_bytes as f64 / 1e9);
-            return Err(Error::refused(format!("an input of {height} x {width} pixels"), what)
+            return Err(Error::refused(input.describe(), what)
                 .expected(format!("at most {:.1} GB", MAX_BLOCK_ATTENTION as f64 / 1e9))
-                .remedy("choose a smaller --size"));
+                .remedy(input.how_to_shrink()));
         }
-        let pixels = Tensor::from_slice(pixels, (3, height, width), &self.device)?.to_dtype(self.dtype)?;
         let options = ForwardOptions { shift: None, drop_attention: block_bytes * self.num_layers() > TRACE_BUDGET };
         progress.start(self.num_layers());
-        self.run(&pixels, cancel, |_| {
+        self.run(layout, input, cancel, |_| {
             progress.step();
             options
         })
@@ -132,17 +185,41 @@ impl Model {
     /// respect to the attention, by autograd or by differences. The witness of the hand-written backward.
     ///
     /// # Shapes
-    /// `pixels` is `[3, height, width]`, `shifts` `[L]` tensors of `[H, T, T]`.
+    /// `shifts` are `[L]` tensors of `[H, T, T]`.
     ///
     /// # Errors
     /// As [`Self::trace`].
-    pub fn trace_with_shifts(&self, pixels: &Tensor, shifts: &[Tensor]) -> Result<Trace> {
-        self.run(pixels, &Cancel::default(), |i| ForwardOptions { shift: shifts.get(i), drop_attention: false })
+    pub fn trace_with_shifts(&self, input: &ModelInput<'_>, shifts: &[Tensor]) -> Result<Trace> {
+        let options = |i| ForwardOptions { shift: shifts.get(i), drop_attention: false };
+        self.run(self.layout(input)?, input, &Cancel::default(), options)
     }
 
-    fn run<'a>(&self, pixels: &Tensor, cancel: &Cancel, options: impl Fn(usize) -> ForwardOptions<'a>) -> Result<Trace> {
-        let (_, height, width) = pixels.dims3()?;
-        let mut residual = vec![self.embedding.forward(pixels)?];
+    fn layout(&self, input: &ModelInput<'_>) -> Result<TokenLayout> {
+        match input {
+            ModelInput::Pixels { height, width, .. } => Ok(self.patches()?.layout(*height, *width)),
+            ModelInput::Words { ids, text } => self.words()?.layout(ids, text),
+        }
+    }
+
+    /// Layer 0.
+    fn embed(&self, input: &ModelInput<'_>) -> Result<Tensor> {
+        match input {
+            ModelInput::Pixels { values, height, width } => {
+                let pixels = Tensor::from_slice(values, (3, *height, *width), &self.device)?;
+                self.patches()?.forward(&pixels.to_dtype(self.dtype)?)
+            }
+            ModelInput::Words { ids, .. } => self.words()?.forward(ids),
+        }
+    }
+
+    fn run<'a>(
+        &self,
+        layout: TokenLayout,
+        input: &ModelInput<'_>,
+        cancel: &Cancel,
+        options: impl Fn(usize) -> ForwardOptions<'a>,
+    ) -> Result<Trace> {
+        let mut residual = vec![self.embed(input)?];
         let mut blocks = Vec::with_capacity(self.num_layers());
         for (i, block) in self.blocks.iter().enumerate() {
             cancel.check()?;
@@ -151,30 +228,25 @@ impl Model {
             residual.push(out);
         }
         check_finite(&residual)?;
-        let (output, _) = block::composed::norm(&residual[self.num_layers()], &self.norm)?;
-        let logits = self.head.as_ref().map(|head| head.logits(&output).and_then(|l| trace::values(&l))).transpose()?;
-        Ok(Trace { layout: self.embedding.layout(height, width), residual, blocks, output, logits })
+        let last = &residual[self.num_layers()];
+        let output = self.norm.as_ref().map_or_else(|| Ok(last.clone()), |n| block::composed::norm(last, n).map(|(y, _)| y))?;
+        let logits = self.head.as_ref().map(|head| head.logits(&output)).transpose()?;
+        Ok(Trace { layout, residual, blocks, output, logits })
     }
 
-    /// The same model in another type, for witnesses in `f64`.
+    /// The same model in another type, for witnesses in `f64`; without its head.
     ///
     /// # Errors
     /// [`Error::Internal`] when candle cannot convert.
     pub fn to_dtype(&self, dtype: DType) -> Result<Self> {
-        let mut model = self.clone();
-        model.blocks = self.blocks.iter().map(|b| b.to_dtype(dtype)).collect::<Result<_>>()?;
-        model.norm.weight = self.norm.weight.to_dtype(dtype)?;
-        model.norm.bias = self.norm.bias.to_dtype(dtype)?;
-        let embedding = &mut model.embedding;
-        embedding.patch.weight = embedding.patch.weight.to_dtype(dtype)?;
-        embedding.patch.bias = embedding.patch.bias.to_dtype(dtype)?;
-        embedding.positions = embedding.positions.to_dtype(dtype)?;
-        for (_, token) in &mut embedding.prefix {
-            *token = token.to_dtype(dtype)?;
-        }
-        model.head = None;
-        model.dtype = dtype;
-        Ok(model)
+        Ok(Self {
+            blocks: self.blocks.iter().map(|b| b.to_dtype(dtype)).collect::<Result<_>>()?,
+            norm: self.norm.as_ref().map(|n| n.to_dtype(dtype)).transpose()?,
+            embedding: self.embedding.to_dtype(dtype)?,
+            head: None,
+            dtype,
+            ..self.clone()
+        })
     }
 }
 
@@ -195,39 +267,4 @@ fn check_finite(residual: &[Tensor]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The folder and the weights file that a user's path means.
-fn locate(path: &Path) -> Result<(PathBuf, PathBuf)> {
-    if path.is_dir() {
-        let file = path.join("model.safetensors");
-        if !file.exists() {
-            return Err(Error::refused(path.display(), "holds no model.safetensors")
-                .expected("a Hugging Face model folder with config.json and model.safetensors")
-                .remedy("choose such a folder"));
-        }
-        return Ok((path.to_owned(), file));
-    }
-    if path.extension().is_some_and(|e| e == "safetensors") && path.exists() {
-        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        return Ok((parent.to_owned(), path.to_owned()));
-    }
-    let what = if path.exists() { "is no model folder" } else { "does not exist" };
-    Err(Error::refused(path.display(), what)
-        .expected("a Hugging Face model folder, or a .safetensors file beside its config.json")
-        .remedy("check --model"))
-}
-
-fn sha256_of(path: &Path) -> Result<String> {
-    let unreadable = |err: std::io::Error| Error::refused(path.display(), format!("cannot be read ({err})"));
-    let mut file = File::open(path).map_err(unreadable)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let count = file.read(&mut buffer).map_err(unreadable)?;
-        if count == 0 {
-            return Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect());
-        }
-        hash.update(&buffer[..count]);
-    }
 }

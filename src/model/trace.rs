@@ -3,6 +3,7 @@
 use candle_core::{DType, Tensor};
 
 use super::block::BlockTrace;
+use super::head::Logits;
 use crate::domain::Result;
 use crate::domain::token::TokenLayout;
 
@@ -15,10 +16,10 @@ pub struct Trace {
     pub residual: Vec<Tensor>,
     /// `[L]`, the block whose output is layer l at index l - 1.
     pub blocks: Vec<BlockTrace>,
-    /// `[T, D]` after the final norm: transformers' `last_hidden_state`.
+    /// `[T, D]`, layer L after the final norm, where the model has one: transformers' `last_hidden_state`.
     pub output: Tensor,
-    /// `[C]` where the model has a head.
-    pub logits: Option<Vec<f32>>,
+    /// Class scores, where the model has a head.
+    pub logits: Option<Logits>,
 }
 
 impl Trace {
@@ -43,11 +44,14 @@ impl Trace {
     /// Bytes that the trace holds. Streams are shared between `residual` and `blocks`, and counted once.
     pub fn num_bytes(&self) -> usize {
         let size = |t: &Tensor| t.elem_count() * t.dtype().size_in_bytes();
-        let block = |b: &BlockTrace| {
-            let kept = b.attention.as_ref().map_or(0, size);
-            kept + [&b.qkv, &b.mid, &b.slope].map(size).iter().sum::<usize>()
+        let block = |(below, b): (&Tensor, &BlockTrace)| {
+            let attention = b.attention.as_ref().map_or(0, size);
+            // Of a pre-norm block this is the stream itself.
+            let before_norm1 = if b.before_norm1.id() == below.id() { 0 } else { size(&b.before_norm1) };
+            attention + before_norm1 + [&b.qkv, &b.before_norm2, &b.slope].map(size).iter().sum::<usize>()
         };
-        self.residual.iter().map(size).sum::<usize>() + self.blocks.iter().map(block).sum::<usize>()
+        let blocks = self.residual.iter().zip(&self.blocks).map(block);
+        self.residual.iter().map(size).sum::<usize>() + blocks.sum::<usize>()
     }
 }
 

@@ -4,8 +4,12 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
+use tokenscope::domain::text::Text;
+use tokenscope::domain::{Cancel, Progress};
+use tokenscope::model::{Model, ModelInput, Trace};
 
 /// The project's own tiny checkpoints.
 pub fn own_models() -> PathBuf {
@@ -16,7 +20,7 @@ pub fn own_models() -> PathBuf {
 pub fn model_folders() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = std::fs::read_dir(own_models()).unwrap().map(|e| e.unwrap().path()).collect();
     folders.sort();
-    assert!(folders.len() >= 7, "tests/fixtures/models is not whole");
+    assert!(folders.len() >= 11, "tests/fixtures/models is not whole");
     folders
 }
 
@@ -25,6 +29,55 @@ pub fn expectations(folder: &Path) -> Vec<HashMap<String, Tensor>> {
     let files = ["expected.safetensors", "expected_wide.safetensors"].map(|f| folder.join(f));
     let there = files.iter().filter(|f| f.exists());
     there.map(|f| candle_core::safetensors::load(f, &Device::Cpu).unwrap()).collect()
+}
+
+/// An input of either kind, with what it borrows.
+pub enum Given {
+    Pixels { values: Vec<f32>, height: usize, width: usize },
+    Words { ids: Vec<u32>, text: Arc<Text> },
+}
+
+impl Given {
+    /// The input that PyTorch was given.
+    pub fn expected(want: &HashMap<String, Tensor>) -> Self {
+        if let Some(ids) = want.get("input_ids") {
+            return Self::words(positions(ids).into_iter().map(|id| id as u32).collect());
+        }
+        let (_, height, width) = want["pixel_values"].dims3().unwrap();
+        Self::Pixels { values: floats(&want["pixel_values"]), height, width }
+    }
+
+    /// Numbers that mean nothing: 32 x 40 pixels, or twelve words.
+    pub fn any(model: &Model) -> Self {
+        if let Some(vocab) = model.vocab_size() {
+            return Self::words((0..12).map(|i| (i * 7919 % vocab) as u32).collect());
+        }
+        let values = (0..3 * 32 * 40).map(|i| ((i * 7919 % 1009) as f32 / 504.5 - 1.0) * 1.3).collect();
+        Self::Pixels { values, height: 32, width: 40 }
+    }
+
+    pub fn words(ids: Vec<u32>) -> Self {
+        Self::Words { text: Arc::new(Text::of_ids(&ids)), ids }
+    }
+
+    pub fn input(&self) -> ModelInput<'_> {
+        match self {
+            Self::Pixels { values, height, width } => ModelInput::Pixels { values, height: *height, width: *width },
+            Self::Words { ids, text } => ModelInput::Words { ids, text: text.clone() },
+        }
+    }
+
+    pub fn trace(&self, model: &Model) -> Trace {
+        model.trace(&self.input(), &Cancel::default(), &Progress::default()).unwrap()
+    }
+
+    /// As a message names it.
+    pub fn shape(&self) -> String {
+        match self {
+            Self::Pixels { height, width, .. } => format!("{height}x{width}"),
+            Self::Words { ids, .. } => format!("{} words", ids.len()),
+        }
+    }
 }
 
 pub fn floats(tensor: &Tensor) -> Vec<f32> {

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -91,6 +92,16 @@ impl Desk {
         Ran::new(line, self.command(line).output().unwrap())
     }
 
+    /// Runs words that may hold spaces, with something to read on standard input.
+    pub fn run_with(&self, words: &[&str], stdin: &[u8]) -> Ran {
+        let mut command = self.command("");
+        command.args(words.iter().map(|word| self.expanded(word)));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(stdin).unwrap();
+        Ran::new(&words.join(" "), child.wait_with_output().unwrap())
+    }
+
     /// Runs a line as a shell reads it, `tokenscope` being the binary under test.
     pub fn shell(&self, line: &str) -> Ran {
         let binary = Path::new(env!("CARGO_BIN_EXE_tokenscope"));
@@ -106,7 +117,7 @@ impl Desk {
             self.path(name).to_string_lossy().into_owned()
         } else if let Some(name) = word.strip_prefix('%') {
             format!("tests/fixtures/models/{name}")
-        } else if word.ends_with(".jpg") {
+        } else if word.ends_with(".jpg") && !word.starts_with("sample:") {
             format!("assets/samples/{word}")
         } else {
             word.to_owned()

@@ -1,18 +1,20 @@
 //! A small scene made by hand and an oracle that answers from a script.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tokenscope::builtin::sample;
 use tokenscope::domain::grid::{Grid, PixelRect};
-use tokenscope::domain::request::{Request, Task, Tokens};
+use tokenscope::domain::request::{Input, Request, Task, Tokens};
+use tokenscope::domain::text::{Piece, Text};
 use tokenscope::domain::token::{TokenKind, TokenLayout};
 use tokenscope::domain::{Cancel, Error, Progress, Result};
 use tokenscope::engine::{Explanation, ModelFacts, Oracle, Output, Photo, Prediction, Reply, Scene, Segments};
 use tokenscope::input::Picture;
 use tokenscope::method;
+use tokenscope::model::Digest;
 use tokenscope::segment::MapTree;
 
 pub const ROWS: usize = 4;
@@ -107,14 +109,15 @@ pub fn scene() -> Arc<Scene> {
     };
     let model = ModelFacts {
         name: "tiny".to_owned(),
-        folder: PathBuf::from("tiny"),
+        folder: Some("tiny".into()),
         family: "vit".to_owned(),
         num_layers: 3,
         num_heads: 2,
         width: 8,
         patch_size: PATCH,
+        is_post_norm: false,
         num_parameters: 12_345,
-        sha256: "1".repeat(64),
+        sha256: Digest::known("1".repeat(64)),
     };
     let prediction = |class, name: &str, probability| Prediction { class, name: name.to_owned(), probability };
     Arc::new(Scene {
@@ -130,21 +133,76 @@ pub fn scene() -> Arc<Scene> {
     })
 }
 
+/// Tokens that the scripted model reads of a text.
+pub const MOST_TOKENS: usize = 512;
+
+/// Words and signs, `[CLS]` before and `[SEP]` after them; a longer word that ends in `ing` is two pieces.
+pub fn text_scene(string: &str) -> Arc<Scene> {
+    let piece = |piece: &str, span: std::ops::Range<usize>, special, word| Piece { piece: piece.to_owned(), span, special, word };
+    let mut pieces = vec![piece("[CLS]", 0..0, true, None)];
+    let (mut at, mut cut_at) = (0, None);
+    for (word, part) in string.split_inclusive(|c: char| !c.is_alphanumeric()).enumerate() {
+        if pieces.len() >= MOST_TOKENS - 2 {
+            cut_at = Some(at);
+            break;
+        }
+        let letters = part.trim_end_matches(|c: char| !c.is_alphanumeric());
+        let (end, sign) = (at + letters.len(), part[letters.len()..].trim());
+        match letters.strip_suffix("ing").filter(|stem| stem.len() > 2) {
+            Some(stem) => {
+                pieces.push(piece(stem, at..at + stem.len(), false, Some(2 * word)));
+                pieces.push(piece("##ing", at + stem.len()..end, false, Some(2 * word)));
+            }
+            None if letters.is_empty() => {}
+            None => pieces.push(piece(&letters.to_lowercase(), at..end, false, Some(2 * word))),
+        }
+        if !sign.is_empty() {
+            pieces.push(piece(sign, end..end + sign.len(), false, Some(2 * word + 1)));
+        }
+        at += part.len();
+    }
+    pieces.push(piece("[SEP]", 0..0, true, None));
+    let text = Text { string: string.to_owned(), pieces, cut_at };
+    let model = ModelFacts { family: "bert".to_owned(), patch_size: 0, ..scene().model.clone() };
+    Arc::new(Scene { photo: None, layout: TokenLayout::text(Arc::new(text)), model, predictions: Vec::new() })
+}
+
+/// The scene of an input, the same each time.
+fn scene_of(input: &Input) -> Result<Arc<Scene>> {
+    thread_local!(static SCENES: RefCell<HashMap<Input, Arc<Scene>>> = RefCell::default());
+    if let Some(scene) = SCENES.with_borrow(|s| s.get(input).cloned()) {
+        return Ok(scene);
+    }
+    let made = match input {
+        Input::Text(text) => text_scene(text),
+        Input::Sample(name) if input.is_text() => text_scene(std::str::from_utf8(sample(name)?.bytes).expect("a text")),
+        Input::File(path) if input.is_text() => text_scene(&std::fs::read_to_string(path).expect("a file")),
+        _ => scene(),
+    };
+    SCENES.with_borrow_mut(|s| s.insert(input.clone(), made.clone()));
+    Ok(made)
+}
+
 /// What an engine would answer.
 pub fn answer(request: &Request) -> Result<Output> {
-    thread_local!(static SCENE: Arc<Scene> = scene());
-    let scene = SCENE.with(Arc::clone);
+    let scene = scene_of(&request.input)?;
     let method = method::by_id(&request.method)?.info();
     let layer = request.layer.max(0) as usize;
     Ok(match request.task {
         Task::Trace => Output::Scene(scene),
         Task::Explain => {
             let positions: Vec<usize> = match &request.tokens {
-                Tokens::All => (0..TOKENS).collect(),
+                Tokens::All => (0..scene.layout.len()).collect(),
                 Tokens::These(tokens) => tokens.iter().map(|t| scene.layout.resolve(t)).collect::<Result<_>>()?,
             };
-            let relevance = positions.iter().flat_map(|&p| row(p, layer, method.signed)).collect();
-            Output::Explanation(Arc::new(Explanation { request: request.clone(), scene, method, layer, positions, relevance }))
+            let row = |p: usize| match &scene.layout.text {
+                Some(text) => text_row(text, p),
+                None => row(p, layer, method.signed),
+            };
+            let relevance = positions.iter().flat_map(|&p| row(p)).collect();
+            let mut request = request.clone();
+            request.params.scalar = request.params.scalar.resolved(false);
+            Output::Explanation(Arc::new(Explanation { request, scene, method, layer, positions, relevance }))
         }
         Task::Segment { .. } => {
             let all = Request { task: Task::Explain, tokens: Tokens::All, ..request.clone() };
@@ -168,6 +226,26 @@ fn row(position: usize, layer: usize, signed: bool) -> Vec<f32> {
         if signed { value - 0.4 } else { value }
     };
     (0..TOKENS).map(|p| if p == position { 9.0 } else { bump(p) }).collect()
+}
+
+/// Near words and words spelled alike say most; the last token holds far more than any, and the last but one no number.
+fn text_row(text: &Text, position: usize) -> Vec<f32> {
+    let last = text.pieces.len() - 1;
+    let value = |p: usize| {
+        let alike = if text.pieces[p].piece == text.pieces[position].piece { 0.8 } else { 0.0 };
+        1.0 / (1.0 + p.abs_diff(position) as f32).sqrt() + alike + 0.001 * p as f32
+    };
+    (0..=last)
+        .map(|p| {
+            if p == last {
+                40.0
+            } else if p + 1 == last {
+                f32::NAN
+            } else {
+                value(p)
+            }
+        })
+        .collect()
 }
 
 /// Maps of patches that mean their half of the picture, and within it a little more their quarter.

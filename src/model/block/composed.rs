@@ -4,7 +4,7 @@
 
 use candle_core::{D, Tensor};
 
-use super::{Activation, Block, BlockTrace, ForwardOptions, Heads, Linear, Norm, RowSet, Step};
+use super::{Activation, Block, BlockTrace, ForwardOptions, Heads, Linear, Norm, NormPlace, RowSet, Step};
 use crate::domain::Result;
 
 type Candle<T> = candle_core::Result<T>;
@@ -82,8 +82,11 @@ pub(super) fn attention(block: &Block, qkv: &Tensor) -> Result<Tensor> {
 
 pub(super) fn forward(block: &Block, x: &Tensor, options: ForwardOptions<'_>) -> Result<(BlockTrace, Tensor)> {
     let heads = block.heads;
-    let (y, stats1) = norm(x, &block.norm1)?;
-    let qkv = linear(&y, &block.qkv)?;
+    let normed = match block.norm_place {
+        NormPlace::Before => Some(norm(x, &block.norm1)?),
+        NormPlace::After => None,
+    };
+    let qkv = linear(normed.as_ref().map_or(x, |(y, _)| y), &block.qkv)?;
     let mut attention = attention(block, &qkv)?;
     if let Some(shift) = options.shift {
         attention = (attention + shift)?;
@@ -91,8 +94,23 @@ pub(super) fn forward(block: &Block, x: &Tensor, options: ForwardOptions<'_>) ->
     let values = shared_heads(heads, &qkv, heads.value_column(0))?;
     let mixed = attention.matmul(&values)?.transpose(0, 1)?.reshape((x.dim(0)?, heads.output_width()))?;
     let mid = (x + linear(&mixed, &block.out)?)?;
-    let (y, stats2) = norm(&mid, &block.norm2)?;
-    let u = linear(&y, &block.up)?;
+    let attention = (!options.drop_attention).then_some(attention);
+    if let Some((_, stats1)) = normed {
+        let (y, stats2) = norm(&mid, &block.norm2)?;
+        let (branch, slope) = mlp(block, &y)?;
+        let out = (&mid + branch)?;
+        return Ok((BlockTrace { before_norm1: x.clone(), stats1, qkv, attention, before_norm2: mid, stats2, slope }, out));
+    }
+    let (y, stats1) = norm(&mid, &block.norm1)?;
+    let (branch, slope) = mlp(block, &y)?;
+    let end = (y + branch)?;
+    let (out, stats2) = norm(&end, &block.norm2)?;
+    Ok((BlockTrace { before_norm1: mid, stats1, qkv, attention, before_norm2: end, stats2, slope }, out))
+}
+
+/// The MLP's branch, and the slope that its backward needs.
+fn mlp(block: &Block, y: &Tensor) -> Candle<(Tensor, Tensor)> {
+    let u = linear(y, &block.up)?;
     let (activated, slope) = if block.gated {
         let hidden = block.down.weight.dim(1)?;
         let value = u.narrow(1, hidden, hidden)?;
@@ -101,9 +119,7 @@ pub(super) fn forward(block: &Block, x: &Tensor, options: ForwardOptions<'_>) ->
     } else {
         activate(block.activation, &u)?
     };
-    let out = (&mid + linear(&activated, &block.down)?)?;
-    let kept = (!options.drop_attention).then_some(attention);
-    Ok((BlockTrace { input: x.clone(), stats1, qkv, attention: kept, mid, stats2, slope }, out))
+    Ok((linear(&activated, &block.down)?, slope))
 }
 
 /// Layer norm's backward at the rows `tokens` of its input.
@@ -131,10 +147,7 @@ pub(super) fn backward(
 ) -> Result<(Tensor, Option<Tensor>)> {
     let heads = block.heads;
     let rows = index(&step.from.tokens, cotangent)?;
-    let hidden = cotangent.matmul(&block.down.weight)?;
-    let hidden = if block.gated { Tensor::cat(&[&hidden, &hidden], 1)? } else { hidden };
-    let branch = (hidden * trace.slope.index_select(&rows, 0)?)?.matmul(&block.up.weight)?;
-    let g = (cotangent + norm_backward(&branch, &trace.mid, &trace.stats2, &block.norm2, &rows)?)?;
+    let g = row_local_backward(block, trace, cotangent, &rows)?;
     let output_g = g.matmul(&block.out.weight)?.reshape((step.from.len(), heads.num_heads, heads.head_dim))?;
     let output_g = output_g.transpose(0, 1)?.contiguous()?;
     let shares = attention.index_select(&rows, 1)?;
@@ -148,9 +161,36 @@ pub(super) fn backward(
     let sources: Vec<usize> = step.sources().iter().map(|s| s.unwrap_or(step.from.len())).collect();
     let sources = index(&sources, cotangent)?;
     let branch = with_sources(heads, &qkv_g, &sources)?.matmul(&block.qkv.weight)?;
-    let branch = norm_backward(&branch, &trace.input, &trace.stats1, &block.norm1, &index(&to.tokens, cotangent)?)?;
+    let branch = match block.norm_place {
+        NormPlace::Before => norm1_backward(block, trace, &branch, &index(&to.tokens, cotangent)?)?,
+        NormPlace::After => branch,
+    };
     let stream = g.pad_with_zeros(0, 0, 1)?.index_select(&sources, 0)?;
     Ok((flow, Some((stream + branch)?)))
+}
+
+/// MLP and norms: from the cotangent of the stream above the block to that of the stream with the attention's branch added.
+fn row_local_backward(block: &Block, trace: &BlockTrace, cotangent: &Tensor, rows: &Tensor) -> Candle<Tensor> {
+    let mlp_backward = |g: &Tensor| -> Candle<Tensor> {
+        let hidden = g.matmul(&block.down.weight)?;
+        let hidden = if block.gated { Tensor::cat(&[&hidden, &hidden], 1)? } else { hidden };
+        (hidden * trace.slope.index_select(rows, 0)?)?.matmul(&block.up.weight)
+    };
+    match block.norm_place {
+        NormPlace::Before => cotangent + norm2_backward(block, trace, &mlp_backward(cotangent)?, rows)?,
+        NormPlace::After => {
+            let g = norm2_backward(block, trace, cotangent, rows)?;
+            norm1_backward(block, trace, &(&g + mlp_backward(&g)?)?, rows)
+        }
+    }
+}
+
+fn norm1_backward(block: &Block, trace: &BlockTrace, g: &Tensor, rows: &Tensor) -> Candle<Tensor> {
+    norm_backward(g, &trace.before_norm1, &trace.stats1, &block.norm1, rows)
+}
+
+fn norm2_backward(block: &Block, trace: &BlockTrace, g: &Tensor, rows: &Tensor) -> Candle<Tensor> {
+    norm_backward(g, &trace.before_norm2, &trace.stats2, &block.norm2, rows)
 }
 
 /// `[targets, T]`: mean over heads of relu, weighted with the relevance that each row has.

@@ -1,4 +1,5 @@
-//! One block of the instrumented transformer, described by data: pre-norm attention and MLP branches on a residual stream.
+//! One block of the instrumented transformer, described by data: attention and MLP branches on a residual stream, with layer
+//! norms before the branches (pre-norm, as in ViT) or after they have joined the stream (post-norm, as in BERT).
 //!
 //! There are two implementations of its forward and backward: [`fused`] loops over `f32` slices for the processor, and
 //! [`composed`] candle operations for every other device and type. They check each other, and only the composed one is ever
@@ -27,6 +28,15 @@ pub struct Norm {
     pub bias: Tensor,
     /// Added to the variance.
     pub eps: f64,
+}
+
+/// Where the layer norms stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NormPlace {
+    /// Pre-norm: m = x + attn(norm1(x)), out = m + mlp(norm2(m)).
+    Before,
+    /// Post-norm: m = norm1(x + attn(x)), out = norm2(m + mlp(m)).
+    After,
 }
 
 /// `y = x W^T + b`.
@@ -96,7 +106,9 @@ impl Heads {
 /// Weights and shape of a block. Layer scales are folded into the branches' last products when the weights are read.
 #[derive(Clone, Debug)]
 pub struct Block {
-    /// Before the attention.
+    /// Where `norm1` and `norm2` stand.
+    pub norm_place: NormPlace,
+    /// Of the attention: before it, or after the stream has taken it up.
     pub norm1: Norm,
     /// Queries, keys and values in one product: `[(H + 2G) d, D]`.
     pub qkv: Linear,
@@ -104,7 +116,7 @@ pub struct Block {
     pub heads: Heads,
     /// `[D, H d]`.
     pub out: Linear,
-    /// Before the MLP.
+    /// Of the MLP: before it, or after the stream has taken it up.
     pub norm2: Norm,
     /// `[U, D]`; with a gate, the gate's F rows come first.
     pub up: Linear,
@@ -119,17 +131,18 @@ pub struct Block {
 /// Everything the backward needs of one block, and what methods look at.
 #[derive(Clone, Debug)]
 pub struct BlockTrace {
-    /// `[T, D]`, the residual stream below the block.
-    pub input: Tensor,
-    /// `[T, 2]`, mean and 1/sigma of `input`.
+    /// `[T, D]`, what `norm1` reads: the residual stream below the block, in a post-norm block with the attention's branch added.
+    pub before_norm1: Tensor,
+    /// `[T, 2]`, its mean and 1/sigma.
     pub stats1: Tensor,
     /// `[T, (H + 2G) d]`, queries, keys, values.
     pub qkv: Tensor,
     /// `[H, T, T]` after the softmax; `None` where it is recomputed from `qkv` to save memory.
     pub attention: Option<Tensor>,
-    /// `[T, D]`, the residual stream between attention and MLP.
-    pub mid: Tensor,
-    /// `[T, 2]`, mean and 1/sigma of `mid`.
+    /// `[T, D]`, what `norm2` reads: the residual stream between attention and MLP, in a post-norm block with the MLP's branch
+    /// added.
+    pub before_norm2: Tensor,
+    /// `[T, 2]`, its mean and 1/sigma.
     pub stats2: Tensor,
     /// `[T, U]`, derivative of what `down` reads with respect to what `up` makes.
     pub slope: Tensor,
@@ -205,20 +218,27 @@ impl Block {
     /// # Errors
     /// [`Error::Internal`] when candle cannot convert.
     pub fn to_dtype(&self, dtype: DType) -> Result<Self> {
-        let norm = |n: &Norm| -> Result<Norm> {
-            Ok(Norm { weight: n.weight.to_dtype(dtype)?, bias: n.bias.to_dtype(dtype)?, eps: n.eps })
-        };
-        let linear =
-            |l: &Linear| -> Result<Linear> { Ok(Linear { weight: l.weight.to_dtype(dtype)?, bias: l.bias.to_dtype(dtype)? }) };
         Ok(Self {
-            norm1: norm(&self.norm1)?,
-            qkv: linear(&self.qkv)?,
-            out: linear(&self.out)?,
-            norm2: norm(&self.norm2)?,
-            up: linear(&self.up)?,
-            down: linear(&self.down)?,
+            norm1: self.norm1.to_dtype(dtype)?,
+            qkv: self.qkv.to_dtype(dtype)?,
+            out: self.out.to_dtype(dtype)?,
+            norm2: self.norm2.to_dtype(dtype)?,
+            up: self.up.to_dtype(dtype)?,
+            down: self.down.to_dtype(dtype)?,
             ..self.clone()
         })
+    }
+}
+
+impl Norm {
+    pub(super) fn to_dtype(&self, dtype: DType) -> Result<Self> {
+        Ok(Self { weight: self.weight.to_dtype(dtype)?, bias: self.bias.to_dtype(dtype)?, eps: self.eps })
+    }
+}
+
+impl Linear {
+    pub(super) fn to_dtype(&self, dtype: DType) -> Result<Self> {
+        Ok(Self { weight: self.weight.to_dtype(dtype)?, bias: self.bias.to_dtype(dtype)? })
     }
 }
 

@@ -1,7 +1,8 @@
 //! `dinov2` and `dinov2_with_registers` (transformers `Dinov2Model`): pre-norm blocks with layer scale, plain or SwiGLU MLP.
 
 use super::{
-    Activation, Assembly, Block, Config, Defaults, Head, Positions, Prefix, Result, Sizes, TokenKind, Weights, classifier, scaled,
+    Activation, Assembly, Block, Config, Defaults, Embedding, Head, ImageSizes, NormPlace, Positions, Prefix, Result, Sizes,
+    TokenKind, Weights, classifier, scaled,
 };
 
 const DEFAULTS: Defaults = Defaults { image_size: 224, patch_size: 14, eps: 1e-6 };
@@ -17,17 +18,17 @@ pub(super) fn load_with_registers(config: &Config, weights: &mut Weights) -> Res
 }
 
 fn load(config: &Config, weights: &mut Weights, registers: Option<(&str, usize)>, resize: Positions) -> Result<Assembly> {
-    let sizes = Sizes::read(config, &DEFAULTS)?;
+    let (sizes, image) = (Sizes::read(config, DEFAULTS.eps)?, ImageSizes::read(config, &DEFAULTS)?);
     let mlp = Mlp::read(config, sizes.width)?;
     weights.find_prefix("embeddings.cls_token", PREFIXES)?;
     let placed = &[(TokenKind::Cls, "embeddings.cls_token")];
-    let embedding = sizes.embedding(weights, &Prefix { placed, registers }, resize)?;
+    let embedding = image.embedding(weights, sizes.width, &Prefix { placed, registers }, resize)?;
     let blocks = (0..sizes.num_layers).map(|i| block(sizes, mlp, weights, &format!("encoder.layer.{i}")));
     let blocks = blocks.collect::<Result<Vec<_>>>()?;
-    let norm = weights.norm("layernorm", sizes.width, sizes.eps)?;
+    let norm = Some(weights.norm("layernorm", sizes.width, sizes.eps)?);
     let num_prefix = embedding.prefix.len();
     let head = classifier(weights, "/classifier", 2 * sizes.width)?.map(|linear| Head::ClsAndMean { num_prefix, linear });
-    Ok(Assembly { embedding, blocks, norm, head, image_size: sizes.image_size })
+    Ok(Assembly { embedding: Embedding::Patches(embedding), blocks, norm, head })
 }
 
 /// Shape of the MLP.
@@ -56,6 +57,7 @@ fn block(sizes: Sizes, mlp: Mlp, weights: &mut Weights, at: &str) -> Result<Bloc
     let mut scale = |i: usize| weights.tensor(&format!("{at}.layer_scale{i}.lambda1"), &[width]);
     let (scale1, scale2) = (scale(1)?, scale(2)?);
     Ok(Block {
+        norm_place: NormPlace::Before,
         norm1: weights.norm(&format!("{at}.norm1"), width, sizes.eps)?,
         qkv: sizes.qkv(weights, &format!("{at}.attention.attention"))?,
         heads: sizes.heads(),

@@ -1,7 +1,10 @@
 //! `vit` and `deit` (transformers `ViTModel`, `DeiTModel`): pre-norm blocks without layer scale. DINO v1 and most DeiT
 //! checkpoints are of type `vit`; `deit` adds the distillation token.
 
-use super::{Assembly, Block, Config, Defaults, Head, Positions, Prefix, Result, Sizes, TokenKind, Weights, classifier};
+use super::{
+    Assembly, Block, Config, Defaults, Embedding, Head, ImageSizes, NormPlace, Positions, Prefix, Result, Sizes, TokenKind,
+    Weights, classifier,
+};
 
 const DEFAULTS: Defaults = Defaults { image_size: 224, patch_size: 16, eps: 1e-12 };
 const CLS: (TokenKind, &str) = (TokenKind::Cls, "embeddings.cls_token");
@@ -16,19 +19,20 @@ pub(super) fn load_deit(config: &Config, weights: &mut Weights) -> Result<Assemb
 }
 
 fn load(config: &Config, weights: &mut Weights, placed: &[(TokenKind, &str)]) -> Result<Assembly> {
-    let sizes = Sizes::read(config, &DEFAULTS)?;
+    let (sizes, image) = (Sizes::read(config, DEFAULTS.eps)?, ImageSizes::read(config, &DEFAULTS)?);
     let hidden = config.count("intermediate_size", Some(3072))?;
     weights.find_prefix("embeddings.cls_token", &["", "vit.", "deit.", "model."])?;
-    let embedding = sizes.embedding(weights, &Prefix { placed, registers: None }, Positions::Bicubic)?;
+    let embedding = image.embedding(weights, sizes.width, &Prefix { placed, registers: None }, Positions::Bicubic)?;
     let blocks = (0..sizes.num_layers).map(|i| block(sizes, hidden, weights, &format!("encoder.layer.{i}")));
     let blocks = blocks.collect::<Result<Vec<_>>>()?;
-    let norm = weights.norm("layernorm", sizes.width, sizes.eps)?;
-    Ok(Assembly { embedding, blocks, norm, head: head(weights, sizes.width)?, image_size: sizes.image_size })
+    let norm = Some(weights.norm("layernorm", sizes.width, sizes.eps)?);
+    Ok(Assembly { embedding: Embedding::Patches(embedding), blocks, norm, head: head(weights, sizes.width)? })
 }
 
 fn block(sizes: Sizes, hidden: usize, weights: &mut Weights, at: &str) -> Result<Block> {
     let width = sizes.width;
     Ok(Block {
+        norm_place: NormPlace::Before,
         norm1: weights.norm(&format!("{at}.layernorm_before"), width, sizes.eps)?,
         qkv: sizes.qkv(weights, &format!("{at}.attention.attention"))?,
         heads: sizes.heads(),

@@ -1,12 +1,14 @@
 //! The backward of the fused block: what works row by row, then the attention by targets and key heads, then the inputs.
 
-use candle_core::Tensor;
+use std::ops::Deref;
+
+use candle_core::{Storage, Tensor};
 use rayon::prelude::*;
 
 use super::super::loops::{NormRow, add_norm_backward, add_scaled, attention_row, multiply};
 use super::super::product::{add_product, set_product, view, view_mut};
-use super::super::{Block, BlockTrace, Heads, RowSet, Step};
-use super::{hold, rows_per_task, tensor};
+use super::super::{Block, BlockTrace, Heads, Norm, NormPlace, RowSet, Step};
+use super::{Held, hold, rows_per_task, tensor};
 use crate::domain::Result;
 
 /// `g W`, the backward of `super::add_linear`.
@@ -50,37 +52,72 @@ pub(in super::super) fn backward(
     Ok((flow, Some(tensor(below, &[to.len(), width])?)))
 }
 
-/// MLP and output projection: cotangents of the stream between the branches `[R, D]` and of the heads' outputs `[R, H d]`.
+/// MLP, norms and output projection: cotangents of the stream with the attention's branch added `[R, D]` and of the heads'
+/// outputs `[R, H d]`.
 fn row_local_backward(block: &Block, trace: &BlockTrace, cotangent: &Tensor, rows: &RowSet) -> Result<(Vec<f32>, Vec<f32>)> {
     let cotangent = cotangent.contiguous()?;
     let width = cotangent.dim(1)?;
     let (up_width, heads_width) = (block.up.weight.dim(0)?, block.heads.output_width());
-    let (cotangent, slope, mid, stats) = (hold(&cotangent), hold(&trace.slope), hold(&trace.mid), hold(&trace.stats2));
-    let (slope, mid, stats) = (slope.get(), mid.get(), stats.get());
+    let (cotangent, slope) = (hold(&cotangent), hold(&trace.slope));
+    let slope = slope.get();
+    let norm1 = hold_norm_input(&block.norm1, &trace.before_norm1, &trace.stats1);
+    let norm2 = hold_norm_input(&block.norm2, &trace.before_norm2, &trace.stats2);
     let (down, up, out) = (hold(&block.down.weight), hold(&block.up.weight), hold(&block.out.weight));
-    let norm_weight = hold(&block.norm2.weight);
     let mut g = cotangent.get().to_vec();
     let mut output_g = vec![0.0; rows.len() * heads_width];
     let chunk = rows_per_task(rows.len());
     let parts = g.par_chunks_mut(chunk * width).zip(output_g.par_chunks_mut(chunk * heads_width));
     parts.zip(rows.tokens.par_chunks(chunk)).for_each(|((g, output_g), tokens)| {
         let count = tokens.len();
+        if block.norm_place == NormPlace::After {
+            norm2.replace(g, tokens);
+        }
         let mut hidden = linear_backward(g, down.get(), count);
         let mut unactivated = if block.gated { doubled(&hidden, up_width) } else { std::mem::take(&mut hidden) };
         for (row, &token) in unactivated.chunks_exact_mut(up_width).zip(tokens) {
             multiply(row, &slope[token * up_width..][..up_width]);
         }
         let mut branch = linear_backward(&unactivated, up.get(), count);
-        for ((branch, g), &token) in branch.chunks_exact_mut(width).zip(g.chunks_exact_mut(width)).zip(tokens) {
-            add_norm_backward(branch, norm_weight.get(), norm_row(mid, stats, token, width), g);
+        match block.norm_place {
+            NormPlace::Before => norm2.add(&mut branch, tokens, g),
+            NormPlace::After => {
+                add_scaled(g, &branch, 1.0);
+                norm1.replace(g, tokens);
+            }
         }
         output_g.copy_from_slice(&linear_backward(g, out.get(), count));
     });
     Ok((g, output_g))
 }
 
-fn norm_row<'a>(x: &'a [f32], stats: &[f32], token: usize, width: usize) -> NormRow<'a> {
-    NormRow { x: &x[token * width..][..width], mean: stats[2 * token], rstd: stats[2 * token + 1] }
+/// What the backward of a norm reads, held.
+struct NormInput<G> {
+    weight: Held<G>,
+    x: Held<G>,
+    stats: Held<G>,
+}
+
+fn hold_norm_input<'a>(norm: &'a Norm, x: &'a Tensor, stats: &'a Tensor) -> NormInput<impl Deref<Target = Storage> + 'a> {
+    NormInput { weight: hold(&norm.weight), x: hold(x), stats: hold(stats) }
+}
+
+impl<G: Deref<Target = Storage>> NormInput<G> {
+    /// `out += LN'(g)` at the rows `tokens`; `g` is overwritten.
+    fn add(&self, g: &mut [f32], tokens: &[usize], out: &mut [f32]) {
+        let (weight, x, stats) = (self.weight.get(), self.x.get(), self.stats.get());
+        let width = weight.len();
+        for ((g, out), &token) in g.chunks_exact_mut(width).zip(out.chunks_exact_mut(width)).zip(tokens) {
+            let row = NormRow { x: &x[token * width..][..width], mean: stats[2 * token], rstd: stats[2 * token + 1] };
+            add_norm_backward(g, weight, row, out);
+        }
+    }
+
+    /// `g = LN'(g)` at the rows `tokens`.
+    fn replace(&self, g: &mut [f32], tokens: &[usize]) {
+        let mut above = g.to_vec();
+        g.fill(0.0);
+        self.add(&mut above, tokens, g);
+    }
 }
 
 /// Every row twice beside itself: a gate and its value have the same cotangent before their slopes.
@@ -98,23 +135,25 @@ struct InputCotangent<'a> {
     sources: &'a [Option<usize>],
 }
 
-/// Query, key and value maps and the first norm: `[to rows, D]`.
+/// Query, key and value maps, and the first norm where it stands before them: `[to rows, D]`.
 fn input_backward(block: &Block, trace: &BlockTrace, to: &RowSet, g: &InputCotangent<'_>) -> Result<Vec<f32>> {
-    let width = trace.input.dim(1)?;
+    let width = trace.before_norm1.dim(1)?;
     let qkv_width = block.heads.qkv_width();
-    let (x, stats) = (hold(&trace.input), hold(&trace.stats1));
-    let (weight, norm_weight) = (hold(&block.qkv.weight), hold(&block.norm1.weight));
+    let weight = hold(&block.qkv.weight);
+    let norm1 = hold_norm_input(&block.norm1, &trace.before_norm1, &trace.stats1);
     let mut below = vec![0.0; to.len() * width];
     let chunk = rows_per_task(to.len());
     let parts = below.par_chunks_mut(chunk * width).zip(g.qkv.par_chunks(chunk * qkv_width));
     parts.zip(to.tokens.par_chunks(chunk)).zip(g.sources.par_chunks(chunk)).for_each(|(((below, qkv_g), tokens), sources)| {
         let mut branch = linear_backward(qkv_g, weight.get(), tokens.len());
-        let rows = branch.chunks_exact_mut(width).zip(below.chunks_exact_mut(width)).zip(tokens).zip(sources);
-        for (((branch, below), &token), source) in rows {
+        for (below, source) in below.chunks_exact_mut(width).zip(sources) {
             if let Some(source) = source {
                 below.copy_from_slice(&g.stream[source * width..][..width]);
             }
-            add_norm_backward(branch, norm_weight.get(), norm_row(x.get(), stats.get(), token, width), below);
+        }
+        match block.norm_place {
+            NormPlace::Before => norm1.add(&mut branch, tokens, below),
+            NormPlace::After => add_scaled(below, &branch, 1.0),
         }
     });
     Ok(below)

@@ -1,12 +1,12 @@
-//! From pixels to layer 0: patches, positions, prefix tokens.
+//! Layer 0 of an image: patches, positions, prefix tokens.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
-use super::block::Linear;
 use crate::domain::grid::Grid;
 use crate::domain::resample::{Kernel, Taps, pillow_taps, resample_plane, torch_bicubic_taps};
 use crate::domain::token::{TokenKind, TokenLayout};
 use crate::domain::{Error, Result};
+use crate::model::block::Linear;
 
 /// How a position table is resized for another grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +19,11 @@ pub enum Positions {
 
 /// Weights and shape of the embedding.
 #[derive(Clone, Debug)]
-pub struct Embedding {
+pub struct Patches {
     /// Pixels a side.
     pub patch_size: usize,
+    /// Pixels a side of the images that the checkpoint was trained on.
+    pub image_size: usize,
     /// `[D, 3 P P]`.
     pub patch: Linear,
     /// Prefix tokens with their positions added.
@@ -34,7 +36,7 @@ pub struct Embedding {
     pub resize: Positions,
 }
 
-impl Embedding {
+impl Patches {
     /// The sequence for an input of so many pixels.
     pub fn layout(&self, height: usize, width: usize) -> TokenLayout {
         let grid = Grid { rows: height / self.patch_size, cols: width / self.patch_size };
@@ -69,6 +71,16 @@ impl Embedding {
         Ok(Tensor::cat(&rows, 0)?)
     }
 
+    pub(super) fn to_dtype(&self, dtype: DType) -> Result<Self> {
+        let prefix = self.prefix.iter().map(|(kind, token)| Ok((kind.clone(), token.to_dtype(dtype)?)));
+        Ok(Self {
+            patch: self.patch.to_dtype(dtype)?,
+            positions: self.positions.to_dtype(dtype)?,
+            prefix: prefix.collect::<Result<_>>()?,
+            ..self.clone()
+        })
+    }
+
     /// `[N, D]`: the table itself for the trained grid, interpolated for any other.
     fn positions_for(&self, grid: Grid) -> Result<Tensor> {
         if grid == self.trained_grid {
@@ -82,7 +94,7 @@ impl Embedding {
         };
         let (ys, xs) = (taps(self.trained_grid.rows, grid.rows), taps(self.trained_grid.cols, grid.cols));
         let width = self.positions.dim(1)?;
-        let planes: Vec<f32> = self.positions.t()?.to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1()?;
+        let planes: Vec<f32> = self.positions.t()?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
         let resized: Vec<f32> =
             planes.chunks(self.trained_grid.len()).flat_map(|p| resample_plane(p, self.trained_grid.cols, &ys, &xs)).collect();
         let resized = Tensor::from_vec(resized, (width, grid.len()), self.positions.device())?;

@@ -1,0 +1,112 @@
+//! Typing a text: a small editor over the window, and what a pasted text becomes.
+
+use eframe::egui::{self, Button, Context, Id, Key, Modal, Modifiers, RichText, ScrollArea, TextEdit, vec2};
+
+use super::session::Session;
+use super::theme;
+use crate::domain::request::Input;
+use crate::engine::Scene;
+
+/// Far more than any model reads; a session must stay small enough to be kept for undo.
+const MAX_BYTES: usize = 16 << 10;
+
+/// A text that is being typed.
+#[derive(Clone, Debug, Default)]
+pub struct Editor {
+    text: String,
+    /// Whether the keyboard was put on it.
+    begun: bool,
+}
+
+impl Editor {
+    /// Begins with the open text, if one is open.
+    pub fn new(session: &Session, scene: Option<&Scene>) -> Self {
+        let open = scene.and_then(|s| s.layout.text.as_ref()).map(|t| t.string.clone());
+        let text = match &session.input {
+            Some(Input::Text(text)) => text.clone(),
+            _ => open.unwrap_or_default().trim_end().to_owned(),
+        };
+        Self { text, begun: false }
+    }
+}
+
+/// A text as an input; none of blanks alone.
+pub fn input(text: &str) -> Option<Input> {
+    let text = text.replace("\r\n", "\n");
+    let end = (0..=MAX_BYTES.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    let kept = text.get(..end).unwrap_or_default().trim_end();
+    (!kept.trim().is_empty()).then(|| Input::Text(kept.to_owned()))
+}
+
+/// How the editor is left.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// As if nothing had been typed.
+    Cancel,
+    /// With a text to explain.
+    Explain(Input),
+}
+
+/// Draws the editor; says when it is to be closed, and how.
+pub fn editor_ui(ctx: &Context, editor: &mut Editor) -> Option<Outcome> {
+    let explain = ctx.input_mut(|i| i.consume_key(Modifiers::COMMAND, Key::Enter));
+    let width = (ctx.content_rect().width() - 80.0).clamp(200.0, 620.0);
+    let modal =
+        Modal::new(Id::unique("editor")).frame(egui::Frame::window(&ctx.global_style()).inner_margin(16.0)).show(ctx, |ui| {
+            ui.set_width(width);
+            ui.label(RichText::new("Type a text").strong().size(17.0));
+            ui.add_space(2.0);
+            let height = (ctx.content_rect().height() * 0.4).clamp(120.0, 300.0);
+            ScrollArea::vertical().max_height(height).min_scrolled_height(height).auto_shrink([false, false]).show(ui, |ui| {
+                let edit = TextEdit::multiline(&mut editor.text)
+                    .hint_text("A sentence or a few. A model of texts reads some hundreds of words.")
+                    .font(egui::FontId::proportional(16.0))
+                    .desired_width(f32::INFINITY)
+                    .min_size(vec2(0.0, height));
+                let edit = ui.add(edit);
+                edit.widget_info(|| {
+                    let mut info = egui::WidgetInfo::text_edit(true, &editor.text, &editor.text, "");
+                    info.label = Some("Text to explain".to_owned());
+                    info
+                });
+                if !editor.begun {
+                    editor.begun = true;
+                    edit.request_focus();
+                }
+            });
+            ui.add_space(4.0);
+            ui.horizontal(|ui| {
+                let quiet = theme::palette(ui.visuals()).quiet;
+                let count = editor.text.split_whitespace().count();
+                ui.label(RichText::new(if count == 1 { "1 word".to_owned() } else { format!("{count} words") }).color(quiet));
+                let layout = egui::Layout::right_to_left(egui::Align::Center);
+                ui.with_layout(layout, |ui| {
+                    let ready = !editor.text.trim().is_empty();
+                    let explain = ui.add_enabled(ready, Button::new("Explain")).on_hover_text("Ctrl+Enter").clicked();
+                    let cancel = ui.button("Cancel").on_hover_text("Esc").clicked();
+                    (explain, cancel)
+                })
+                .inner
+            })
+            .inner
+        });
+    let (clicked, cancelled) = modal.inner;
+    match input(&editor.text).filter(|_| explain || clicked) {
+        Some(input) => Some(Outcome::Explain(input)),
+        None if cancelled || modal.should_close() => Some(Outcome::Cancel),
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pasted_text_is_cut_to_a_size_that_undo_can_keep() {
+        let Some(Input::Text(kept)) = input(&"\u{e9}".repeat(MAX_BYTES)) else { panic!("no text") };
+        assert_eq!(kept.len(), MAX_BYTES);
+        assert_eq!(input(" a\r\nb \n"), Some(Input::Text(" a\nb".to_owned())));
+        assert_eq!(input(" \n\t"), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! From what a user named to what a model takes: a checkpoint with whatever reads inputs for it, and an input read by it.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use super::output::Photo;
+use crate::builtin;
+use crate::domain::request::{DeviceKind, Input, ModelRef, SizeRule};
+use crate::domain::text::Text;
+use crate::domain::{Error, Result};
+use crate::input::{Encoded, Picture, Prepared, Processor, Tokenizer, holds_ids, read_input_ids, read_pixel_values, read_text};
+use crate::model::{Checkpoint, Model, device};
+
+/// A model and what reads inputs for it.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    /// The model.
+    pub(super) model: Arc<Model>,
+    reader: Reader,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Pictures(Processor),
+    /// Without a tokenizer only ids are taken.
+    Words(Option<Box<Tokenizer>>),
+}
+
+/// An input as the model takes it.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// A picture.
+    Pixels(Prepared, Photo),
+    /// A text.
+    Words(Encoded),
+}
+
+impl Loaded {
+    /// Loads a checkpoint.
+    ///
+    /// # Errors
+    /// A refusal that names the file, the field or the weight.
+    pub(super) fn open(model: &ModelRef, kind: DeviceKind) -> Result<Self> {
+        let embedded = match model {
+            ModelRef::Image => Some(&builtin::IMAGE_MODEL),
+            ModelRef::Text => Some(&builtin::TEXT_MODEL),
+            ModelRef::Path(_) => None,
+        };
+        let checkpoint = embedded.map_or_else(|| Checkpoint::Path(model.spelling()), Checkpoint::Embedded);
+        let model = Model::load(checkpoint, &device::open(kind)?)?;
+        let folder = model.folder();
+        let reader = match (model.max_tokens(), embedded) {
+            (Some(most), Some(brought)) => {
+                Reader::Words(Some(Box::new(Tokenizer::parse(Path::new(brought.name), brought.reader, most)?)))
+            }
+            (Some(most), None) => Reader::Words(folder.map_or(Ok(None), |f| Tokenizer::read(f, most))?.map(Box::new)),
+            (None, Some(brought)) => Reader::Pictures(Processor::parse(Path::new(brought.name), brought.reader)?),
+            (None, None) => {
+                let image_size = model.patches()?.image_size;
+                let read = folder.map_or(Ok(None), Processor::read)?;
+                Reader::Pictures(read.unwrap_or_else(|| Processor::default_for(&model.family, image_size)))
+            }
+        };
+        Ok(Self { model: Arc::new(model), reader })
+    }
+
+    /// Reads an input.
+    ///
+    /// # Errors
+    /// An input that cannot be read, or is of the kind that this model does not take.
+    pub(super) fn read(&self, input: &Input, size: SizeRule) -> Result<Taken> {
+        let tensors = input.path().filter(|path| path.extension().is_some_and(|e| e == "safetensors"));
+        match &self.reader {
+            Reader::Words(tokenizer) => match tensors {
+                Some(path) => read_input_ids(path).map(|ids| Taken::Words(Encoded { text: Text::of_ids(&ids), ids })),
+                None => {
+                    let text = self.text(input)?;
+                    tokenizer.as_ref().ok_or_else(|| self.no_tokenizer())?.encode(&text).map(Taken::Words)
+                }
+            },
+            Reader::Pictures(processor) => {
+                let patch = self.model.patches()?.patch_size;
+                let (prepared, picture) = match tensors {
+                    Some(path) if holds_ids(path) => return Err(self.other_kind(input)),
+                    Some(path) => read_pixel_values(path, patch)?,
+                    None => {
+                        let picture = self.picture(input)?;
+                        (processor.prepare(&picture, size, patch)?, picture)
+                    }
+                };
+                let input_size = (prepared.height, prepared.width);
+                let photo = Photo { picture: Arc::new(picture), levels: OnceLock::new(), seen: prepared.seen, input_size };
+                Ok(Taken::Pixels(prepared, photo))
+            }
+        }
+    }
+
+    fn picture(&self, input: &Input) -> Result<Picture> {
+        match input {
+            _ if input.is_text() => Err(self.other_kind(input)),
+            Input::Sample(name) => Picture::decode(Path::new(name), builtin::sample(name)?.bytes),
+            Input::File(path) => Picture::open(path),
+            Input::Text(_) => Err(self.other_kind(input)),
+        }
+    }
+
+    fn text(&self, input: &Input) -> Result<String> {
+        match input {
+            Input::Text(text) => Ok(text.clone()),
+            Input::Sample(name) => {
+                let sample = builtin::sample(name)?;
+                if sample.is_text() {
+                    Ok(String::from_utf8_lossy(sample.bytes).into_owned())
+                } else {
+                    Err(self.other_kind(input))
+                }
+            }
+            Input::File(path) if is_picture(path) => Err(self.other_kind(input)),
+            Input::File(path) => read_text(path),
+        }
+    }
+
+    /// A text for a model of pictures, or the other way round.
+    fn other_kind(&self, input: &Input) -> Error {
+        let (is, takes, built_in) =
+            if self.model.takes_text() { ("a picture", "texts", "image") } else { ("a text", "pictures", "text") };
+        Error::refused(input.name(), format!("is {is}, and the model takes {takes}"))
+            .expected(format!("an input of the model's kind, or a model that takes {is}"))
+            .remedy(format!("choose another model: --model {built_in} is built in"))
+    }
+
+    fn no_tokenizer(&self) -> Error {
+        Error::refused(&self.model.checkpoint, "has no tokenizer.json")
+            .expected("one beside config.json")
+            .remedy("add it, or give the model's own numbers: a .safetensors file that holds input_ids")
+    }
+}
+
+fn is_picture(path: &Path) -> bool {
+    let known = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "pnm", "ppm"];
+    path.extension().is_some_and(|e| known.iter().any(|known| e.eq_ignore_ascii_case(known)))
+}

@@ -1,0 +1,71 @@
+//! From an input to layer 0: patches of an image, or words of a text.
+
+mod patches;
+mod words;
+
+use std::sync::Arc;
+
+use candle_core::DType;
+pub use patches::{Patches, Positions};
+pub use words::Words;
+
+use crate::domain::Result;
+use crate::domain::text::Text;
+
+/// What a model looks at.
+#[derive(Clone, Debug)]
+pub enum ModelInput<'a> {
+    /// An image, as the checkpoint's preprocessing leaves it.
+    Pixels {
+        /// `[3, height, width]`, row-major.
+        values: &'a [f32],
+        /// Pixels from top to bottom.
+        height: usize,
+        /// Pixels from left to right.
+        width: usize,
+    },
+    /// A text, as the checkpoint's tokenizer cut it.
+    Words {
+        /// `[T]`, rows of the vocabulary.
+        ids: &'a [u32],
+        /// The same tokens for readers, `[T]` pieces.
+        text: Arc<Text>,
+    },
+}
+
+impl ModelInput<'_> {
+    /// The input as a refusal calls it.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Pixels { height, width, .. } => format!("an input of {height} x {width} pixels"),
+            Self::Words { ids, .. } => format!("a text of {} tokens", ids.len()),
+        }
+    }
+
+    /// What a user can do about one that is too large.
+    pub(super) fn how_to_shrink(&self) -> &'static str {
+        match self {
+            Self::Pixels { .. } => "choose a smaller --size",
+            Self::Words { .. } => "shorten the text",
+        }
+    }
+}
+
+/// Weights and shape of either.
+#[derive(Clone, Debug)]
+pub enum Embedding {
+    /// Of images.
+    Patches(Patches),
+    /// Of texts.
+    Words(Words),
+}
+
+impl Embedding {
+    /// The same embedding in another type.
+    pub(super) fn to_dtype(&self, dtype: DType) -> Result<Self> {
+        Ok(match self {
+            Self::Patches(patches) => Self::Patches(patches.to_dtype(dtype)?),
+            Self::Words(words) => Self::Words(words.to_dtype(dtype)?),
+        })
+    }
+}

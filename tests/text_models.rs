@@ -1,0 +1,195 @@
+//! Models of texts: what they refuse, the names that old checkpoints use, and checkpoints that the program brings along.
+
+#[path = "common/mod.rs"]
+mod common;
+#[path = "common/program.rs"]
+mod program;
+
+use std::fs;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use common::{Given, expectations, floats, own_models};
+use program::Desk;
+use serde_json::Value;
+use tokenscope::builtin::EmbeddedModel;
+use tokenscope::domain::{Cancel, Error, Progress};
+use tokenscope::model::{Model, Trace};
+
+fn bert() -> Model {
+    Model::load(&own_models().join("bert"), &Device::Cpu).unwrap()
+}
+
+fn trace(model: &Model, given: &Given) -> Result<Trace, Error> {
+    model.trace(&given.input(), &Cancel::default(), &Progress::default())
+}
+
+fn assert_refused<T: std::fmt::Debug>(answer: Result<T, Error>, words: &[&str]) {
+    let err = answer.unwrap_err();
+    assert!(matches!(err, Error::Refused { .. }), "{err:?}");
+    let line = err.to_string();
+    assert!(words.iter().all(|word| line.contains(word)), "{line}: {words:?}");
+}
+
+#[test]
+fn a_model_says_what_it_reads() {
+    let model = bert();
+    assert!(model.takes_text() && model.is_post_norm());
+    assert_eq!((model.vocab_size(), model.max_tokens()), (Some(60), Some(24)));
+    let vit = Model::load(&own_models().join("vit"), &Device::Cpu).unwrap();
+    assert!(!vit.takes_text() && !vit.is_post_norm());
+    assert_eq!((vit.vocab_size(), vit.max_tokens()), (None, None));
+}
+
+#[test]
+fn texts_that_do_not_fit_are_refused() {
+    let model = bert();
+    for (ids, words) in [
+        (vec![1, 2, 60], &["the token at position 2", "id 60", "ids 0 to 59"][..]),
+        (vec![u32::MAX], &["position 0", "4294967295"]),
+        (vec![1; 25], &["25 tokens", "1 to 24 tokens", "shorten the text"]),
+        (Vec::new(), &["0 tokens", "1 to 24 tokens"]),
+    ] {
+        assert_refused(trace(&model, &Given::words(ids)), words);
+    }
+    for ids in [vec![0], vec![59; 24]] {
+        assert_eq!(trace(&model, &Given::words(ids.clone())).unwrap().num_tokens(), ids.len());
+    }
+}
+
+#[test]
+fn inputs_of_the_other_kind_are_refused() {
+    let vit = Model::load(&own_models().join("vit"), &Device::Cpu).unwrap();
+    assert_refused(trace(&bert(), &Given::any(&vit)), &["models/bert", "(bert) reads texts, not images", "--model"]);
+    assert_refused(trace(&vit, &Given::words(vec![1, 2])), &["models/vit", "(vit) reads images, not texts", "--model"]);
+    let desk = Desk::new();
+    let command = "explain cat.jpg --model %bert --token 0 --out @a.png";
+    desk.run(command).refused(&["cat.jpg", "is a picture", "the model takes texts", "--model image"]);
+    assert_eq!(desk.names("."), [""; 0]);
+}
+
+/// Changes the names of the weights, or the configuration, of a tiny checkpoint.
+fn changed(from: &str, rename: impl Fn(&str) -> Option<String>, configure: impl Fn(&mut Value)) -> tempfile::TempDir {
+    let (folder, desk) = (own_models().join(from), tempfile::tempdir().unwrap());
+    let weights = candle_core::safetensors::load(folder.join("model.safetensors"), &Device::Cpu).unwrap();
+    let weights = weights.into_iter().filter_map(|(name, tensor)| Some((rename(&name)?, tensor))).collect();
+    candle_core::safetensors::save(&weights, desk.path().join("model.safetensors")).unwrap();
+    let mut config: Value = serde_json::from_slice(&fs::read(folder.join("config.json")).unwrap()).unwrap();
+    configure(&mut config);
+    fs::write(desk.path().join("config.json"), config.to_string()).unwrap();
+    desk
+}
+
+fn loaded(folder: &Path) -> Result<Model, Error> {
+    Model::load(folder, &Device::Cpu)
+}
+
+#[test]
+fn checkpoints_that_are_not_whole_are_refused() {
+    let same = |name: &str| Some(name.to_owned());
+    for missing in
+        ["embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight", "encoder.layer.1.output.LayerNorm.bias"]
+    {
+        let desk = changed("bert", |name| (name != missing).then(|| name.to_owned()), |_| {});
+        assert_refused(loaded(desk.path()), &["model.safetensors", missing]);
+    }
+    let desk = changed("bert_classifier", |name| (!name.contains("pooler")).then(|| name.to_owned()), |_| {});
+    assert_refused(loaded(desk.path()), &["pooler.dense.weight is missing"]);
+    for (field, value, words) in [
+        ("vocab_size", Value::from(61), &["word_embeddings", "[60, 24]", "[61, 24]"][..]),
+        ("max_position_embeddings", Value::from(1 << 20), &["position_embeddings", "[24, 24]"]),
+        ("position_embedding_type", Value::from("relative_key"), &["position_embedding_type", "relative_key", "absolute"]),
+        ("is_decoder", Value::from(true), &["is_decoder"]),
+        ("type_vocab_size", Value::from(0), &["type_vocab_size"]),
+        ("hidden_act", Value::from("maxout"), &["hidden_act", "maxout"]),
+    ] {
+        let desk = changed("bert", same, |config| config[field] = value.clone());
+        assert_refused(loaded(desk.path()), words);
+    }
+}
+
+/// With and without the prefix, from the classes of pretraining; what the heads of those are called does not matter.
+#[test]
+fn names_may_have_a_prefix() {
+    let given = Given::expected(&expectations(&own_models().join("bert"))[0]);
+    let want = floats(&trace(&bert(), &given).unwrap().output);
+    let desk =
+        changed("bert", |name| Some(format!("bert.{name}")), |config| config["architectures"] = "BertForPreTraining".into());
+    let model = loaded(desk.path()).unwrap();
+    assert!(model.head.is_none());
+    assert_eq!(floats(&trace(&model, &given).unwrap().output), want);
+}
+
+/// Old classifiers of tokens have a pooler that they do not use.
+#[test]
+fn the_architecture_says_what_is_classified() {
+    let desk = changed(
+        "bert_classifier",
+        |name| Some(name.to_owned()),
+        |config| {
+            config["architectures"] = serde_json::json!(["BertForTokenClassification"]);
+        },
+    );
+    let logits = trace(&loaded(desk.path()).unwrap(), &Given::words(vec![3, 1, 4, 1])).unwrap().logits.unwrap();
+    assert_eq!((logits.shape.as_slice(), logits.of_input()), (&[4, 3][..], None));
+}
+
+fn embedded(name: &'static str, f16: bool) -> &'static EmbeddedModel {
+    let folder = own_models().join(name);
+    let mut weights = fs::read(folder.join("model.safetensors")).unwrap();
+    if f16 {
+        let tensors = candle_core::safetensors::load_buffer(&weights, &Device::Cpu).unwrap();
+        let half = |(name, tensor): (String, Tensor)| (name, tensor.to_dtype(candle_core::DType::F16).unwrap());
+        let desk = tempfile::tempdir().unwrap();
+        let path = desk.path().join("half.safetensors");
+        candle_core::safetensors::save(&tensors.into_iter().map(half).collect(), &path).unwrap();
+        weights = fs::read(path).unwrap();
+    }
+    let config = fs::read_to_string(folder.join("config.json")).unwrap();
+    Box::leak(Box::new(EmbeddedModel { name, about: "", config: config.leak(), weights: weights.leak(), reader: b"" }))
+}
+
+#[test]
+fn a_checkpoint_in_memory_is_read_like_one_on_disk() {
+    for name in ["bert_classifier", "vit"] {
+        let from_disk = loaded(&own_models().join(name)).unwrap();
+        let model = Model::load(embedded(name, false), &Device::Cpu).unwrap();
+        assert_eq!((model.folder(), from_disk.folder().is_some()), (None, true));
+        assert_eq!(model.sha256.hexadecimal(), from_disk.sha256.hexadecimal());
+        assert_eq!(model.num_parameters, from_disk.num_parameters);
+        let given = Given::any(&model);
+        assert_eq!(trace(&model, &given).unwrap().logits, trace(&from_disk, &given).unwrap().logits);
+        let half = Model::load(embedded(name, true), &Device::Cpu).unwrap();
+        assert_ne!(half.sha256.hexadecimal(), model.sha256.hexadecimal());
+        let (got, want) = (trace(&half, &given).unwrap(), trace(&model, &given).unwrap());
+        common::assert_close(name, &floats(&got.output), &floats(&want.output), 1e-2);
+    }
+    let broken = EmbeddedModel {
+        name: "broken",
+        about: "",
+        config: "{\"model_type\": \"bert\"}",
+        weights: b"\x08\0\0\0\0\0\0\0{\"a\": 1}",
+        reader: b"",
+    };
+    let broken: &'static EmbeddedModel = Box::leak(Box::new(broken));
+    assert_refused(Model::load(broken, &Device::Cpu), &["the built-in model broken", "entry a is wrong"]);
+}
+
+/// A digest names the weights that were loaded: those of a file that was replaced since, and none of one that was written to.
+#[test]
+fn a_digest_is_of_what_was_loaded() {
+    let same = |name: &str| Some(name.to_owned());
+    let desk = changed("bert", same, |_| {});
+    let file = desk.path().join("model.safetensors");
+    let want = loaded(desk.path()).unwrap().sha256.hexadecimal().unwrap().to_owned();
+    assert_eq!(want.len(), 64);
+    let model = loaded(desk.path()).unwrap();
+    fs::write(desk.path().join("other"), b"other").unwrap();
+    fs::rename(desk.path().join("other"), &file).unwrap();
+    assert_eq!(model.clone().sha256.hexadecimal(), Ok(want.as_str()));
+    assert_eq!(model.sha256.hexadecimal(), Ok(want.as_str()));
+    let desk = changed("bert", same, |_| {});
+    let model = loaded(desk.path()).unwrap();
+    fs::write(desk.path().join("model.safetensors"), b"other").unwrap();
+    assert_refused(model.sha256.hexadecimal(), &["model.safetensors"]);
+}
