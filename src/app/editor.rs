@@ -33,8 +33,7 @@ impl Editor {
 /// A text as an input; none of blanks alone.
 pub fn input(text: &str) -> Option<Input> {
     let text = text.replace("\r\n", "\n");
-    let end = (0..=MAX_BYTES.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-    let kept = text.get(..end).unwrap_or_default().trim_end();
+    let kept = text[..text.floor_char_boundary(MAX_BYTES)].trim_end();
     (!kept.trim().is_empty()).then(|| Input::Text(kept.to_owned()))
 }
 

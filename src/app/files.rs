@@ -14,6 +14,7 @@ use crate::domain::request::{Input, ModelRef};
 use crate::domain::{Error, Result};
 use crate::engine::Output;
 use crate::figure::write::replace;
+use crate::input::picture::EXTENSIONS;
 use crate::method;
 
 /// What a finished dialog or a finished save has to say.
@@ -49,8 +50,10 @@ impl Files {
         };
         let chosen: std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>> = match ask {
             Ask::Input => {
-                let both: Vec<&str> = IMAGES.iter().chain(TEXTS).copied().collect();
-                let dialog = dialog.add_filter("Images and texts", &both).add_filter("Images", IMAGES).add_filter("Texts", TEXTS);
+                let images = [EXTENSIONS, TENSORS].concat();
+                let both = [&images, TEXTS].concat();
+                let dialog =
+                    dialog.add_filter("Images and texts", &both).add_filter("Images", &images).add_filter("Texts", TEXTS);
                 Box::pin(dialog.add_filter("All files", &["*"]).pick_file())
             }
             Ask::Model => Box::pin(dialog.pick_folder()),
@@ -136,7 +139,7 @@ fn no_dialog(ask: Ask) -> Error {
     Error::refused("file dialog", "none could be opened").expected("a desktop portal or zenity").remedy(remedy)
 }
 
-const IMAGES: &[&str] = &["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "pnm", "ppm", "safetensors"];
+const TENSORS: &[&str] = &["safetensors"];
 const TEXTS: &[&str] = &["txt"];
 
 fn title(ask: Ask) -> &'static str {

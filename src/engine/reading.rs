@@ -8,6 +8,7 @@ use crate::builtin;
 use crate::domain::request::{DeviceKind, Input, ModelRef, SizeRule};
 use crate::domain::text::Text;
 use crate::domain::{Error, Result};
+use crate::input::picture::EXTENSIONS;
 use crate::input::{Encoded, Picture, Prepared, Processor, Tokenizer, holds_ids, read_input_ids, read_pixel_values, read_text};
 use crate::model::{Checkpoint, Model, device};
 
@@ -137,6 +138,5 @@ impl Loaded {
 }
 
 fn is_picture(path: &Path) -> bool {
-    let known = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "pnm", "ppm"];
-    path.extension().is_some_and(|e| known.iter().any(|known| e.eq_ignore_ascii_case(known)))
+    path.extension().is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }

@@ -30,6 +30,8 @@ const MAX_PIXELS: u64 = 400_000_000;
 const MAX_DECODED: u64 = 2 << 30;
 /// Bytes of the file.
 const MAX_FILE: u64 = 1 << 30;
+/// Endings that names of pictures usually have; the content decides.
+pub const EXTENSIONS: &[&str] = &["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "pnm", "ppm"];
 const FORMATS: &str = "a PNG, JPEG, WebP, TIFF, GIF, BMP or PNM picture";
 
 /// A decoded picture: upright, without alpha, 8 bits a channel, encoded sRGB.

@@ -78,7 +78,7 @@ impl Tokenizer {
         if string.trim().is_empty() {
             return Err(Error::refused("the text", "is empty").expected("at least one word").remedy("type one"));
         }
-        let head = head_of(string, self.max_tokens.saturating_mul(BYTES_PER_TOKEN));
+        let head = &string[..string.floor_char_boundary(self.max_tokens.saturating_mul(BYTES_PER_TOKEN))];
         let encoded = catch_unwind(AssertUnwindSafe(|| self.inner.encode(head, true)));
         let encoding = encoded.ok().and_then(std::result::Result::ok).ok_or_else(|| {
             Error::refused("the text", "cannot be spelled by the model's tokenizer").expected("words of its vocabulary")
@@ -120,12 +120,6 @@ fn read_file(path: &Path, most: u64, expected: &str) -> Result<Vec<u8>> {
             .expected(format!("{expected} of at most {} MB", most >> 20)));
     }
     std::fs::read(path).map_err(|err| unreadable(path, &err))
-}
-
-/// The first bytes of a string, whole characters only.
-fn head_of(string: &str, bytes: usize) -> &str {
-    let end = (0..=bytes.min(string.len())).rev().find(|&i| string.is_char_boundary(i)).unwrap_or(0);
-    &string[..end]
 }
 
 /// A tokenizer's file decides what its offsets are; those that point outside the string point at nothing.
