@@ -14,11 +14,11 @@
 //!         \            /
 //!        engine/ <- figure/            jobs, caches, the worker thread · figures and data files
 //!          |    \      \
-//!     method/ segment/  render/        heatmaps · segmenters · wgpu pipelines and their CPU twin
+//!     method/ segment/ measure/ render/ heatmaps · segmenters · scores · wgpu pipelines and their CPU twin
 //!          |        |      |
-//!        model/   input/   |           checkpoints, forward with a trace, backward · pictures and words
+//!     hub/ model/ input/   |           models of the hub · checkpoints, forward with a trace, backward · pictures and words
 //!              \    |     /
-//!               builtin/   |            models and samples that the binary carries
+//!        builtin/  store/  |            models and samples that the binary carries · files of tensors
 //!                   \     /
 //!                domain/               plain data and pure functions; std and serde only
 //! ```
@@ -26,13 +26,16 @@
 //! - [`domain`]: requests, tokens, grids, heatmaps, linkage trees, colormaps, resampling, the error type, the switch that
 //!   cancels. No files and no threads.
 //! - [`builtin`]: two small models and a dozen samples inside the binary, for machines without a network and without files.
+//! - [`store`]: where tensors lie in files, .safetensors or PyTorch's, and how they are read without trusting what a file says.
 //! - [`input`]: from a file to the tensor that a model takes, with the arithmetic of Pillow and of Hugging Face's processors and
 //!   tokenizers.
+//! - [`hub`]: the hub's models on this machine, and how one comes here.
 //! - [`model`]: one instrumented transformer for many checkpoints. A family is one file that maps config.json and weight names
 //!   to the description of a block; the forward pass records a [`model::Trace`], the backward is written by hand.
 //! - [`method`]: from a trace and target tokens to relevance rows. One file and one row of [`method::METHODS`] each; menus,
 //!   help and tables come from there.
 //! - [`segment`]: from the maps of all patches to a linkage tree that is cut as often as one likes.
+//! - [`measure`]: scores of how far a map says what the model does.
 //! - [`render`]: heatmaps and labels over a photo, by WGSL on the GPU and by the CPU twin that defines the right pixel.
 //! - [`engine`]: answers requests, remembers models, traces and answers, and runs the one worker thread of the window.
 //! - [`figure`]: lays an answer out in print units and writes pictures, numbers and the record. Needs no display and no GPU.
@@ -82,8 +85,11 @@ pub mod cli;
 pub mod domain;
 pub mod engine;
 pub mod figure;
+pub mod hub;
 pub mod input;
+pub mod measure;
 pub mod method;
 pub mod model;
 pub mod render;
 pub mod segment;
+pub mod store;

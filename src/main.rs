@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use tokenscope::app::session::MatrixLook;
 use tokenscope::app::{self, Session};
 use tokenscope::cli::{self, Next, WindowArgs};
 use tokenscope::domain::Result;
@@ -37,19 +38,25 @@ fn window(args: &WindowArgs) -> Result<()> {
 /// The session that the flags describe.
 fn session(args: &WindowArgs) -> Session {
     let request = &args.request;
-    let pinned = match &request.tokens {
-        Tokens::These(tokens) => tokens.first().cloned(),
-        Tokens::All => None,
+    let (pinned, span) = match &request.tokens {
+        Tokens::These(tokens) => (tokens.first().cloned(), None),
+        Tokens::Span(span) => (None, Some(*span)),
+        Tokens::All => (None, None),
     };
     let mut session = Session {
         input: args.input.clone(),
         model: args.model.clone(),
+        tower: request.tower,
         size: request.size,
         device: request.device,
         layer: request.layer,
         pinned,
+        span,
+        matrix: MatrixLook { shown: request.layers, ..MatrixLook::default() },
         method: request.method.clone(),
         params: request.params.clone(),
+        generation: request.generation,
+        sampling: request.generation.unwrap_or_default(),
         ..Session::default()
     };
     session.look.colormap = args.colormap;

@@ -8,14 +8,16 @@ mod program;
 use std::collections::HashMap;
 use std::fs;
 use std::io::{Cursor, Read};
+use std::path::Path;
 use std::process::Stdio;
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use common::{assert_close, assert_rows_close, expectations, floats, model_folders, positions};
 use npyz::{Deserialize, NpyFile};
 use program::Desk;
 use safetensors::SafeTensors;
 use serde_json::Value;
+use tokenscope::method::Uses;
 
 /// An array of a .npy file: its shape and its values, which must be stored as `T`.
 fn npy<T: Deserialize>(bytes: &[u8]) -> (Vec<u64>, Vec<T>) {
@@ -225,7 +227,7 @@ fn tokens_that_a_model_lacks_are_refused_with_those_it_has() {
         ("vit", "5,0", "cls, patches 0,0 to 4,4 or positions 0 to 25"),
         ("deit", "27", "cls, dist, patches 0,0 to 4,4 or positions 0 to 26"),
         ("dinov2_with_registers", "reg4", "cls, reg0, reg1, reg2, reg3, patches 0,0 to 4,4 or positions 0 to 29"),
-        ("vit", "-1", "a position, `row,col`, cls, dist, reg0, reg1.., or a word of the text"),
+        ("vit", "-1", "a position, `row,col`, cls, dist, reg0, reg1.., a word of the text, or a span of positions A..B"),
         ("vit", "ear", "cls, patches 0,0 to 4,4"),
     ] {
         let ran = desk.run(&format!("explain cat.jpg --model %{model} --token {token} --out @a.png"));
@@ -260,11 +262,13 @@ fn layers_count_from_both_ends() {
 fn every_method_answers_in_its_own_range() {
     let desk = Desk::new();
     for method in tokenscope::method::METHODS.iter().map(|m| m.info()) {
-        let values = relevance(&desk, &format!("--model %dinov2 --token 2,2 --method {} --out @a.json --out @a.png", method.id));
-        assert!(values.len() == 26 && values.iter().all(|v| v.is_finite()), "{}: {values:?}", method.id);
+        let model = if method.uses(Uses::Phrase) { "%clip --scalar text:cat" } else { "%dinov2" };
+        let values = relevance(&desk, &format!("--model {model} --token 2,2 --method {} --out @a.json --out @a.png", method.id));
+        assert!([17, 26].contains(&values.len()) && values.iter().all(|v| v.is_finite()), "{}: {values:?}", method.id);
         let sum: f32 = values.iter().sum();
         match method.id {
             "attention" | "rollout" => assert!((sum - 1.0).abs() < 1e-5 && values.iter().all(|v| *v >= 0.0), "{values:?}"),
+            "agreement" => assert!(values.iter().all(|v| v.abs() <= 1.0) && values.iter().any(|v| *v < 0.0), "{values:?}"),
             "similarity" => assert!((values[13] - 1.0).abs() < 1e-5 && values.iter().all(|v| v.abs() <= 1.0), "{values:?}"),
             _ => assert!(values[13] >= 1.0 && values.iter().all(|v| *v >= 0.0), "{values:?}"),
         }
@@ -327,12 +331,19 @@ fn every_sample_is_explained_at_any_size() {
 
 // ---- numbers
 
+/// Inputs that PyTorch was given, and what it made of them.
+fn expected(folder: &Path) -> Vec<(&'static str, HashMap<String, Tensor>)> {
+    let files = ["expected", "expected_wide", "expected_text"];
+    let files = files.into_iter().filter(|file| folder.join(format!("{file}.safetensors")).exists());
+    files.zip(expectations(folder)).collect()
+}
+
 #[test]
 fn traces_equal_pytorch() {
     let desk = Desk::new();
     for folder in model_folders() {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
-        for (file, want) in ["expected", "expected_wide"].iter().zip(expectations(&folder)) {
+        for (file, want) in expected(&folder) {
             desk.run(&format!("trace tests/fixtures/models/{name}/{file}.safetensors --model %{name} --out @t.safetensors"))
                 .done();
             let bytes = desk.read("t.safetensors");
@@ -349,7 +360,11 @@ fn traces_equal_pytorch() {
             let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
             let tokens: Vec<String> = serde_json::from_str(&metadata.metadata().as_ref().unwrap()["tokens"]).unwrap();
             assert_eq!(tokens.len(), got["residual"].dim(1).unwrap());
-            let named = if want.contains_key("pixel_values") { ["cls", "patch "] } else { ["#", "#"] };
+            let named = match want.contains_key("pixel_values") {
+                true if name.starts_with("siglip") => ["patch ", "patch "],
+                true => ["cls", "patch "],
+                false => ["#", "#"],
+            };
             assert!(tokens[0].starts_with(named[0]) && tokens.last().unwrap().starts_with(named[1]), "{tokens:?}");
         }
     }
@@ -360,7 +375,7 @@ fn explanations_equal_pytorch() {
     let desk = Desk::new();
     for folder in model_folders() {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
-        for (file, want) in ["expected", "expected_wide"].iter().zip(expectations(&folder)) {
+        for (file, want) in expected(&folder) {
             let targets = positions(&want["targets"]);
             let tokens: String = targets.iter().map(|t| format!(" --token {t}")).collect();
             let line = format!(
@@ -401,11 +416,19 @@ fn models_and_methods_are_listed() {
         assert!(methods.contains(info.id) && methods.contains(info.formula) && methods.contains(info.citation));
     }
     let families = desk.run("models").done().stdout;
-    assert!(tokenscope::engine::families().all(|(name, _)| families.contains(name)));
+    assert!(tokenscope::engine::families().all(|family| families.contains(family.model_type)));
     desk.write("m/broken/config.json", "{}");
     fs::create_dir(desk.path("empty")).unwrap();
+    let weights = fs::read("tests/fixtures/variants/plain/vit/pytorch_model.bin").unwrap();
+    desk.write("m/pickled/pytorch_model.bin", weights);
+    desk.write("m/pickled/config.json", fs::read("tests/fixtures/models/vit/config.json").unwrap());
     let models = desk.run("models tests/fixtures/models @m @empty").done().stdout;
-    assert!(models.contains("11 checkpoints") && models.contains("dinov2_swiglu"), "{models}");
+    let pickled = models.lines().find(|line| line.contains("pickled")).unwrap();
+    for word in ["vit ", "3 layers", "3 heads", "24 wide", "0.0 M parameters", "0.1 MB in memory (.bin)"] {
+        assert!(pickled.contains(word), "{pickled}");
+    }
+    let count = model_folders().len();
+    assert!(models.contains(&format!("{count} checkpoints")) && models.contains("dinov2_swiglu"), "{models}");
     assert!(models.contains("not readable: ") && models.contains("0 checkpoints"), "{models}");
     desk.run("models @nowhere").refused(&["nowhere", "folder"]);
 }

@@ -43,11 +43,14 @@ fn scene(width: usize, height: usize) -> Arc<Scene> {
         name: "tiny".into(),
         folder: Some("models/tiny".into()),
         family: "vit".into(),
+        tower: None,
+        takes_phrases: false,
         num_layers: 12,
         num_heads: 3,
         width: 32,
         patch_size: 16,
         is_post_norm: false,
+        is_causal: false,
         num_parameters: 1000,
         sha256: Digest::known("cd".repeat(32)),
     };
@@ -73,7 +76,17 @@ fn explanation(positions: &[usize]) -> Output {
     request.tokens = Tokens::These(positions.iter().map(|p| p.to_string().parse().unwrap()).collect());
     let relevance = (0..positions.len() * tokens).map(|i| i as f32 / 7.0 - 1.0).collect();
     let positions = positions.to_vec();
-    Output::Explanation(Arc::new(Explanation { request, scene, method: &METHOD, layer: 9, positions, relevance }))
+    Output::Explanation(Arc::new(Explanation {
+        request,
+        scene,
+        method: &METHOD,
+        layer: 9,
+        positions,
+        relevance,
+        layers: None,
+        score: None,
+        matches: Vec::new(),
+    }))
 }
 
 fn segments() -> Output {

@@ -8,15 +8,16 @@ use candle_core::{Device, Tensor};
 use common::{Given, assert_close, assert_rows_close, expectations, floats, model_folders, positions};
 use tokenscope::domain::request::{Facet, Head, Params, Rows, Scalar};
 use tokenscope::method::{Control, Target, by_id};
+use tokenscope::model::head::Logits;
 use tokenscope::model::{Model, Trace};
 
 fn check_folder(folder: &Path) {
     let name = folder.file_name().unwrap().to_string_lossy().into_owned();
-    let model = Model::load(folder, &Device::Cpu).unwrap();
     let expected = expectations(folder);
     assert!(!expected.is_empty(), "{name} has no expected.safetensors");
     for want in expected {
         let given = Given::expected(&want);
+        let model = Model::load_tower(folder, given.tower(), &Device::Cpu).unwrap();
         let trace = given.trace(&model);
         let name = format!("{name} at {}", given.shape());
         for (layer, got) in trace.residual.iter().enumerate() {
@@ -35,10 +36,12 @@ fn check_folder(folder: &Path) {
         if let Some(output) = want.get("output") {
             assert_close(&format!("{name}, output"), &floats(&trace.output), &floats(output), 1e-4);
         }
-        // The scores of a masked-language model, which are not read, have the width of the vocabulary.
-        let of_classes = |logits: &&Tensor| logits.dims().last().copied() != model.vocab_size();
-        if let Some(logits) = want.get("logits").filter(of_classes) {
-            let got = trace.logits.as_ref().unwrap();
+        if let Some(logits) = want.get("logits") {
+            let all: Vec<usize> = (0..trace.num_tokens()).collect();
+            let got = match &trace.logits {
+                Some(logits) => logits.clone(),
+                None => Logits { values: model.token_logits(&trace, &all).unwrap(), shape: logits.dims().to_vec() },
+            };
             assert_eq!(got.shape, logits.dims(), "{name}, logits");
             assert_close(&format!("{name}, logits"), &got.values, &floats(logits), 1e-4);
         }
@@ -51,7 +54,7 @@ fn check_ultra(name: &str, model: &Model, trace: &Trace, want: &std::collections
     for layer in [1, 2, trace.num_layers()] {
         for (scalar, key) in [(Scalar::Sum, format!("ultra_{layer}")), (Scalar::Norm, format!("ultra_norm_{layer}"))] {
             let params = Params { scalar, rows: Rows::All, ..Params::default() };
-            let target = Target { layer, positions: &targets, params: &params };
+            let target = Target { layer, positions: &targets, params: &params, phrase: None };
             let got = by_id("ultra").unwrap().explain(model, trace, &target, &Control::default()).unwrap();
             assert_rows_close(&format!("{name}, {key}"), &got, &floats(&want[&key]), &targets, 1e-3);
         }
@@ -65,7 +68,7 @@ fn every_family_agrees_with_pytorch() {
     }
 }
 
-/// The larger fixtures that lie beside a developer's checkout, where they do.
+/// The larger fixtures that lie beside a developer's checkout, where they do, with either spelling of their config.json.
 #[test]
 fn larger_fixtures_agree_with_pytorch() {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures");
@@ -73,10 +76,21 @@ fn larger_fixtures_agree_with_pytorch() {
         eprintln!("skipped: {} is absent", shared.display());
         return;
     }
-    let images = ["vit", "dino", "deit", "deit_classifier", "dinov2", "dinov2_swiglu", "dinov2_with_registers"];
-    for name in images.iter().chain(&["bert", "bert_classifier", "bert_tokens"]) {
-        check_folder(&shared.join(name));
+    let folders = std::fs::read_dir(shared).unwrap().map(|entry| entry.unwrap().path());
+    let mut count = 0;
+    for folder in folders.filter(|folder| folder.join("model.safetensors").is_file()) {
+        check_folder(&folder);
+        count += 1;
+        if folder.join("old_config.json").is_file() {
+            let old = tempfile::tempdir().unwrap();
+            for entry in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+                std::fs::copy(&entry, old.path().join(entry.file_name().unwrap())).unwrap();
+            }
+            std::fs::rename(old.path().join("old_config.json"), old.path().join("config.json")).unwrap();
+            check_folder(old.path());
+        }
     }
+    assert!(count >= 24, "{count} fixtures");
 }
 
 /// What a method answers for every token, on the fixture that has the most prefix tokens.
@@ -86,7 +100,7 @@ fn answers(method: &str, layer: usize, params: &Params) -> (Vec<f32>, std::colle
     let want = expectations(&folder).remove(0);
     let trace = Given::expected(&want).trace(&model);
     let all: Vec<usize> = (0..trace.num_tokens()).collect();
-    let target = Target { layer, positions: &all, params };
+    let target = Target { layer, positions: &all, params, phrase: None };
     (by_id(method).unwrap().explain(&model, &trace, &target, &Control::default()).unwrap(), want)
 }
 

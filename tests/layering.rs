@@ -11,8 +11,8 @@ const ROWS: &[&[&str]] = &[
     &["app", "cli"],
     &["engine", "figure"],
     &["method", "segment", "measure", "render"],
-    &["model", "input"],
-    &["builtin"],
+    &["model", "input", "hub"],
+    &["builtin", "store"],
     &["domain"],
 ];
 
@@ -24,6 +24,7 @@ const CRATES: &[(&[&str], &[&str])] = &[
     (&["candle_core", "candle_nn", "candle_transformers"], &["model", "method"]),
     (&["eframe", "egui", "egui_wgpu", "wgpu", "winit"], &["app", "render"]),
     (&["rfd", "poll_promise"], &["app"]),
+    (&["ureq"], &["hub"]),
     (&["clap", "ctrlc", "indicatif"], &["cli"]),
 ];
 

@@ -11,6 +11,19 @@ use tokenscope::domain::token::TokenRef;
 mod script;
 use script::Scripted;
 
+#[path = "common/causal.rs"]
+mod causal;
+#[path = "hub/server.rs"]
+mod server;
+
+#[path = "ui/generation.rs"]
+mod generation;
+#[path = "ui/hub.rs"]
+mod hub;
+#[path = "ui/layers.rs"]
+mod layers;
+#[path = "ui/phrases.rs"]
+mod phrases;
 #[path = "ui/samples.rs"]
 mod samples;
 #[path = "ui/texts.rs"]

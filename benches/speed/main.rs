@@ -73,7 +73,7 @@ fn prepared(model: &Model, photo: &Path) -> (Vec<f32>, (usize, usize)) {
 /// Relevance rows at the last layer.
 fn rows(model: &Model, trace: &Trace, targets: &[usize], rows: Rows) -> Vec<f32> {
     let layer = model.num_layers();
-    let seeds = seeds(&trace.residual[layer], targets, Scalar::Sum).expect("seeds");
+    let seeds = seeds(&trace.residual[layer], targets, &Scalar::Sum).expect("seeds");
     let (cancel, progress) = (Cancel::default(), Progress::default());
     Backward { model, trace, layer, rows, cancel: &cancel, progress: &progress }.run(targets, &seeds).expect("rows")
 }

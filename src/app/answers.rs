@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use crate::domain::request::Request;
 use crate::domain::{Error, Result};
-use crate::engine::{Explanation, Output, Reply, Scene, Segments};
+use crate::engine::{Explanation, Output, Reply, Scene, Segments, Verification};
 
-const CAPACITY: usize = 64;
+/// A deep model has a table for every layer.
+const CAPACITY: usize = 512;
 /// Tables of every token's map grow with the square of the tokens: 7.5 MB at 1,370 of them.
 const MAX_BYTES: usize = 256 << 20;
 
@@ -17,6 +18,7 @@ const MAX_BYTES: usize = 256 << 20;
 pub struct Answers {
     by_key: HashMap<String, Answer>,
     clock: u64,
+    revision: u64,
 }
 
 #[derive(Debug)]
@@ -29,6 +31,7 @@ impl Answers {
     /// Keeps a reply; what was not looked at for longest goes when there is too much.
     pub fn keep(&mut self, reply: Reply) {
         self.clock += 1;
+        self.revision += 1;
         self.by_key.insert(reply.key, Answer { result: reply.result, last_used: self.clock });
         while self.by_key.len() > CAPACITY || (self.by_key.len() > 4 && self.num_bytes() > MAX_BYTES) {
             let oldest = self.by_key.iter().min_by_key(|(_, a)| a.last_used).map(|(key, _)| key.clone());
@@ -54,11 +57,22 @@ impl Answers {
 
     /// Why a question has no answer, if that is known.
     pub fn refusal(&self, request: &Request) -> Option<&Error> {
-        self.by_key.get(&request.key())?.result.as_ref().err()
+        self.refusal_of(&request.key())
+    }
+
+    /// As [`Self::refusal`], by the key of the question.
+    pub fn refusal_of(&self, key: &str) -> Option<&Error> {
+        self.by_key.get(key)?.result.as_ref().err()
+    }
+
+    /// Another number after every answer that came or went.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// Forgets refusals and cancelled questions, so that they are asked again.
     pub fn forget_failures(&mut self) {
+        self.revision += 1;
         self.by_key.retain(|_, answer| answer.result.is_ok());
     }
 
@@ -83,6 +97,15 @@ impl Answers {
         match self.output(request)? {
             Output::Segments(segments) => Some(segments),
             _ => None,
+        }
+    }
+
+    /// The answer to a check, be it a refusal.
+    pub fn verification(&self, request: &Request) -> Option<Result<Arc<Verification>>> {
+        match &self.by_key.get(&request.key())?.result {
+            Ok(Output::Verification(found)) => Some(Ok(found.clone())),
+            Ok(_) => None,
+            Err(err) => Some(Err(err.clone())),
         }
     }
 

@@ -67,7 +67,12 @@ pub fn tokens_ui(ui: &mut Ui, session: &Session, view: &View, scene: &Scene, com
                 commands.push(Command::Pin(token_at(&scene.layout, position)));
             }
         }
-        if let Some(position) = pinned.filter(|&p| scene.layout.patch_of(p).is_some()) {
+        if let Some(span) = session.span {
+            let name = format!("selected: tokens {span}");
+            if ui.add(Button::selectable(true, name)).on_hover_text("Click to let it go (Esc)").clicked() {
+                commands.push(Command::Unpin);
+            }
+        } else if let Some(position) = pinned.filter(|&p| scene.layout.patch_of(p).is_some()) {
             let name = format!("pinned: {}", words::token(&scene.layout, position));
             if ui.add(Button::selectable(true, name)).on_hover_text("Click to let it go (Esc)").clicked() {
                 commands.push(Command::Unpin);

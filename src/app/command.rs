@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use eframe::egui;
 
-use super::session::{Mode, Session, Theme};
+use super::generation::{Generating, Written};
+use super::session::{MatrixLook, Mode, Session, Theme};
 use super::wanted::token_at;
 use crate::builtin::SAMPLES;
 use crate::domain::grid::Grid;
 use crate::domain::request::{Input, ModelRef};
+use crate::domain::span::Span;
 use crate::domain::token::TokenRef;
 use crate::engine::Scene;
 
@@ -19,8 +21,25 @@ use crate::engine::Scene;
 pub enum Command {
     /// Keeps the map of a token; the pinned token again lets it go.
     Pin(TokenRef),
-    /// Lets the pinned token go.
+    /// Lets the pinned token, or the selected span, go.
     Unpin,
+    /// Shows the sources of a part of a text.
+    Select(Span),
+    /// Moves the end of the selection away from where it began.
+    GrowSpan {
+        /// Down.
+        rows: i64,
+        /// Right.
+        cols: i64,
+    },
+    /// Goes to a layer.
+    SetLayer(usize),
+    /// Shows or hides the matrix of tokens by layers.
+    ToggleMatrix,
+    /// How the matrix is shown.
+    SetMatrix(MatrixLook),
+    /// Measures how much spans depend on their sources, or no longer.
+    Measure(bool),
     /// Moves the pinned token over the grid, or through the lines of a text.
     MovePin {
         /// Down.
@@ -51,6 +70,8 @@ pub enum Command {
     StepSample(i64),
     /// Back to the first page.
     ShowSamples,
+    /// Lets the model continue the text, or no longer.
+    Continue(Generating),
     /// Opens a checkpoint.
     OpenModel(ModelRef),
     /// Back to the models that the program carries.
@@ -66,6 +87,12 @@ pub enum Command {
 pub enum Effect {
     /// Asks for a file or a folder.
     Ask(Ask),
+    /// Opens or closes the list of the hub's models.
+    ToggleHub,
+    /// Brings a model of the hub here, by its id.
+    Download(String),
+    /// Stops that.
+    StopDownload,
     /// Opens whatever a path turns out to be.
     OpenDropped(PathBuf),
     /// Opens the editor for a text.
@@ -82,6 +109,8 @@ pub enum Effect {
     Cancel,
     /// Asks again what failed or was stopped.
     Retry,
+    /// Checks the numbers of the open model, however large it is.
+    CheckModel,
     /// Closes the error banner.
     Dismiss,
     /// Key list.
@@ -116,10 +145,16 @@ pub struct Around {
     pub help: bool,
     /// An error is shown.
     pub banner: bool,
-    /// Positions above and below the pinned token, where a text runs over several lines.
+    /// Positions above and below the pinned token, or the end of the selection, where a text runs over several lines.
     pub lines: [Option<usize>; 2],
+    /// Where the selection began.
+    pub anchor: Option<usize>,
     /// Whether the open model reads texts, as far as it was seen to read anything.
     pub reads_texts: Option<bool>,
+    /// Whether it has a tower for texts beside one for images.
+    pub reads_both: bool,
+    /// What of a continuation is there.
+    pub written: Written,
 }
 
 impl Command {
@@ -127,7 +162,14 @@ impl Command {
     pub fn apply(self, session: &mut Session, scene: Option<&Scene>, around: Around) -> Option<Effect> {
         match self {
             Self::Pin(token) => pin(session, scene, token),
-            Self::MovePin { rows, cols } => move_pin(session, scene?, (rows, cols), around.lines),
+            Self::MovePin { rows, cols } => move_pin(session, scene?, (rows, cols), around),
+            Self::Select(span) => select(session, scene?, span),
+            Self::GrowSpan { rows, cols } => grow_span(session, scene?, (rows, cols), around),
+            Self::SetLayer(layer) => session.layer = i32::try_from(layer).unwrap_or(-1),
+            Self::ToggleMatrix if scene.is_some_and(|s| s.layout.text.is_none()) => {}
+            Self::ToggleMatrix => session.matrix.shown = !session.matrix.shown,
+            Self::SetMatrix(look) => session.matrix = look,
+            Self::Measure(score) => session.score = score,
             Self::StepLayer(step) => step_layer(session, scene?, step),
             Self::StepHead(step) => session.params.head = session.head_after(step, scene?.model.num_heads),
             Self::Show(Mode::Segments) if scene.is_some_and(|s| s.layout.text.is_some()) => {}
@@ -139,29 +181,37 @@ impl Command {
             Self::ToggleTheme { dark } => session.theme = if dark { Theme::Light } else { Theme::Dark },
             Self::OpenInput(input) => open_input(session, input, around),
             Self::StepSample(step) => step_sample(session, step, around),
-            Self::ShowSamples => (session.input, session.pinned, session.solo) = (None, None, None),
-            Self::OpenModel(model) => session.model = Some(model),
-            Self::BuiltInModel => session.model = None,
+            Self::ShowSamples => {
+                (session.input, session.pinned, session.solo) = (None, None, None);
+                (session.span, session.generation) = (None, None);
+            }
+            Self::Continue(step) => step.apply(session, scene, around),
+            Self::OpenModel(model) => {
+                (session.model, session.tower, session.generation) = (Some(model), None, None);
+            }
+            Self::BuiltInModel => (session.model, session.tower, session.generation) = (None, None, None),
             Self::Escape if around.help => return Some(Effect::ToggleHelp),
             Self::Escape if around.banner => return Some(Effect::Dismiss),
+            Self::Escape if around.written.growing => Generating::Stop.apply(session, scene, around),
             Self::Escape if session.mode == Mode::Segments => session.solo = None,
-            Self::Unpin | Self::Escape => session.pinned = None,
+            Self::Unpin | Self::Escape => (session.pinned, session.span) = (None, None),
             Self::Do(effect) => return Some(effect),
         }
         None
     }
 }
 
-/// A model of pictures has no use for a text, nor one of texts for a picture: another kind of input brings its own.
+/// A model of pictures has no use for a text, nor one of texts for a picture: another kind of input brings its own, unless the
+/// open one takes both.
 fn open_input(session: &mut Session, input: Input, around: Around) {
     let reads_texts = session.input.as_ref().map(Input::is_text).or(around.reads_texts);
-    if reads_texts.is_some_and(|texts| texts != input.is_text()) {
+    if reads_texts.is_some_and(|texts| texts != input.is_text()) && !around.reads_both {
         session.model = None;
     }
     if input.is_text() {
         session.mode = Mode::Heatmap;
     }
-    session.pinned = None;
+    (session.pinned, session.span, session.tower, session.generation) = (None, None, None, None);
     session.input = Some(input);
 }
 
@@ -183,6 +233,35 @@ fn pin(session: &mut Session, scene: Option<&Scene>, token: TokenRef) {
     let again =
         session.pinned.as_ref().is_some_and(|pinned| *pinned == token || place(pinned).is_some_and(|p| place(&token) == Some(p)));
     session.pinned = (!again).then_some(token);
+    session.span = None;
+}
+
+/// What cannot be explained is not selected: of a causal model the first token, which nothing predicted, is left out.
+fn select(session: &mut Session, scene: &Scene, span: Span) {
+    let is_causal = scene.model.is_causal;
+    let span = Span { from: span.from.max(usize::from(is_causal)), ..span };
+    if span.check(&scene.layout, is_causal).is_ok() {
+        (session.span, session.pinned) = (Some(span), None);
+    }
+}
+
+/// Where the selection began, and its end that moves: the ends of the span, or the pinned token twice.
+pub fn ends(session: &Session, scene: &Scene, anchor: Option<usize>) -> Option<(usize, usize)> {
+    if let Some(span) = session.span {
+        let (first, last) = (span.from, span.to.saturating_sub(1));
+        return Some(if anchor == Some(last) { (last, first) } else { (first, last) });
+    }
+    let pinned = scene.layout.resolve(session.pinned.as_ref()?).ok()?;
+    Some((pinned, pinned))
+}
+
+fn grow_span(session: &mut Session, scene: &Scene, (rows, cols): (i64, i64), around: Around) {
+    let (Some((anchor, end)), Some(_)) = (ends(session, scene, around.anchor), &scene.layout.text) else {
+        return move_pin(session, scene, (rows, cols), around);
+    };
+    let moved =
+        if rows == 0 { moved(scene.layout.grid, end, 0, cols).1 } else { around.lines[usize::from(rows > 0)].unwrap_or(end) };
+    select(session, scene, Span::between(anchor, moved));
 }
 
 fn step_layer(session: &mut Session, scene: &Scene, step: i64) {
@@ -192,13 +271,13 @@ fn step_layer(session: &mut Session, scene: &Scene, step: i64) {
 }
 
 /// From a prefix token, or from nothing, the first step goes to the middle of the picture or the first word.
-fn move_pin(session: &mut Session, scene: &Scene, (rows, cols): (i64, i64), lines: [Option<usize>; 2]) {
+fn move_pin(session: &mut Session, scene: &Scene, (rows, cols): (i64, i64), around: Around) {
     let (layout, grid) = (&scene.layout, scene.layout.grid);
-    let position = session.pinned.as_ref().and_then(|t| layout.resolve(t).ok());
+    let position = ends(session, scene, around.anchor).map(|(_, end)| end);
     let patch = position.and_then(|p| layout.patch_of(p));
     let next = match (patch, &layout.text) {
         (None, Some(_)) => layout.ranged().next(),
-        (Some(from), Some(_)) if rows != 0 => lines[usize::from(rows > 0)].or(Some(from)),
+        (Some(from), Some(_)) if rows != 0 => around.lines[usize::from(rows > 0)].or(Some(from)),
         (None, None) => grid.patch_at(grid.rows / 2, grid.cols / 2),
         (Some(from), _) => {
             let (row, col) = moved(grid, from, rows, cols);
@@ -207,6 +286,7 @@ fn move_pin(session: &mut Session, scene: &Scene, (rows, cols): (i64, i64), line
     };
     if let Some(next) = next {
         session.pinned = Some(token_at(layout, layout.position_of(next)));
+        session.span = None;
     }
 }
 

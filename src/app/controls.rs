@@ -4,23 +4,37 @@ use std::path::Path;
 
 use eframe::egui::{self, Button, ComboBox, RichText, ScrollArea, Slider, Ui};
 
+use super::badge::{Badge, badge_ui};
 use super::command::{Ask, Command, Effect};
+use super::hub::Picker;
 use super::session::{Mode, Session, heads};
 use super::view::View;
-use super::{look, theme, words};
+use super::{look, phrase, theme, words};
 use crate::domain::request::{Facet, Head, Input, Own, Scalar};
-use crate::domain::text::Text;
+use crate::domain::text::{Piece, Text};
 use crate::engine::Scene;
 use crate::method::{Info, METHODS, Uses};
 
+/// What the panel reads.
+pub struct Shown<'a> {
+    /// What is on the screen.
+    pub view: &'a View,
+    /// The list of the hub's models.
+    pub picker: &'a Picker,
+    /// Whether the open model's numbers can be trusted.
+    pub badge: &'a Badge,
+}
+
 /// Draws the panel's contents.
-pub fn controls_ui(ui: &mut Ui, session: &mut Session, view: &View, commands: &mut Vec<Command>) {
+pub fn controls_ui(ui: &mut Ui, session: &mut Session, shown: &Shown<'_>, commands: &mut Vec<Command>) {
+    let view = shown.view;
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
-        open_ui(ui, session, view.scene.as_deref(), commands);
+        open_ui(ui, session, shown, commands);
         let Some(scene) = view.scene.as_deref() else { return };
         heading_ui(ui, "What to ask");
         layer_ui(ui, session, scene);
-        method_ui(ui, session);
+        method_ui(ui, session, scene);
+        phrase::phrase_ui(ui, session, view, scene);
         if let Some(info) = session.info() {
             parameters_ui(ui, session, info, scene);
         }
@@ -62,7 +76,8 @@ pub fn row_ui<R>(ui: &mut Ui, name: &str, tip: &str, contents: impl FnOnce(&mut 
     .inner
 }
 
-fn open_ui(ui: &mut Ui, session: &Session, scene: Option<&Scene>, commands: &mut Vec<Command>) {
+fn open_ui(ui: &mut Ui, session: &Session, shown: &Shown<'_>, commands: &mut Vec<Command>) {
+    let scene = shown.view.scene.as_deref();
     let input = session.input.as_ref().map(|i| (i.name(), i.path()));
     open_head_ui(ui, "Input", |ui| {
         if ui.button("Open...").on_hover_text("Open an image or a text (Ctrl+O)").clicked() {
@@ -91,10 +106,17 @@ fn open_ui(ui: &mut Ui, session: &Session, scene: Option<&Scene>, commands: &mut
         if ui.button("Open model...").on_hover_text("Open a model folder (Ctrl+Shift+O)").clicked() {
             commands.push(Command::Do(Effect::Ask(Ask::Model)));
         }
+        if ui.button("Hub...").on_hover_text("Models of Hugging Face's hub: what is here, and downloads (Ctrl+M)").clicked() {
+            commands.push(Command::Do(Effect::ToggleHub));
+        }
     });
     name_ui(ui, model, "the built-in ones");
+    if let Some((id, share)) = shown.picker.on_its_way() {
+        quiet_ui(ui, &format!("downloading {id}: {:.0} %", 100.0 * share));
+    }
     if let Some(scene) = scene {
         quiet_ui(ui, &model_facts(scene));
+        badge_ui(ui, shown.badge, commands);
     }
 }
 
@@ -145,7 +167,11 @@ fn input_facts(scene: &Scene) -> String {
 
 fn text_facts(text: &Text) -> String {
     let special = text.pieces.iter().filter(|p| p.special).count();
-    let tokens = format!("{} tokens, {special} of them special", text.pieces.len());
+    // SigLIP's tokens that fill a text up stand beside each other, and take part in it.
+    let is_filling =
+        |pair: &[Piece]| pair.iter().all(|p| p.special) && pair.first().map(|p| &p.piece) == pair.last().map(|p| &p.piece);
+    let filled = if text.pieces.windows(2).any(is_filling) { ", filled up as the model was trained" } else { "" };
+    let tokens = format!("{} tokens, {special} of them special{filled}", text.pieces.len());
     match text.cut_at.and_then(|cut| text.string.get(cut..)) {
         Some(rest) => format!("{tokens}; {} characters at the end are not read", rest.chars().count()),
         None => tokens,
@@ -157,7 +183,7 @@ fn model_facts(scene: &Scene) -> String {
     let patch = if scene.layout.text.is_some() { String::new() } else { format!(" patch {},", model.patch_size) };
     let parameters = words::count(model.num_parameters);
     let (layers, heads, width) = (model.num_layers, model.num_heads, model.width);
-    format!("{}, {layers} layers, {heads} heads, width {width},{patch} {parameters} parameters", model.family)
+    format!("{}, {layers} layers, {heads} heads, width {width},{patch} {parameters} parameters", model.kind())
 }
 
 fn layer_ui(ui: &mut Ui, session: &mut Session, scene: &Scene) {
@@ -171,18 +197,17 @@ fn layer_ui(ui: &mut Ui, session: &mut Session, scene: &Scene) {
     });
 }
 
-fn method_ui(ui: &mut Ui, session: &mut Session) {
+fn method_ui(ui: &mut Ui, session: &mut Session, scene: &Scene) {
     let Some(info) = session.info() else { return };
     row_ui(ui, "Method", "How a token's map is made", |ui| {
         let picker = ComboBox::from_id_salt("method").selected_text(info.name).truncate().show_ui(ui, |ui| {
             for method in METHODS {
                 let choice = method.info();
-                let item = ui.selectable_label(choice.id == info.id, choice.name).on_hover_text(describe(choice));
+                let asks = !choice.uses(Uses::Phrase) || phrase::applies(scene);
+                let item = ui.add_enabled(asks, Button::selectable(choice.id == info.id, choice.name));
+                let item = item.on_hover_text(describe(choice)).on_disabled_hover_text(phrase::NEEDS);
                 if item.clicked() {
-                    choice.id.clone_into(&mut session.method);
-                    // What was chosen for the old method's values would misdraw the new one's.
-                    session.look.range = None;
-                    session.look.colormap = None;
+                    session.choose_method(choice.id);
                 }
             }
         });
@@ -208,7 +233,7 @@ fn parameters_ui(ui: &mut Ui, session: &mut Session, info: &Info, scene: &Scene)
     }
     if info.uses(Uses::Scalar) {
         row_ui(ui, "Scalar", "Whose gradient is followed: the sum of the token's normalised vector, or its norm", |ui| {
-            words_ui(ui, "scalar", &mut session.params.scalar, Scalar::ALL);
+            words_ui(ui, "scalar", &mut session.params.scalar, Scalar::PLAIN);
         });
     }
     if info.uses(Uses::Own) {
@@ -230,27 +255,27 @@ fn head_ui(ui: &mut Ui, head: &mut Head, num_heads: usize) {
 }
 
 /// One button a choice where they are few and short, as all of these are.
-fn words_ui<T: Copy + PartialEq + std::fmt::Display>(ui: &mut Ui, salt: &str, value: &mut T, choices: &[T]) {
+fn words_ui<T: Clone + PartialEq + std::fmt::Display>(ui: &mut Ui, salt: &str, value: &mut T, choices: &[T]) {
     if choices.len() <= 3 {
-        segmented_ui(ui, value, &choices.iter().map(|&c| (c, c.to_string())).collect::<Vec<_>>());
+        segmented_ui(ui, value, &choices.iter().map(|c| (c.clone(), c.to_string())).collect::<Vec<_>>());
         return;
     }
     ComboBox::from_id_salt(salt).selected_text(value.to_string()).show_ui(ui, |ui| {
-        for &choice in choices {
-            ui.selectable_value(value, choice, choice.to_string());
+        for choice in choices {
+            ui.selectable_value(value, choice.clone(), choice.to_string());
         }
     });
 }
 
 /// Buttons side by side of which one is chosen.
-pub fn segmented_ui<T: Copy + PartialEq>(ui: &mut Ui, value: &mut T, choices: &[(T, String)]) -> bool {
+pub fn segmented_ui<T: Clone + PartialEq>(ui: &mut Ui, value: &mut T, choices: &[(T, String)]) -> bool {
     let mut changed = false;
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.x = 3.0;
         for (choice, name) in choices {
             let button = Button::selectable(*value == *choice, name.as_str()).frame_when_inactive(true);
             if ui.add(button).clicked() && *value != *choice {
-                *value = *choice;
+                *value = choice.clone();
                 changed = true;
             }
         }
@@ -262,7 +287,8 @@ fn predictions_ui(ui: &mut Ui, scene: &Scene) {
     if scene.predictions.is_empty() {
         return;
     }
-    heading_ui(ui, "Predicted classes");
+    let (heading, kind) = if scene.model.is_causal { ("Next token", "token") } else { ("Predicted classes", "class") };
+    heading_ui(ui, heading);
     let palette = theme::palette(ui.visuals());
     for prediction in &scene.predictions {
         let percent = format!("{:.1} %", 100.0 * prediction.probability);
@@ -288,6 +314,6 @@ fn predictions_ui(ui: &mut Ui, scene: &Scene) {
         );
         let label = format!("{}: {percent}", prediction.name);
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &label));
-        response.on_hover_text(format!("{} (class {})", prediction.name, prediction.class));
+        response.on_hover_text(format!("{} ({kind} {})", prediction.name, prediction.class));
     }
 }

@@ -21,7 +21,8 @@ pub struct Editor {
 impl Editor {
     /// Begins with the open text, if one is open.
     pub fn new(session: &Session, scene: Option<&Scene>) -> Self {
-        let open = scene.and_then(|s| s.layout.text.as_ref()).map(|t| t.string.clone());
+        let open =
+            scene.and_then(|s| s.layout.text.as_ref()).map(|t| t.string[..t.string.len() - t.generated().len()].to_owned());
         let text = match &session.input {
             Some(Input::Text(text)) => text.clone(),
             _ => open.unwrap_or_default().trim_end().to_owned(),

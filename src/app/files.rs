@@ -16,6 +16,7 @@ use crate::engine::Output;
 use crate::figure::write::replace;
 use crate::input::picture::EXTENSIONS;
 use crate::method;
+use crate::store::hexadecimal;
 
 /// What a finished dialog or a finished save has to say.
 #[derive(Debug)]
@@ -154,7 +155,7 @@ fn title(ask: Ask) -> &'static str {
 /// What opening a dropped or named path means: a folder or weights are a model, JSON is a session, all else an input.
 pub fn open(path: PathBuf) -> Opening {
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    let is_weights = extension.as_deref() == Some("safetensors") && path.with_file_name("config.json").is_file();
+    let is_weights = matches!(extension.as_deref(), Some("safetensors" | "bin")) && path.with_file_name("config.json").is_file();
     if path.is_dir() || is_weights {
         return Opening::Command(Command::OpenModel(path.into()));
     }
@@ -187,7 +188,7 @@ fn write_pasted(picture: &ColorImage) -> Result<PathBuf> {
     let mut digest = Sha256::new();
     digest.update((width as u64).to_le_bytes());
     digest.update(&rgb);
-    let name: String = digest.finalize().iter().take(12).fold(String::new(), |name, b| name + &format!("{b:02x}"));
+    let name = hexadecimal(&digest.finalize()[..12]);
     let folder = data_folder()?.join("pasted");
     let refused =
         |err: &dyn std::fmt::Display| Error::refused(folder.display(), format!("a pasted picture cannot be kept: {err}"));

@@ -4,6 +4,7 @@ use eframe::egui::{self, Event, Key, Modifiers};
 
 use super::command::{Ask, Command, Effect};
 use super::editor;
+use super::generation::Generating;
 use super::session::Mode;
 
 /// A key and what it does.
@@ -30,8 +31,16 @@ const fn ctrl(key: Key, name: &'static str, action: &'static str, command: fn() 
     Binding { modifiers: Modifiers::COMMAND, key, name, action, command }
 }
 
-/// Every key.
+const fn shift(key: Key, name: &'static str, action: &'static str, command: fn() -> Command) -> Binding {
+    Binding { modifiers: Modifiers::SHIFT, key, name, action, command }
+}
+
+/// Every key; of two that fit, the first counts.
 pub const BINDINGS: &[Binding] = &[
+    shift(Key::ArrowUp, "Shift+arrows", "select a part of a text", || Command::GrowSpan { rows: -1, cols: 0 }),
+    shift(Key::ArrowDown, "Shift+arrows", "select a part of a text", || Command::GrowSpan { rows: 1, cols: 0 }),
+    shift(Key::ArrowLeft, "Shift+arrows", "select a part of a text", || Command::GrowSpan { rows: 0, cols: -1 }),
+    shift(Key::ArrowRight, "Shift+arrows", "select a part of a text", || Command::GrowSpan { rows: 0, cols: 1 }),
     plain(Key::ArrowUp, "arrows", "move the pinned token", || Command::MovePin { rows: -1, cols: 0 }),
     plain(Key::ArrowDown, "arrows", "move the pinned token", || Command::MovePin { rows: 1, cols: 0 }),
     plain(Key::ArrowLeft, "arrows", "move the pinned token", || Command::MovePin { rows: 0, cols: -1 }),
@@ -46,12 +55,13 @@ pub const BINDINGS: &[Binding] = &[
     plain(Key::H, "H or V", "overlay on, off", || Command::ToggleOverlay),
     plain(Key::V, "H or V", "overlay on, off", || Command::ToggleOverlay),
     plain(Key::G, "G", "grid on, off", || Command::ToggleGrid),
+    plain(Key::M, "M", "tokens by layers", || Command::ToggleMatrix),
     plain(Key::Plus, "+  -", "zoom (also Ctrl+wheel, pinch)", || Command::Do(Effect::Zoom(1.25))),
     plain(Key::Equals, "+  -", "zoom (also Ctrl+wheel, pinch)", || Command::Do(Effect::Zoom(1.25))),
     plain(Key::Minus, "+  -", "zoom (also Ctrl+wheel, pinch)", || Command::Do(Effect::Zoom(0.8))),
     plain(Key::R, "R", "the whole picture", || Command::Do(Effect::ResetView)),
     plain(Key::F, "F", "full screen", || Command::Do(Effect::ToggleFullScreen)),
-    plain(Key::Escape, "Esc", "let the pinned token go", || Command::Escape),
+    plain(Key::Escape, "Esc", "let the pinned token or the selection go", || Command::Escape),
     ctrl(Key::O, "Ctrl+O", "open an image or a text", || Command::Do(Effect::Ask(Ask::Input))),
     Binding {
         modifiers: SHIFT_CTRL,
@@ -61,6 +71,8 @@ pub const BINDINGS: &[Binding] = &[
         command: || Command::Do(Effect::Ask(Ask::Model)),
     },
     plain(Key::T, "T", "type a text", || Command::Do(Effect::TypeText)),
+    ctrl(Key::M, "Ctrl+M", "models from the hub", || Command::Do(Effect::ToggleHub)),
+    ctrl(Key::G, "Ctrl+G", "let the model continue the text", || Command::Continue(Generating::Begin)),
     ctrl(Key::H, "Ctrl+H", "the samples", || Command::ShowSamples),
     plain(Key::PageUp, "PgUp PgDn", "sample before, after", || Command::StepSample(-1)),
     plain(Key::PageDown, "PgUp PgDn", "sample before, after", || Command::StepSample(1)),
@@ -81,6 +93,8 @@ pub const GESTURES: &[(&str, &str)] = &[
     ("point", "map of the patch or word under the pointer"),
     ("click", "pin a patch or a word; again to let it go"),
     ("Shift", "preview others while one is pinned"),
+    ("drag, Shift+click", "select a part of a text: which input it was made from"),
+    ("double-click", "select a sentence"),
     ("Space+drag", "pan (also the middle button)"),
     ("drop", "an image, a text, a model folder or a session"),
 ];
@@ -120,13 +134,17 @@ pub fn commands(ctx: &egui::Context, canvas_focused: bool) -> Vec<Command> {
 
 /// Whether holding the key down goes on: steps do, switches do not flicker.
 fn repeats(command: &Command) -> bool {
-    use Command::{Do, MovePin, StepHead, StepLayer};
-    matches!(command, MovePin { .. } | StepLayer(_) | StepHead(_) | Do(Effect::Zoom(_) | Effect::Undo | Effect::Redo))
+    use Command::{Do, GrowSpan, MovePin, StepHead, StepLayer};
+    matches!(
+        command,
+        MovePin { .. } | GrowSpan { .. } | StepLayer(_) | StepHead(_) | Do(Effect::Zoom(_) | Effect::Undo | Effect::Redo)
+    )
 }
 
 /// Ctrl must agree; Shift too where Ctrl is held, while `?` and `+` may need it or not by the keyboard's layout.
 fn matches(held: Modifiers, binding: &Binding) -> bool {
     let ctrl = held.command || held.ctrl;
     let wants_ctrl = binding.modifiers.command;
-    !held.alt && ctrl == wants_ctrl && (!wants_ctrl || held.shift == binding.modifiers.shift)
+    let shift_fits = if wants_ctrl { held.shift == binding.modifiers.shift } else { held.shift || !binding.modifiers.shift };
+    !held.alt && ctrl == wants_ctrl && shift_fits
 }

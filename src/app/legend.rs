@@ -12,11 +12,18 @@ use crate::domain::colormap::{Colormap, label_colour};
 
 const BAR_WIDTH: f32 = 18.0;
 const NUM_TICKS: usize = 5;
+/// Of a phrase above the colour bar; the rest is in its tip.
+const MAX_CHARS: usize = 60;
 
 /// The colour bar of a map: limits and unit; a mark for the value under the pointer.
 pub fn colour_bar_ui(ui: &mut Ui, session: &Session, map: &MapView, pointed: Option<f32>) {
     let colormap = session.colormap(map.method.signed);
     let unit = ui.add(egui::Label::new(RichText::new(map.method.unit).small()).wrap());
+    if let Some(phrase) = words::phrase(map.method, &map.source.0.request.params) {
+        let begins: String = phrase.chars().take(MAX_CHARS).collect();
+        let shown = if begins.len() < phrase.len() { format!("{begins}...") } else { begins };
+        ui.add(egui::Label::new(RichText::new(shown).small()).wrap()).on_hover_text(phrase);
+    }
     let height = (ui.available_height() - 24.0).clamp(60.0, 420.0);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height + 16.0), Sense::hover());
     let bar = Rect::from_min_size(rect.min + vec2(2.0, 8.0), vec2(BAR_WIDTH, height));

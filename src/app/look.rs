@@ -39,6 +39,7 @@ fn text_ui(ui: &mut Ui, session: &mut Session) {
         ui.checkbox(&mut session.look.overlay, "Overlay").on_hover_text("Show the map behind the words (H)");
         let grid = ui.add_enabled(false, egui::Checkbox::new(&mut false, "Grid"));
         grid.on_disabled_hover_text("Lines between patches of a picture; words stand apart by themselves");
+        ui.checkbox(&mut session.matrix.shown, "Layers").on_hover_text("The map at every layer, below the text (M)");
     });
 }
 

@@ -3,6 +3,7 @@
 //! and push [`Command`]s for all else. Nothing here waits and nothing computes: names no tensor, knows no command line.
 
 pub mod answers;
+pub mod badge;
 pub mod bar;
 pub mod camera;
 pub mod canvas;
@@ -13,12 +14,16 @@ pub mod editor;
 pub mod export;
 pub mod files;
 pub mod gallery;
+pub mod generation;
 pub mod help;
 pub mod history;
+pub mod hub;
 pub mod keys;
 pub mod legend;
 pub mod look;
+pub mod matrix;
 pub mod panels;
+pub mod phrase;
 pub mod readout;
 pub mod screenshot;
 pub mod session;
@@ -31,6 +36,7 @@ pub mod welcome;
 pub mod window;
 pub mod words;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use eframe::egui;
@@ -41,10 +47,12 @@ pub use session::{Look, Mode, Session, Theme};
 pub use view::View;
 pub use window::run;
 
-use crate::domain::request::Request;
+use crate::domain::request::{ModelRef, Request};
 use crate::domain::{Error, Progress};
-use crate::engine::{Oracle, Output, Reply};
+use crate::engine::{Continuation, Oracle, Output, Reply, Scene};
+use crate::hub::Settings;
 use answers::Answers;
+use badge::Badge;
 use camera::Camera;
 use command::Around;
 use debug::FrameLog;
@@ -52,8 +60,10 @@ use editor::Editor;
 use files::{Files, News, Opening};
 use gallery::Gallery;
 use history::History;
+use hub::Picker;
 use text_view::TextView;
 use view::Pointing;
+use wanted::Wishes;
 
 /// The window's contents, whoever opens the window and whoever answers.
 pub struct App {
@@ -61,6 +71,7 @@ pub struct App {
     history: History,
     oracle: Box<dyn Oracle>,
     answers: Answers,
+    wishes: Wishes,
     /// Keys of the newest list of wishes.
     asked: Vec<String>,
     /// The newest input and model that could be opened.
@@ -68,6 +79,8 @@ pub struct App {
     error: Option<Error>,
     /// What was written or copied last, until the user does something else.
     notice: Option<String>,
+    /// The newest part of a continuation that came.
+    continuation: Option<Arc<Continuation>>,
     view: View,
     pointing: Pointing,
     camera: Camera,
@@ -77,12 +90,15 @@ pub struct App {
     gallery: Gallery,
     /// The text that is being typed, if one is.
     editor: Option<Editor>,
+    hub: Picker,
     /// Whether the first page was on the screen last.
     at_home: bool,
     files: Files,
     help: bool,
     debug: bool,
     log: FrameLog,
+    /// The large model whose check the user asked for.
+    checked: Option<ModelRef>,
     /// What eframe measured of the frame before.
     measured: Option<Duration>,
     /// Called in the frame after the one that drew the first map.
@@ -100,10 +116,12 @@ impl App {
             session,
             oracle,
             answers: Answers::default(),
+            wishes: Wishes::default(),
             asked: Vec::new(),
             opened: None,
             error: None,
             notice: None,
+            continuation: None,
             view: View::default(),
             pointing: Pointing::default(),
             camera: Camera::default(),
@@ -111,13 +129,22 @@ impl App {
             text: TextView::default(),
             gallery: Gallery::default(),
             editor: None,
+            hub: Picker::new(Settings::from_env()),
             files: Files::default(),
             help: false,
             debug: false,
             log: FrameLog::default(),
+            checked: None,
             measured: None,
             on_first_map: None,
         }
+    }
+
+    /// With another cache or another hub than the environment names.
+    #[must_use]
+    pub fn with_hub(mut self, settings: Settings) -> Self {
+        self.hub = Picker::new(settings);
+        self
     }
 
     /// The state that the user chose.
@@ -137,7 +164,8 @@ impl App {
 
     /// Whether everything that the screen needs is there, or will not come.
     pub fn is_settled(&mut self) -> bool {
-        self.missing().is_empty() && self.files.is_idle() && (self.session.input.is_some() || self.gallery.is_idle())
+        let is_idle = self.files.is_idle() && self.hub.is_idle();
+        self.missing().is_empty() && is_idle && (self.session.input.is_some() || self.gallery.is_idle())
     }
 
     /// Takes answers and asks for what is missing. No drawing.
@@ -148,19 +176,28 @@ impl App {
         for news in self.files.poll() {
             self.hear(ctx, news);
         }
+        if let Some(id) = self.hub.poll(ctx) {
+            self.arrived(ctx, id);
+        }
         self.wish();
-        if self.oracle.running().is_some() {
+        if self.oracle.running().is_some() || self.hub.on_its_way().is_some() {
             ctx.request_repaint_after(Duration::from_millis(100));
         }
     }
 
     fn receive(&mut self, reply: Reply) {
         let is_wanted = self.asked.contains(&reply.key);
-        let trace = self.session.trace_request().filter(|r| r.key() == reply.key);
+        let opening = [self.session.prompt_request(), self.session.trace_request()];
+        let trace = opening.into_iter().flatten().find(|r| r.key() == reply.key);
         match &reply.result {
+            // Every token brings another, and the last one makes the others needless.
+            Ok(Output::Continuation(continuation)) => return self.receive_continuation(&reply, Some(continuation)),
             Ok(Output::Scene(_)) => self.opened = trace.or(self.opened.take()),
+            // The badge says so.
+            Err(_) if self.badge_key().as_ref() == Some(&reply.key) => {}
             Err(err) if is_wanted && *err != Error::Cancelled => {
                 self.error = Some(err.clone());
+                self.receive_continuation(&reply, None);
                 if trace.is_some() {
                     self.go_back();
                 }
@@ -178,7 +215,7 @@ impl App {
         } else if let Some(opened) = &self.opened {
             self.session.input = Some(opened.input.clone());
             self.session.model = Some(opened.model.clone());
-            (self.session.size, self.session.device) = (opened.size, opened.device);
+            (self.session.size, self.session.device, self.session.tower) = (opened.size, opened.device, opened.tower);
             self.history.amend(&self.session);
         }
     }
@@ -198,6 +235,17 @@ impl App {
         }
     }
 
+    /// A model has come. It is opened for whoever waits for it before the list, and only named to whoever went on.
+    fn arrived(&mut self, ctx: &egui::Context, id: String) {
+        self.notice = Some(format!("{id} is here"));
+        self.answers.forget_failures();
+        if self.hub.is_open() {
+            self.error = None;
+            self.hub.toggle(ctx);
+            self.session.model = Some(ModelRef::Hub(id));
+        }
+    }
+
     /// Opens whatever a path turns out to be. What failed before may have been mended, so it is asked again.
     fn open(&mut self, path: std::path::PathBuf) {
         self.error = None;
@@ -212,15 +260,46 @@ impl App {
         }
     }
 
-    fn wanted(&self) -> Vec<Request> {
-        let trace = self.session.trace_request();
-        let scene = trace.and_then(|r| self.answers.scene(&r)).cloned();
-        self.session.wanted(scene.as_deref())
+    /// The wishes of this state with their keys.
+    fn wanted(&mut self) -> Vec<(String, Request)> {
+        let written = self.written();
+        if written.growing {
+            let wanted = self.session.wanted_while_growing(self.view.scene.as_deref(), written.tokens);
+            return wanted.into_iter().map(|request| (request.key(), request)).collect();
+        }
+        let scene = self.traced().cloned();
+        self.wishes.of(&self.session, scene.as_ref()).to_vec()
+    }
+
+    /// The scene of the whole input, once it is there.
+    fn traced(&self) -> Option<&Arc<Scene>> {
+        self.session.trace_request().and_then(|request| self.answers.scene(&request))
     }
 
     fn missing(&mut self) -> Vec<(String, Request)> {
-        let wanted = self.wanted().into_iter().map(|request| (request.key(), request));
-        wanted.filter(|(key, _)| !self.answers.looked_up(key)).collect()
+        let wanted = self.wanted();
+        let check = self.traced().and_then(|scene| self.check_request(scene)).map(|request| (request.key(), request));
+        wanted.into_iter().chain(check).filter(|(key, _)| !self.answers.looked_up(key)).collect()
+    }
+
+    /// The check of the open model's numbers: of small ones always, of others when the user asked for it.
+    fn check_request(&self, scene: &Scene) -> Option<Request> {
+        let model = self.session.model_in_use().filter(|model| !model.is_built_in())?;
+        let asked = badge::is_checked_at_once(scene) || self.checked.as_ref() == Some(&model);
+        asked.then(|| badge::request(model))
+    }
+
+    fn badge(&self) -> Badge {
+        let Some(scene) = &self.view.scene else { return Badge::None };
+        match self.check_request(scene) {
+            Some(request) => Badge::of(self.answers.verification(&request)),
+            None if self.session.model_in_use().is_some_and(|model| !model.is_built_in()) => Badge::Unasked,
+            None => Badge::None,
+        }
+    }
+
+    fn badge_key(&self) -> Option<String> {
+        self.view.scene.as_ref().and_then(|scene| self.check_request(scene)).map(|request| request.key())
     }
 
     fn wish(&mut self) {
@@ -232,8 +311,8 @@ impl App {
     }
 
     /// Whether the user stopped something that the screen needs.
-    fn is_stopped(&self) -> bool {
-        self.wanted().iter().any(|r| self.answers.refusal(r) == Some(&Error::Cancelled))
+    fn is_stopped(&mut self) -> bool {
+        self.wanted().iter().any(|(key, _)| self.answers.refusal_of(key) == Some(&Error::Cancelled))
     }
 
     fn running(&self) -> Option<(String, Progress)> {
@@ -254,15 +333,18 @@ impl App {
     }
 
     fn around(&self) -> Around {
-        let pinned = self.session.pinned.as_ref().zip(self.view.scene.as_deref());
-        let position = pinned.and_then(|(token, scene)| scene.layout.resolve(token).ok());
+        let anchor = self.text.anchor();
+        let ends = self.view.scene.as_deref().and_then(|scene| command::ends(&self.session, scene, anchor));
         // A model that never opened anything may be of either kind.
         let opened = self.opened.as_ref().filter(|o| self.session.model.as_ref() == Some(&o.model));
         Around {
             help: self.help,
             banner: self.error.is_some(),
-            lines: position.map_or([None; 2], |p| self.text.neighbours(p)),
+            lines: ends.map_or([None; 2], |(_, end)| self.text.neighbours(end)),
+            anchor,
             reads_texts: opened.map(|o| o.input.is_text()),
+            reads_both: opened.and_then(|o| self.answers.scene(o)).is_some_and(|s| s.model.tower.is_some()),
+            written: self.written(),
         }
     }
 
@@ -270,6 +352,9 @@ impl App {
         match effect {
             Effect::Ask(ask) => self.files.ask(ctx, ask, &self.session),
             Effect::OpenDropped(path) => self.open(path),
+            Effect::ToggleHub => self.hub.toggle(ctx),
+            Effect::Download(id) => self.hub.download(ctx, id),
+            Effect::StopDownload => self.hub.stop(),
             Effect::TypeText => self.editor = Some(Editor::new(&self.session, self.view.scene.as_deref())),
             Effect::Paste(picture) => self.files.keep_pasted(ctx, picture),
             Effect::CopyFigure => {
@@ -282,6 +367,10 @@ impl App {
             Effect::Cancel => self.cancel(),
             Effect::Retry => {
                 self.error = None;
+                self.answers.forget_failures();
+            }
+            Effect::CheckModel => {
+                self.checked = self.session.model_in_use();
                 self.answers.forget_failures();
             }
             Effect::Dismiss => self.error = None,

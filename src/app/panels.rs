@@ -10,7 +10,8 @@ use super::editor::Outcome;
 use super::readout::Work;
 use super::session::Mode;
 use super::text_view::Page;
-use super::{App, Effect, bar, controls, debug, editor, help, keys, legend, readout, theme, welcome};
+use super::view::is_continued;
+use super::{App, Effect, bar, controls, debug, editor, generation, help, keys, legend, readout, theme, welcome};
 use crate::domain::Progress;
 use crate::engine::Scene;
 
@@ -31,6 +32,7 @@ impl App {
         if self.help {
             help::help_ui(&ctx, &mut commands);
         }
+        self.hub.show(&ctx, &mut commands);
         if let Some(text) = &mut self.editor
             && let Some(done) = editor::editor_ui(&ctx, text)
         {
@@ -58,20 +60,27 @@ impl App {
     /// Keys, dropped files and the pointer: they act before anything is drawn, so that the answer is in this frame.
     fn early_input(&mut self, ctx: &egui::Context) {
         let mut commands = match self.editor {
+            _ if self.hub.is_open() => Vec::new(),
             Some(_) => Vec::new(),
             None => keys::commands(ctx, self.canvas_has_keyboard(ctx)),
         };
         let dropped = ctx.input(|i| i.raw.dropped_files.iter().map(|f| f.path().to_path_buf()).collect::<Vec<_>>());
         commands.extend(dropped.into_iter().map(|path| Command::Do(Effect::OpenDropped(path))));
         self.apply(ctx, commands);
-        self.pointing.patch = pointer_on_ground(ctx).and_then(|pos| match &self.frame {
+        let pos = pointer_on_ground(ctx);
+        let cell = pos.filter(|_| self.frame.is_none()).and_then(|pos| self.text.cell_at(pos));
+        let patch = pos.and_then(|pos| match &self.frame {
             Some(frame) => frame.patch_from_pos(pos),
             None => self.text.position_at(pos),
         });
-        if let (Some(patch), Some(scene)) = (self.pointing.patch, &self.view.scene) {
+        if let (Some(patch), Some(scene)) = (patch, &self.view.scene) {
             self.pointing.focus = Some(scene.layout.position_of(patch));
         }
-        self.pointing.peek = self.pointing.patch.is_some() && self.session.pinned.is_some() && ctx.input(|i| i.modifiers.shift);
+        let keeps = self.session.pinned.is_some() || self.session.span.is_some();
+        self.pointing.peek = patch.is_some() && keeps && ctx.input(|i| i.modifiers.shift);
+        // The matrix shows the focus: pointing at it must not change that.
+        self.pointing.patch = patch.or(cell.map(|(_, position)| position));
+        self.pointing.layer = cell.map(|(layer, _)| layer);
     }
 
     fn canvas_has_keyboard(&self, ctx: &egui::Context) -> bool {
@@ -97,9 +106,15 @@ impl App {
             self.error = Some(err);
             self.history.amend(&self.session);
         }
-        let scene = self.view.scene.as_ref().map(std::sync::Arc::as_ptr);
-        self.view.update(&self.session, &self.answers, self.pointing, ctx.input(|i| i.time));
-        if self.view.scene.as_ref().map(std::sync::Arc::as_ptr) != scene {
+        let before = self.view.scene.clone();
+        let continuation = self.continuation().cloned();
+        let answers = (&self.answers, continuation.as_ref());
+        self.view.update(&self.session, answers, self.pointing, ctx.input(|i| i.time));
+        let is_same = match (&before, &self.view.scene) {
+            (Some(old), Some(new)) => std::sync::Arc::ptr_eq(old, new) || is_continued(old, new),
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        if !is_same {
             self.camera = super::Camera::default();
             self.frame = None;
             self.text = super::TextView::default();
@@ -108,9 +123,10 @@ impl App {
     }
 
     fn side_panels_ui(&mut self, ui: &mut Ui, running: Option<&Progress>, commands: &mut Vec<Command>) {
-        let frame = theme::panel_frame(ui.style());
+        let (frame, badge) = (theme::panel_frame(ui.style()), self.badge());
         Panel::left("controls").frame(frame).exact_size(theme::CONTROLS_WIDTH).resizable(false).show(ui, |ui| {
-            controls::controls_ui(ui, &mut self.session, &self.view, commands);
+            let shown = controls::Shown { view: &self.view, picker: &self.hub, badge: &badge };
+            controls::controls_ui(ui, &mut self.session, &shown, commands);
         });
         Panel::top("bar").frame(frame).resizable(false).show(ui, |ui| {
             bar::bar_ui(ui, &self.session, &self.view, &self.history, commands);
@@ -136,6 +152,12 @@ impl App {
             let work = Work { running, stopped, notice: self.notice.as_deref() };
             readout::readout_ui(ui, &self.session, &self.view, (self.pointing, work), commands);
         });
+        if self.view.scene.as_ref().is_some_and(|s| s.model.is_causal) {
+            let written = (self.written(), self.continuation().map(|c| c.ending));
+            Panel::bottom("generation").frame(frame).resizable(false).show(ui, |ui| {
+                generation::generation_ui(ui, &mut self.session, written, commands);
+            });
+        }
     }
 
     fn centre_ui(&mut self, ui: &mut Ui, commands: &mut Vec<Command>) {
@@ -189,7 +211,7 @@ impl App {
                 ctx.request_repaint_after(Duration::from_secs_f64(left + 0.001));
             }
         }
-        if self.oracle.running().is_some() {
+        if self.oracle.running().is_some() || self.hub.on_its_way().is_some() {
             ctx.request_repaint_after(Duration::from_millis(100));
         }
     }

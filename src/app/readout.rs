@@ -66,7 +66,10 @@ fn progress_words(progress: &Progress) -> String {
 
 fn hint(session: &Session, is_text: bool) -> &'static str {
     match (session.mode, &session.pinned) {
-        (_, None) if is_text => "Point at a word to see its map; click to keep it",
+        _ if is_text && session.span.is_some() => "Point to read values; Shift+arrows move the end; Esc lets the selection go",
+        (_, None) if is_text => {
+            "Point at a word to see its map; click to keep it; drag over words to see what they were made from"
+        }
         (_, Some(_)) if is_text => "Point to read values; Shift previews other words; Esc lets the pinned token go",
         (Mode::Segments, _) => "Point at a segment; click to see it alone",
         (Mode::Heatmap, None) => "Point at a patch to see its map; click to keep it",

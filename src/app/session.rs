@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::colormap::Colormap;
 use crate::domain::heatmap::RangeRule;
-use crate::domain::request::{Cut, DeviceKind, Head, Input, ModelRef, Params, SizeRule};
+use crate::domain::request::{Cut, DeviceKind, Generation, Head, Input, ModelRef, Params, SizeRule, Tower};
+use crate::domain::span::Span;
 use crate::domain::token::TokenRef;
 use crate::domain::{Error, Result};
 use crate::engine::Scene;
@@ -22,6 +23,8 @@ pub struct Session {
     pub input: Option<Input>,
     /// The checkpoint; `None` is the one that the program carries for the input.
     pub model: Option<ModelRef>,
+    /// Of a checkpoint with two towers the one that reads the open input; `None` = as the input needs.
+    pub tower: Option<Tower>,
     /// Size of the model's input.
     pub size: SizeRule,
     /// Where to compute.
@@ -30,10 +33,20 @@ pub struct Session {
     pub layer: i32,
     /// The token whose map stays while the pointer moves.
     pub pinned: Option<TokenRef>,
+    /// The part of a text whose sources are shown; then no token is pinned.
+    pub span: Option<Span>,
+    /// Whether it is measured how much a span depends on its sources.
+    pub score: bool,
+    /// The matrix of a text's tokens by layers.
+    pub matrix: MatrixLook,
     /// Id of the method.
     pub method: String,
     /// Its parameters; `rows` is chosen by what is asked, not by the user.
     pub params: Params,
+    /// How a causal model continues the text; `None` leaves it as it is.
+    pub generation: Option<Generation>,
+    /// How the next continuation is to be made.
+    pub sampling: Generation,
     /// Heatmap or segmentation.
     pub mode: Mode,
     /// How heatmaps are drawn.
@@ -54,12 +67,18 @@ impl Default for Session {
             version: 1,
             input: None,
             model: None,
+            tower: None,
             size: SizeRule::default(),
             device: DeviceKind::default(),
             layer: -1,
             pinned: None,
+            span: None,
+            score: false,
+            matrix: MatrixLook::default(),
             method: METHODS.first().map_or_else(String::new, |m| m.info().id.to_owned()),
             params: Params::default(),
+            generation: None,
+            sampling: Generation::default(),
             mode: Mode::default(),
             look: Look::default(),
             // A handful of segments says more at first sight than ULTra's distance, which may leave a hundred.
@@ -106,6 +125,16 @@ impl Default for Look {
     }
 }
 
+/// Whether and how the matrix of tokens by layers is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MatrixLook {
+    /// Whether it is there.
+    pub shown: bool,
+    /// Whether all its rows share one range of colours, in place of one each.
+    pub shared: bool,
+}
+
 /// Colours of the window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -131,6 +160,12 @@ impl Session {
         named.or_else(|| METHODS.first().copied()).map(method::Method::info)
     }
 
+    /// Goes to another method. What was chosen for the old one's values would misdraw the new one's.
+    pub fn choose_method(&mut self, id: &str) {
+        id.clone_into(&mut self.method);
+        (self.look.range, self.look.colormap) = (None, None);
+    }
+
     /// The layer as a number from 0, once L is known.
     pub fn layer_of(&self, num_layers: usize) -> usize {
         let top = i64::try_from(num_layers).unwrap_or(i64::MAX - 1);
@@ -153,6 +188,10 @@ impl Session {
         }
         if let Some(Err(err)) = self.pinned.as_ref().map(|token| scene.layout.resolve(token)) {
             self.pinned = None;
+            return Err(err);
+        }
+        if let Some(Err(err)) = self.span.map(|span| span.check(&scene.layout, scene.model.is_causal)) {
+            self.span = None;
             return Err(err);
         }
         Ok(())

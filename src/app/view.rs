@@ -4,13 +4,16 @@
 use std::sync::Arc;
 
 use super::answers::Answers;
+use super::matrix::Matrix;
 use super::session::{Mode, Session};
 use super::wanted::token_at;
 use crate::domain::heatmap::{Heatmap, Range, RangeRule};
 use crate::domain::request::{Cut, Own, Params, Request, Rows, Task, Tokens};
 use crate::domain::segmentation::Segmentation;
+use crate::domain::span::Span;
 use crate::domain::token::{TokenKind, TokenRef};
-use crate::engine::{Explanation, Output, Scene, Segments};
+use crate::engine::{Continuation, Explanation, Output, Scene, Segments};
+use crate::measure::Score;
 use crate::method::{Info, Uses};
 
 /// Where the user points.
@@ -22,6 +25,8 @@ pub struct Pointing {
     pub focus: Option<usize>,
     /// Whether the preview is wanted although a token is pinned.
     pub peek: bool,
+    /// Layer of the cell under the pointer, where that is on the matrix; its column is in `patch`.
+    pub layer: Option<usize>,
 }
 
 /// A heatmap and what it is of.
@@ -31,8 +36,10 @@ pub struct MapView {
     pub heatmap: Heatmap,
     /// Limits of the colours.
     pub range: Range,
-    /// Position of the target in the sequence.
+    /// Position of the target in the sequence; of a span its first.
     pub position: usize,
+    /// The span, where the map is of one.
+    pub span: Option<Span>,
     /// Layer 0..L.
     pub layer: usize,
     /// The method.
@@ -55,7 +62,10 @@ impl MapView {
     /// The limits of the colours.
     fn limits(&self, rule: RangeRule) -> Range {
         let own = if self.method.uses(Uses::Own) { self.own } else { Own::Keep };
-        let ranged = self.heatmap.ranged(&self.source.0.scene.layout, self.position, own);
+        let ranged = match self.span {
+            Some(_) => self.source.0.ranged(self.source.1),
+            None => self.heatmap.ranged(&self.source.0.scene.layout, self.position, own),
+        };
         self.heatmap.range_over(rule, ranged.into_iter())
     }
 
@@ -88,8 +98,14 @@ pub struct View {
     pub scene: Option<Arc<Scene>>,
     /// The heatmap.
     pub map: Option<MapView>,
+    /// The same target at every layer, where that is shown.
+    pub matrix: Option<Matrix>,
+    /// How much the span depends on its sources, where that is known.
+    pub score: Option<Arc<Score>>,
     /// The segmentation.
     pub cut: Option<CutView>,
+    /// Whether the text is a part of what a model is adding to it.
+    pub is_growing: bool,
     /// Why there can be no map, in words.
     pub obstacle: Option<String>,
     /// Since when, in seconds, the picture shows something older than what is asked for.
@@ -98,14 +114,25 @@ pub struct View {
 
 impl View {
     /// Takes the newest answers; keeps what was shown where there is none yet.
-    pub fn update(&mut self, session: &Session, answers: &Answers, pointing: Pointing, now: f64) {
-        let fresh_scene = self.update_scene(session, answers);
+    ///
+    /// `continuation` is the part of a growing text that is there.
+    pub fn update(
+        &mut self,
+        session: &Session,
+        (answers, continuation): (&Answers, Option<&Arc<Continuation>>),
+        pointing: Pointing,
+        now: f64,
+    ) {
+        let fresh_scene = self.update_scene(session, answers, continuation);
         self.obstacle = self.scene.as_ref().filter(|_| fresh_scene).and_then(|s| session.obstacle(s));
         let fresh = fresh_scene
             && match session.mode {
                 Mode::Heatmap => self.update_map(session, answers, pointing),
                 Mode::Segments => self.update_cut(session, answers),
             };
+        self.update_matrix(session, answers, pointing);
+        let score = self.scene.as_ref().and_then(|s| session.score_request(s));
+        self.score = score.and_then(|r| answers.explanation(&r)).and_then(|e| e.score.clone());
         if let Some(map) = &mut self.map {
             map.range = map.limits(session.range(map.method.signed));
         }
@@ -113,14 +140,19 @@ impl View {
     }
 
     /// Whether the scene on the screen is the one that the session names.
-    fn update_scene(&mut self, session: &Session, answers: &Answers) -> bool {
+    fn update_scene(&mut self, session: &Session, answers: &Answers, continuation: Option<&Arc<Continuation>>) -> bool {
         let Some(request) = session.trace_request() else {
             *self = Self::default();
             return true;
         };
-        let Some(scene) = answers.scene(&request) else { return false };
+        let whole = answers.scene(&request);
+        let prompt = || session.generation.and(session.prompt_request()).and_then(|r| answers.scene(&r));
+        let Some(scene) = whole.or_else(|| continuation.map(|c| &c.scene)).or_else(prompt) else { return false };
+        self.is_growing = whole.is_none();
         if !self.scene.as_ref().is_some_and(|s| Arc::ptr_eq(s, scene)) {
-            *self = Self { scene: Some(scene.clone()), ..Self::default() };
+            // What a token was told by stays true when others follow.
+            let map = self.map.take().filter(|_| self.scene.as_ref().is_some_and(|old| is_continued(old, scene)));
+            *self = Self { scene: Some(scene.clone()), is_growing: self.is_growing, map, ..Self::default() };
         }
         true
     }
@@ -132,19 +164,43 @@ impl View {
             return true;
         }
         let Some(scene) = &self.scene else { return true };
-        let target = target(session, scene, pointing);
+        let target = target(session, scene, pointing, self.is_growing);
+        let span = session.span.filter(|_| !pointing.peek);
+        let last = span.map(|span| span.to.saturating_sub(1)).or(target).filter(|_| self.is_growing);
+        let shorter = last.map(|position| session.up_to(scene, position));
+        let session = shorter.as_ref().unwrap_or(session);
         let previews = pointing.peek || session.pinned.is_none();
-        let exact = session.exact_request(scene).filter(|_| !previews);
-        let exact = exact.and_then(|r| answers.explanation(&r)).map(|e| (e, 0));
-        let table = session.table_request(scene);
-        let table = || table.and_then(|r| answers.explanation(&r)).zip(target);
-        let Some((source, row)) = exact.or_else(table) else { return target.is_none() };
+        let answer = |request: Option<Request>| request.and_then(|r| answers.explanation(&r));
+        let found = if span.is_some() {
+            let [exact, quick] = [Rows::All, Rows::Some(1)].map(|rows| session.span_request(scene, rows));
+            answer(exact).or_else(|| answer(quick)).map(|e| (e, 0))
+        } else {
+            let exact = answer(session.exact_request(scene).filter(|_| !previews)).map(|e| (e, 0));
+            exact.or_else(|| answer(session.table_request(scene)).zip(target))
+        };
+        let Some((source, row)) = found else { return self.is_growing || (target.is_none() && span.is_none()) };
         let own = session.params.own;
         let same = |m: &MapView| Arc::ptr_eq(&m.source.0, source) && m.source.1 == row && m.own == own;
         if !self.map.as_ref().is_some_and(same) {
             self.map = map_view(source, row, own);
         }
         true
+    }
+
+    /// Makes the matrix anew where what it shows has changed.
+    fn update_matrix(&mut self, session: &Session, answers: &Answers, pointing: Pointing) {
+        let shown = session.matrix.shown && session.mode == Mode::Heatmap && !self.is_growing;
+        let Some(scene) = self.scene.as_ref().filter(|s| shown && s.layout.text.is_some()) else {
+            self.matrix = None;
+            return;
+        };
+        let span = session.span.filter(|_| !pointing.peek);
+        let target = target(session, scene, pointing, self.is_growing);
+        if let Some((target, span)) = target.map(|target| (target, span))
+            && !self.matrix.as_ref().is_some_and(|m| m.is_of(session, answers, (target, span)))
+        {
+            self.matrix = Matrix::new(session, answers, scene, (target, span));
+        }
     }
 
     /// Whether the segmentation on the screen is the one asked for.
@@ -186,20 +242,28 @@ impl View {
 fn single(map: &MapView) -> Explanation {
     let (source, row) = &map.source;
     let token = token_at(&source.scene.layout, map.position);
-    let params = Params { own: map.own, ..source.request.params };
-    let request = Request { tokens: Tokens::These(vec![token]), params, ..source.request.clone() };
+    let params = Params { own: map.own, ..source.request.params.clone() };
+    let tokens = map.span.map_or_else(|| Tokens::These(vec![token]), Tokens::Span);
+    let request = Request { tokens, params, ..source.request.clone() };
     Explanation { request, positions: vec![map.position], relevance: source.row(*row).into(), ..(**source).clone() }
 }
 
-/// The position whose map is shown: pinned, pointed at, or a first guess that says something about the whole picture.
-fn target(session: &Session, scene: &Scene, pointing: Pointing) -> Option<usize> {
+/// Whether a text is another one with more at its end, or the same.
+pub fn is_continued(old: &Scene, new: &Scene) -> bool {
+    let (Some(old), Some(new)) = (&old.layout.text, &new.layout.text) else { return false };
+    new.generated_from.is_some() && new.string.starts_with(&old.string) && new.pieces.len() >= old.pieces.len()
+}
+
+/// The position whose map is shown: pinned, pointed at, or a first guess that says something about the whole picture; nothing is
+/// guessed while a text grows.
+fn target(session: &Session, scene: &Scene, pointing: Pointing, is_growing: bool) -> Option<usize> {
     let pinned = session.pinned.as_ref().filter(|_| !pointing.peek).and_then(|t| scene.layout.resolve(t).ok());
     let focus = pointing.focus.filter(|&p| p < scene.layout.len());
     let first = || {
         let cls = scene.layout.resolve(&TokenRef::Prefix(TokenKind::Cls)).ok();
         cls.or_else(|| (!scene.layout.grid.is_empty()).then(|| scene.layout.position_of(scene.layout.grid.len() / 2)))
     };
-    pinned.or(focus).or_else(first)
+    pinned.or(focus).or_else(|| if is_growing { None } else { first() })
 }
 
 /// A row of an answer as a heatmap; `None` when the answer has no such row.
@@ -207,8 +271,10 @@ fn map_view(source: &Arc<Explanation>, row: usize, own: Own) -> Option<MapView> 
     let layout = &source.scene.layout;
     let &position = source.positions.get(row)?;
     let relevance = source.relevance.get(row * layout.len()..(row + 1) * layout.len())?;
-    let rule = if source.method.uses(Uses::Own) { own } else { Own::Keep };
+    let span = source.span();
+    let rule = if source.method.uses(Uses::Own) && span.is_none() { own } else { Own::Keep };
     let heatmap = Heatmap::from_relevance(layout, relevance, position, rule);
     let range = heatmap.range(RangeRule::MinMax);
-    Some(MapView { heatmap, range, position, layer: source.layer, method: source.method, source: (source.clone(), row), own })
+    let (layer, method) = (source.layer, source.method);
+    Some(MapView { heatmap, range, position, span, layer, method, source: (source.clone(), row), own })
 }

@@ -1,24 +1,61 @@
 //! Which answers the screen needs, most urgent first. The frame loop compares this list with what is there and asks for the rest;
 //! nothing else ever starts a job, so nothing can forget to refresh.
 
+use std::sync::Arc;
+
+use super::phrase;
 use super::session::{Mode, Session};
-use crate::domain::request::{Cut, Params, Request, Rows, Task, Tokens};
+use crate::domain::request::{Cut, Facet, Generation, Params, Request, Rows, Scalar, Task, Tokens};
 use crate::domain::token::{TokenKind, TokenLayout, TokenRef};
 use crate::engine::Scene;
 use crate::method::{Info, Uses};
+
+/// Tables of every layer may take so many bytes; longer texts get rows of what is pinned alone.
+const MATRIX_BYTES: usize = 128 << 20;
+
+/// The wishes of a state with their keys, kept until the state changes: a key holds the whole text, and there may be one for every
+/// layer.
+#[derive(Debug, Default)]
+pub struct Wishes {
+    of: Option<(Session, Option<Arc<Scene>>)>,
+    list: Vec<(String, Request)>,
+}
+
+impl Wishes {
+    /// Those of [`Session::wanted`], each with its key.
+    pub fn of(&mut self, session: &Session, scene: Option<&Arc<Scene>>) -> &[(String, Request)] {
+        let address = |scene: Option<&Arc<Scene>>| scene.map(Arc::as_ptr);
+        let same = self.of.as_ref().is_some_and(|(s, at)| s == session && address(at.as_ref()) == address(scene));
+        if !same {
+            let wanted = session.wanted(scene.map(Arc::as_ref));
+            self.list = wanted.into_iter().map(|request| (request.key(), request)).collect();
+            self.of = Some((session.clone(), scene.cloned()));
+        }
+        &self.list
+    }
+}
 
 impl Session {
     /// The wishes of this state: the trace, the table of every token's map (one answer serves all hovering), the exact map of the
     /// pinned token; or the segmentation. Requests are in canonical form: parameters that a method does not use keep their
     /// defaults and the layer counts from 0, so that equal questions have equal keys.
+    ///
+    /// Of a span first the quick answer; the exact one takes a backward pass a token, and comes after the layers of the matrix.
     pub fn wanted(&self, scene: Option<&Scene>) -> Vec<Request> {
         let Some(trace) = self.trace_request() else { return Vec::new() };
         let mut wishes = vec![trace];
         if let Some(scene) = scene {
+            let (quick, exact) = (self.span_request(scene, Rows::Some(1)), self.span_request(scene, Rows::All));
             match self.mode {
                 Mode::Heatmap => {
-                    wishes.extend(self.table_request(scene));
-                    wishes.extend(self.exact_request(scene));
+                    let now = [quick, self.table_request(scene), self.exact_request(scene)];
+                    wishes.extend(now.into_iter().flatten());
+                    let others = self.matrix_requests(scene).into_iter().chain(exact).chain(self.score_request(scene));
+                    for request in others {
+                        if !wishes.contains(&request) {
+                            wishes.push(request);
+                        }
+                    }
                 }
                 Mode::Segments => wishes.extend(self.segment_request(scene)),
             }
@@ -26,28 +63,66 @@ impl Session {
         wishes
     }
 
-    /// The forward pass of the open input through the open model; it depends on nothing else.
+    /// The forward pass of the open input, with its continuation, through the open model; it depends on nothing else.
     pub fn trace_request(&self) -> Option<Request> {
+        Some(Request { generation: self.generation.map(Generation::canonical), ..self.prompt_request()? })
+    }
+
+    /// The same without a continuation.
+    pub fn prompt_request(&self) -> Option<Request> {
         let (input, model) = (self.input.clone()?, self.model_in_use()?);
-        Some(Request { size: self.size, device: self.device, ..Request::of(Task::Trace, input, model) })
+        Some(Request { tower: self.tower, size: self.size, device: self.device, ..Request::of(Task::Trace, input, model) })
     }
 
     /// Maps of every token: by own rows where the method carries rows, else as the method gives them.
     pub fn table_request(&self, scene: &Scene) -> Option<Request> {
-        self.answerable(scene).then_some(())?;
         self.explain_request(scene, Tokens::All, Rows::Some(1))
     }
 
     /// The exact map of the pinned token, where that differs from its row of the table.
     pub fn exact_request(&self, scene: &Scene) -> Option<Request> {
-        (self.answerable(scene) && self.info()?.uses(Uses::Rows)).then_some(())?;
+        self.info()?.uses(Uses::Rows).then_some(())?;
         let position = scene.layout.resolve(self.pinned.as_ref()?).ok()?;
         self.explain_request(scene, Tokens::These(vec![token_at(&scene.layout, position)]), Rows::All)
     }
 
+    /// The sources of the span.
+    pub fn span_request(&self, scene: &Scene, rows: Rows) -> Option<Request> {
+        self.explain_request(scene, Tokens::Span(self.span?), rows)
+    }
+
+    /// How much the span depends on its sources, where the model can say.
+    pub fn score_request(&self, scene: &Scene) -> Option<Request> {
+        (self.score && scene.model.is_causal).then_some(())?;
+        Some(Request { score: true, ..self.span_request(scene, Rows::All)? })
+    }
+
+    /// What every layer's row of the matrix is read from, the current layer first.
+    fn matrix_requests(&self, scene: &Scene) -> Vec<Request> {
+        if !self.matrix.shown || scene.layout.text.is_none() {
+            return Vec::new();
+        }
+        let now = self.layer_of(scene.model.num_layers);
+        let others = (0..=scene.model.num_layers).rev().filter(|&layer| layer != now);
+        std::iter::once(now).chain(others).filter_map(|layer| self.matrix_request(scene, layer)).collect()
+    }
+
+    /// What one layer's row of the matrix is read from: the table of every token, so that the matrix follows the pointer; of a long
+    /// text the row of what is pinned.
+    pub fn matrix_request(&self, scene: &Scene, layer: usize) -> Option<Request> {
+        let tokens = if has_tables(scene) {
+            Tokens::All
+        } else if let Some(span) = self.span {
+            Tokens::Span(span)
+        } else {
+            let position = scene.layout.resolve(self.pinned.as_ref()?).ok()?;
+            Tokens::These(vec![token_at(&scene.layout, position)])
+        };
+        self.explain_at(scene, layer, tokens, Rows::Some(1))
+    }
+
     /// Maps of all patches and their linkage tree; the cut is made here in the window, so it is no part of the question.
     pub fn segment_request(&self, scene: &Scene) -> Option<Request> {
-        self.answerable(scene).then_some(())?;
         let request = self.explain_request(scene, Tokens::These(Vec::new()), Rows::Some(8))?;
         // Here the own-entry rule decides what is clustered.
         let params =
@@ -55,36 +130,46 @@ impl Session {
         Some(Request { task: Task::Segment { cut: Cut::default() }, params, ..request })
     }
 
-    /// Whether the method has an answer at this layer; [`Session::obstacle`] says why not.
-    pub fn answerable(&self, scene: &Scene) -> bool {
-        self.obstacle(scene).is_none()
+    /// Why the method has no answer at this layer, or without a phrase, in words.
+    pub fn obstacle(&self, scene: &Scene) -> Option<String> {
+        self.obstacle_at(scene, self.layer_of(scene.model.num_layers))
     }
 
-    /// Why the method has no answer at this layer, in words.
-    pub fn obstacle(&self, scene: &Scene) -> Option<String> {
-        let (info, layer) = (self.info()?, self.layer_of(scene.model.num_layers));
-        (layer < info.min_layer).then(|| {
-            format!(
-                "{} starts at layer {}: choose layers {}..{}",
-                info.name, info.min_layer, info.min_layer, scene.model.num_layers
-            )
-        })
+    /// Why the method has no answer at some layer, or without a phrase, in words.
+    pub fn obstacle_at(&self, scene: &Scene, layer: usize) -> Option<String> {
+        let (info, top) = (self.info()?, scene.model.num_layers);
+        if info.uses(Uses::Phrase)
+            && let Some(missing) = phrase::missing(self, scene)
+        {
+            return Some(missing);
+        }
+        // No block made layer 0, so that it has no queries, keys and values.
+        let compares_parts = info.uses(Uses::Facet) && self.params.facet != Facet::Residual;
+        let lowest = info.min_layer.max(usize::from(compares_parts));
+        let what = if lowest > info.min_layer { format!("{} by {}", info.name, self.params.facet) } else { info.name.to_owned() };
+        (layer < lowest).then(|| format!("{what} starts at layer {lowest}: choose layers {lowest}..{top}"))
     }
 
     fn explain_request(&self, scene: &Scene, tokens: Tokens, rows: Rows) -> Option<Request> {
+        self.explain_at(scene, self.layer_of(scene.model.num_layers), tokens, rows)
+    }
+
+    /// None where the method has no answer; [`Session::obstacle_at`] says why.
+    fn explain_at(&self, scene: &Scene, layer: usize, tokens: Tokens, rows: Rows) -> Option<Request> {
+        self.obstacle_at(scene, layer).is_none().then_some(())?;
         let info = self.info()?;
         Some(Request {
             task: Task::Explain,
-            layer: i32::try_from(self.layer_of(scene.model.num_layers)).ok()?,
+            layer: i32::try_from(layer).ok()?,
             tokens,
             method: info.id.to_owned(),
-            params: self.params_for(info, rows),
+            params: self.params_for(info, scene, rows),
             ..self.trace_request()?
         })
     }
 
     /// The parameters that `info` uses. The own-entry rule is kept out: it is applied when a row becomes a heatmap.
-    fn params_for(&self, info: &Info, rows: Rows) -> Params {
+    fn params_for(&self, info: &Info, scene: &Scene, rows: Rows) -> Params {
         let mut params = Params::default();
         if info.uses(Uses::Head) {
             params.head = self.params.head;
@@ -92,14 +177,22 @@ impl Session {
         if info.uses(Uses::Facet) {
             params.facet = self.params.facet;
         }
-        if info.uses(Uses::Scalar) {
-            params.scalar = self.params.scalar;
+        let is_phrase = matches!(self.params.scalar, Scalar::Text(_));
+        let is_used = if is_phrase { info.takes_phrase() && phrase::applies(scene) } else { info.uses(Uses::Scalar) };
+        if is_used {
+            params.scalar = self.params.scalar.clone();
         }
         if info.uses(Uses::Rows) {
             params.rows = rows;
         }
         params
     }
+}
+
+/// Whether the matrix of a text is read from tables of every token.
+pub fn has_tables(scene: &Scene) -> bool {
+    let tokens = scene.layout.len();
+    (scene.model.num_layers + 1).saturating_mul(tokens).saturating_mul(tokens) <= MATRIX_BYTES / 4
 }
 
 /// The name that a user would give to the token at a position: of an image its patch or its kind, of a text where it stands.

@@ -51,7 +51,7 @@ fn page_ui(ui: &mut Ui, session: &Session, gallery: &mut Gallery, commands: &mut
             ("Type a text...", "T", Effect::TypeText),
             (
                 "Open a model folder...",
-                "config.json and model.safetensors, as Hugging Face writes them (Ctrl+Shift+O)",
+                "config.json and its weights, as Hugging Face writes them (Ctrl+Shift+O)",
                 Effect::Ask(Ask::Model),
             ),
         ] {

@@ -1,9 +1,12 @@
 //! Numbers and tokens in words, the same in every panel.
 
+use crate::domain::request::{Head, Params};
 use crate::domain::text::Text;
 use crate::domain::token::{TokenKind, TokenLayout};
 use crate::engine::Scene;
+use crate::method::{Info, Uses};
 
+use super::matrix::Target;
 use super::view::MapView;
 
 /// A value with four significant digits; scientific where that is shorter to read.
@@ -42,6 +45,11 @@ pub fn token(layout: &TokenLayout, position: usize) -> String {
     layout.kind(position).map_or_else(|| format!("#{position}"), |kind| token_kind(&kind))
 }
 
+/// A token, or `sources of tokens 41..60`.
+pub fn target(layout: &TokenLayout, (position, span): Target) -> String {
+    span.map_or_else(|| token(layout, position), |span| format!("sources of tokens {span}"))
+}
+
 /// `CLS`, `reg0`, `patch 3,4`.
 pub fn token_kind(kind: &TokenKind) -> String {
     match kind {
@@ -72,26 +80,31 @@ fn piece(text: &Text, position: usize) -> String {
 
 /// What a map is: `ULTra, layer 12 of 12, patch 7,7, exact`.
 pub fn map(map: &MapView, scene: &Scene) -> String {
-    let mut parts = vec![
-        map.method.name.to_owned(),
-        format!("layer {} of {}", map.layer, scene.model.num_layers),
-        token(&scene.layout, map.position),
-    ];
     let params = &map.source.0.request.params;
-    if map.method.uses(crate::method::Uses::Head) {
+    // A map that is the same whatever the target is named by its phrase alone.
+    let of = if map.method.uses(Uses::Phrase) { phrase(map.method, params) } else { None };
+    let of = of.unwrap_or_else(|| target(&scene.layout, (map.position, map.span)));
+    let mut parts = vec![map.method.name.to_owned(), format!("layer {} of {}", map.layer, scene.model.num_layers), of];
+    if map.method.uses(Uses::Head) {
         parts.push(match params.head {
-            crate::domain::request::Head::One(head) => format!("head {head}"),
+            Head::One(head) => format!("head {head}"),
             fused => format!("{fused} of heads"),
         });
     }
-    if map.method.uses(crate::method::Uses::Facet) {
+    if map.method.uses(Uses::Facet) {
         parts.push(params.facet.to_string());
     }
-    if map.method.uses(crate::method::Uses::Scalar) {
-        parts.push(format!("scalar {}", params.scalar));
+    if map.method.uses(Uses::Scalar) {
+        parts.push(params.scalar.words());
     }
     parts.extend(map.fidelity());
     parts.join(", ")
+}
+
+/// The phrase that a map is made of: `along 'a cat'`, `with 'a cat'`.
+pub fn phrase(method: &Info, params: &Params) -> Option<String> {
+    let phrase = params.scalar.phrase().filter(|_| method.takes_phrase())?;
+    Some(if method.uses(Uses::Phrase) { format!("with '{phrase}'") } else { params.scalar.words() })
 }
 
 /// What a layer is called elsewhere.

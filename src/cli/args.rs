@@ -7,12 +7,12 @@ use std::str::FromStr;
 use clap::{ArgAction, Parser, Subcommand};
 
 use super::WindowArgs;
+use super::generate::{Continued, Generate};
 use crate::domain::colormap::Colormap;
 use crate::domain::heatmap::RangeRule;
 use crate::domain::request::{
-    Cut, DeviceKind, Facet, Head, Input, ModelRef, Own, Params, Request, Rows, Scalar, SizeRule, Task, Tokens,
+    Cut, DeviceKind, Facet, Head, Input, ModelRef, Own, Params, Request, Rows, Scalar, SizeRule, Task, Tokens, Tower,
 };
-use crate::domain::token::TokenRef;
 use crate::domain::{Error, Result};
 use crate::figure::FigureStyle;
 use crate::figure::style::range_from_word;
@@ -40,10 +40,22 @@ pub(super) enum Command {
     Segment(Segment),
     /// Everything recorded of a forward pass, as .safetensors for other tools.
     Trace(Trace),
-    /// Model families that are read, and the checkpoints in folders.
+    /// Let a causal language model continue a text.
+    Generate(Generate),
+    /// Model families that are read, models of the hub that are here, and the checkpoints in folders.
     Models {
         /// Folders to look for checkpoints in.
         folders: Vec<PathBuf>,
+        /// Check the numbers of the checkpoints in this folder: against expected*.safetensors beside the weights, where PyTorch's
+        /// numbers lie there, else against what must hold for any transformer.
+        #[arg(long, value_name = "FOLDER")]
+        verify: Vec<PathBuf>,
+    },
+    /// Models of Hugging Face's hub into the cache, where --model finds them; continues what was stopped.
+    Download {
+        /// As the model's page names it, such as facebook/dino-vits16; may be repeated.
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<String>,
     },
     /// Methods, with formulas and citations.
     Methods,
@@ -75,7 +87,7 @@ impl Source {
         }
     }
 
-    fn needed(&self) -> Result<Input> {
+    pub(super) fn needed(&self) -> Result<Input> {
         self.get()?.ok_or_else(|| {
             Error::refused("INPUT", "nothing is named")
                 .expected("an image, a .txt file, sample:NAME or --text \"...\"")
@@ -90,10 +102,13 @@ const MAX_STDIN: u64 = 16 << 20;
 /// Input, model, layer, method and its parameters.
 #[derive(Debug, clap::Args)]
 pub(super) struct What {
-    /// `image` or `text` (built in), a Hugging Face model folder, or a .safetensors file beside its config.json [default: as the
-    /// input needs].
+    /// `image` or `text` (built in), a Hugging Face model folder, a file of weights beside its config.json, or a model of the hub:
+    /// org/name, hf:name (see `tokenscope download`) [default: as the input needs].
     #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
+    /// Of a model with two towers (CLIP, SigLIP) `image` or `text` [default: as the input needs].
+    #[arg(long, value_name = "TOWER", value_parser = word::<Tower>)]
+    tower: Option<Tower>,
     /// 0..L; negative counts from the top.
     #[arg(long, default_value_t = -1, allow_hyphen_values = true)]
     layer: i32,
@@ -106,7 +121,8 @@ pub(super) struct What {
     /// residual, query, key or value.
     #[arg(long, default_value = "residual", value_parser = word::<Facet>)]
     facet: Facet,
-    /// ultra: sum, norm, or auto = norm where layers come out of a layer norm (BERT), else sum.
+    /// ultra: sum, norm, or auto = norm where layers come out of a layer norm (BERT), else sum; ultra and agreement, of CLIP and
+    /// SigLIP: text:"a cat", the way to a phrase; text:"a cat | a dog" compares it with others too.
     #[arg(long, default_value = "auto", value_parser = word::<Scalar>)]
     scalar: Scalar,
     /// ultra: rows that carry the cotangent, `all` = exact [default: all; segment: 8].
@@ -170,11 +186,20 @@ pub(super) struct Look {
 pub(super) struct Explain {
     #[command(flatten)]
     source: Source,
-    /// A position, `row,col`, cls, dist, reg0.., a word of a text (`bank`, the second one `bank#2`) or all; may be repeated.
+    /// A position, `row,col`, cls, dist, reg0.., a word of a text (`bank`, the second one `bank#2`) or all; may be repeated. Or
+    /// one span A..B of positions, B exclusive: the sources of that part of the text.
     #[arg(long = "token", default_value = "0", value_name = "TOKEN", allow_hyphen_values = true)]
     tokens: Vec<String>,
+    /// Add the token's map at every layer, as a panel below the text and as `layers` in the .npz.
+    #[arg(long)]
+    matrix: bool,
+    /// Say how much less likely the span is without its strongest sources (causal language models).
+    #[arg(long)]
+    score: bool,
     #[command(flatten)]
     what: What,
+    #[command(flatten)]
+    continued: Continued,
     #[command(flatten)]
     look: Look,
     /// A .png, .svg, .json, .npy, .npz or .csv file; may be repeated [default: the .csv, on standard output].
@@ -209,6 +234,8 @@ pub(super) struct Trace {
     source: Source,
     #[command(flatten)]
     what: What,
+    #[command(flatten)]
+    continued: Continued,
     /// A .safetensors file.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
@@ -218,9 +245,12 @@ pub(super) struct Trace {
 pub(super) struct Window {
     #[command(flatten)]
     source: Source,
-    /// The token to pin.
-    #[arg(long, value_name = "TOKEN", value_parser = word::<TokenRef>, allow_hyphen_values = true)]
-    token: Option<TokenRef>,
+    /// The token to pin, or the span A..B to select.
+    #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
+    token: Option<String>,
+    /// Begin with the token's map at every layer below a text.
+    #[arg(long)]
+    matrix: bool,
     /// Begin with segments.
     #[arg(long)]
     segments: bool,
@@ -232,6 +262,8 @@ pub(super) struct Window {
     cut: Option<f64>,
     #[command(flatten)]
     what: What,
+    #[command(flatten)]
+    continued: Continued,
     /// The map's colours.
     #[arg(long, value_parser = word::<Colormap>)]
     colormap: Option<Colormap>,
@@ -246,7 +278,7 @@ pub(super) struct Window {
     screenshot_size: Option<(u32, u32)>,
 }
 
-fn word<T: FromStr<Err = Error>>(text: &str) -> Result<T> {
+pub(super) fn word<T: FromStr<Err = Error>>(text: &str) -> Result<T> {
     text.parse()
 }
 
@@ -280,7 +312,9 @@ impl What {
         request.layer = self.layer;
         request.method.clone_from(&self.method);
         let rows = self.rows.unwrap_or(request.params.rows);
-        request.params = Params { head: self.head, facet: self.facet, scalar: self.scalar, rows, own: self.own };
+        let scalar = self.scalar.clone();
+        request.params = Params { head: self.head, facet: self.facet, scalar, rows, own: self.own };
+        request.tower = self.tower;
         request.size = self.size;
         request.device = self.device;
         request
@@ -309,11 +343,9 @@ impl Look {
 impl Explain {
     pub(super) fn request(&self) -> Result<(Request, FigureStyle)> {
         let mut request = self.what.request(Task::Explain, self.source.needed()?);
-        request.tokens = if self.tokens.iter().any(|t| t == "all") {
-            Tokens::All
-        } else {
-            Tokens::These(self.tokens.iter().map(|t| t.parse()).collect::<Result<_>>()?)
-        };
+        request.generation = self.continued.generation()?;
+        request.tokens = Tokens::read(&self.tokens)?;
+        (request.layers, request.score) = (self.matrix, self.score);
         Ok((request, self.look.style()))
     }
 }
@@ -338,7 +370,8 @@ fn cut_of(clusters: Option<u32>, distance: Option<f64>) -> Result<Option<Cut>> {
 
 impl Trace {
     pub(super) fn request(&self) -> Result<Request> {
-        Ok(self.what.request(Task::Trace, self.source.needed()?))
+        let request = self.what.request(Task::Trace, self.source.needed()?);
+        Ok(Request { generation: self.continued.generation()?, ..request })
     }
 }
 
@@ -349,7 +382,9 @@ impl Window {
         let task = if segments { Task::Segment { cut: cut.unwrap_or_default() } } else { Task::Explain };
         let input = self.source.get()?;
         let mut request = self.what.request(task, input.clone().unwrap_or_else(|| Input::Sample("cat.jpg".to_owned())));
-        request.tokens = Tokens::These(self.token.into_iter().collect());
+        request.layers = self.matrix;
+        request.tokens = self.token.map_or(Ok(Tokens::These(Vec::new())), |token| Tokens::read(&[token]))?;
+        request.generation = self.continued.generation()?;
         Ok(WindowArgs {
             input,
             model: self.what.model(),

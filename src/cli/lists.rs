@@ -1,13 +1,16 @@
 //! `models` and `methods`: what is there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::progress::print;
 use crate::builtin::{IMAGE_MODEL, SAMPLES, TEXT_MODEL};
-use crate::domain::request::ModelRef;
+use crate::domain::request::{Input, ModelRef, Request, Task};
 use crate::domain::{Error, Result};
-use crate::engine::{ModelFacts, families, inspect, model_folders};
-use crate::method::METHODS;
+use crate::engine::verify::Check;
+use crate::engine::{Engine, ModelFacts, Outline, Output, Verification, families, inspect, model_folders, outline};
+use crate::hub::Settings;
+use crate::method::{Control, METHODS};
+use crate::store::size_in_words;
 
 pub(super) fn methods() -> Result<()> {
     for method in METHODS {
@@ -23,7 +26,7 @@ pub(super) fn methods() -> Result<()> {
 fn print_facts(name: &str, facts: &ModelFacts) {
     print(format!(
         "  {name:<32}{:<24}{:>3} layers {:>3} heads {:>5} wide  {:.1} M parameters",
-        facts.family,
+        facts.kind(),
         facts.num_layers,
         facts.num_heads,
         facts.width,
@@ -31,7 +34,42 @@ fn print_facts(name: &str, facts: &ModelFacts) {
     ));
 }
 
-/// What is built in, samples and families, then the checkpoints below the folders that were named; one that cannot be read is listed with its reason.
+/// Models of the hub that are on this machine.
+fn print_cached() {
+    let cache = Settings::from_env().cache();
+    print(format!("\ncache of the hub (--model ID), {}:", cache.folder().display()));
+    let models = cache.models();
+    if models.is_empty() {
+        print("  nothing yet; for example: tokenscope download facebook/dino-vits16");
+    }
+    for model in models {
+        let id = ModelRef::Hub(model.id.clone()).spelling();
+        let note = if model.is_complete { String::new() } else { format!("  not whole: tokenscope download {}", model.id) };
+        print(format!("  {:<48}{:>10}{note}", id.display(), size_in_words(model.bytes)));
+    }
+}
+
+fn print_outline(path: &Path, outline: &Outline) {
+    let folder = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();
+    let count = |count: Option<usize>| count.map_or("?".to_owned(), |count| count.to_string());
+    let estimate = &outline.estimate;
+    let files = if estimate.num_files == 1 { String::new() } else { format!(", {} files", estimate.num_files) };
+    let unknown = if families().any(|family| family.model_type == outline.family) { "" } else { "; no family that is read" };
+    print(format!(
+        "  {name:<32}{:<24}{:>3} layers {:>3} heads {:>5} wide  {:.1} M parameters  {} in memory ({}{files}){unknown}",
+        outline.family,
+        count(outline.num_layers),
+        count(outline.num_heads),
+        count(outline.width),
+        outline.num_parameters as f64 / 1e6,
+        size_in_words(estimate.bytes),
+        estimate.format
+    ));
+}
+
+/// What is built in, samples and families, then the checkpoints below the folders that were named; one that cannot be read is listed with
+/// its reason. Of these only headers are read, so that a folder of large ones is listed at once.
 pub(super) fn models(folders: &[PathBuf]) -> Result<()> {
     if let Some(missing) = folders.iter().find(|folder| !folder.is_dir()) {
         return Err(Error::refused(missing.display(), "is no folder").expected("a folder of model folders"));
@@ -46,18 +84,68 @@ pub(super) fn models(folders: &[PathBuf]) -> Result<()> {
         print(format!("  {:<24}{}", sample.name, sample.hint));
     }
     print("\nfamilies (model_type):");
-    for (name, what) in families() {
-        print(format!("  {name:<24}{what}"));
+    for family in families() {
+        let unverified = if family.is_verified { "" } else { " (unverified: not compared with PyTorch)" };
+        print(format!("  {:<24}{}{unverified}", family.model_type, family.about));
     }
+    print_cached();
     for folder in folders {
         let found = model_folders(folder);
         print(format!("\n{}: {} checkpoints", folder.display(), found.len()));
         for path in found {
-            match inspect(&ModelRef::Path(path)) {
-                Ok(facts) => print_facts(&facts.name, &facts),
+            match outline(&path) {
+                Ok(outline) => print_outline(&path, &outline),
                 Err(err) => print(format!("  not readable: {err}")),
             }
         }
     }
     Ok(())
+}
+
+/// Checks the numbers of checkpoints: one line each, and one for every check that fails.
+pub(super) fn verify(folders: &[PathBuf]) -> Result<()> {
+    let mut failed = 0;
+    let mut engine = Engine::default();
+    for folder in folders {
+        let is_one = folder.is_file() || folder.join("config.json").is_file();
+        let named = if is_one { Vec::new() } else { model_folders(folder) };
+        for path in if named.is_empty() { vec![folder.clone()] } else { named } {
+            let name = path.display().to_string();
+            let request = Request::of(Task::Verify, Input::Text(String::new()), ModelRef::Path(path));
+            match engine.run(&request, &Control::default()) {
+                Ok(Output::Verification(verification)) => failed += print_verification(&name, &verification),
+                Ok(_) => {}
+                // One checkpoint alone is refused like any other argument; of several the rest is checked too.
+                Err(err) if folders.len() == 1 && name == folder.display().to_string() => return Err(err),
+                Err(err) => {
+                    failed += 1;
+                    print(format!("{name}: not readable: {err}"));
+                }
+            }
+        }
+    }
+    if failed > 0 {
+        return Err(Error::refused("models --verify", format!("{failed} checks failed"))
+            .expected("numbers that agree within the limits printed above")
+            .remedy("do not trust figures of such a checkpoint; please report it with its config.json"));
+    }
+    Ok(())
+}
+
+/// Returns how many checks failed.
+fn print_verification(name: &str, found: &Verification) -> usize {
+    let failed: Vec<&Check> = found.checks.iter().filter(|check| !check.holds()).collect();
+    let verdict = if failed.is_empty() { "ok" } else { "FAILED" };
+    if let Some(worst) = found.worst() {
+        let Check { name: check, error, allowed } = worst;
+        let kind = found.kind();
+        print(format!(
+            "{name}: {verdict}, {kind}, {} checks, closest to its limit: {check}, {error:.1e} of {allowed:.0e}",
+            found.checks.len()
+        ));
+    }
+    for Check { name, error, allowed } in &failed {
+        print(format!("  {name}: {error:.1e}, allowed {allowed:.0e}"));
+    }
+    failed.len()
 }

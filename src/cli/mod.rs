@@ -2,6 +2,8 @@
 //! the window, it hands back to the caller.
 
 mod args;
+mod download;
+mod generate;
 mod lists;
 mod progress;
 mod tasks;
@@ -67,7 +69,10 @@ pub fn main() -> Next {
         Some(args::Command::Explain(explain)) => tasks::explain(&explain, args.verbose),
         Some(args::Command::Segment(segment)) => tasks::segment(&segment, args.verbose),
         Some(args::Command::Trace(trace)) => tasks::trace(&trace, args.verbose),
-        Some(args::Command::Models { folders }) => lists::models(&folders),
+        Some(args::Command::Generate(generate)) => generate::generate(&generate, args.verbose),
+        Some(args::Command::Models { folders, verify }) if verify.is_empty() => lists::models(&folders),
+        Some(args::Command::Models { verify, .. }) => lists::verify(&verify),
+        Some(args::Command::Download { ids }) => download::download(&ids),
         Some(args::Command::Methods) => lists::methods(),
     };
     Next::Exit(exit_code(done))

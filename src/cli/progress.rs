@@ -28,6 +28,9 @@ pub(super) fn print(text: impl Display) {
     drop(writeln!(std::io::stdout(), "{text}"));
 }
 
+/// A bar that counts bytes.
+const BYTES: &str = "{wide_bar} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
+
 /// Watches a running job.
 pub(super) struct Watch {
     control: Control,
@@ -38,6 +41,15 @@ pub(super) struct Watch {
 impl Watch {
     /// Begins to listen for Ctrl-C and to draw the bar.
     pub(super) fn start() -> Result<Self> {
+        Self::with_style(ProgressStyle::default_bar())
+    }
+
+    /// As [`Self::start`], for a job whose steps are bytes.
+    pub(super) fn of_bytes() -> Result<Self> {
+        Self::with_style(ProgressStyle::with_template(BYTES).map_err(|err| Error::Internal(format!("the progress bar: {err}")))?)
+    }
+
+    fn with_style(style: ProgressStyle) -> Result<Self> {
         let control = Control::default();
         let cancel = control.cancel.clone();
         ctrlc::set_handler(move || cancel.cancel()).map_err(|err| Error::Internal(format!("no signal handler: {err}")))?;
@@ -52,7 +64,7 @@ impl Watch {
                 if started.elapsed() > Duration::from_secs(1) && total > 0 {
                     if bar.is_hidden() {
                         bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
-                        bar.set_style(ProgressStyle::default_bar());
+                        bar.set_style(style.clone());
                     }
                     bar.set_length(total as u64);
                     bar.set_position(step as u64);

@@ -7,8 +7,10 @@ use super::args;
 use super::progress::{Watch, print, say};
 use crate::domain::request::Request;
 use crate::domain::{Error, Result};
-use crate::engine::{Engine, Output, Scene, trace_file};
+use crate::engine::{Engine, Estimate, Output, Scene, model_path, outline, trace_file};
 use crate::figure::{self, FigureStyle};
+use crate::measure::Score;
+use crate::store::size_in_words;
 
 pub(super) fn explain(args: &args::Explain, verbose: bool) -> Result<()> {
     let (request, style) = args.request()?;
@@ -25,30 +27,57 @@ pub(super) fn figure_of(request: &Request, style: &FigureStyle, out: &[PathBuf],
     figure::check_paths(out)?;
     out.iter().try_for_each(|path| spare_what_is_read(request, path))?;
     style.check()?;
+    if verbose {
+        announce(request);
+    }
     let (watch, started) = (Watch::start()?, Instant::now());
     let output = Engine::default().run(request, watch.control())?;
     watch.control().cancel.check()?;
     if verbose {
-        let scene = match &output {
-            Output::Scene(scene) => scene,
-            Output::Explanation(explanation) => &explanation.scene,
-            Output::Segments(segments) => &segments.scene,
-        };
-        describe(scene, started);
+        describe_matches(&output);
+        match &output {
+            Output::Scene(scene) => describe(scene, started),
+            Output::Explanation(explanation) => describe(&explanation.scene, started),
+            Output::Segments(segments) => describe(&segments.scene, started),
+            Output::Continuation(continuation) => describe(&continuation.scene, started),
+            Output::Verification(_) => {}
+        }
     }
     figure::write(&output, style, out)?;
     drop(watch);
-    if out.is_empty() {
-        print(figure::data::csv(&output, style)?.trim_end());
+    match score_of(&output) {
+        Some(score) => print(score_table(score)),
+        None if out.is_empty() => print(figure::data::csv(&output, style)?.trim_end()),
+        None => {}
     }
     out.iter().for_each(|path| say(&format!("wrote {}", path.display())));
     Ok(())
+}
+
+fn score_of(output: &Output) -> Option<&Score> {
+    if let Output::Explanation(explanation) = output { explanation.score.as_deref() } else { None }
+}
+
+/// One line a share of the context that was taken out; nats a token.
+fn score_table(score: &Score) -> String {
+    let mut lines = vec![
+        format!("span {}: {:.3} nats a token with all {} tokens before it", score.span, score.log_probability, score.num_context),
+        "taken out  tokens  strongest  by lot  strongest alone".to_owned(),
+    ];
+    lines.extend(score.removals.iter().map(|r| {
+        let (percent, tokens) = (r.percent, r.num_tokens);
+        format!("{percent:>7} %  {tokens:>6}  {:>9.3}  {:>6.3}  {:>15.3}", r.comprehensiveness, r.random, r.sufficiency)
+    }));
+    lines.join("\n")
 }
 
 pub(super) fn trace(args: &args::Trace, verbose: bool) -> Result<()> {
     let request = args.request()?;
     trace_file::check_path(&args.out)?;
     spare_what_is_read(&request, &args.out)?;
+    if verbose {
+        announce(&request);
+    }
     let (watch, started) = (Watch::start()?, Instant::now());
     let traced = Engine::default().trace(&request, watch.control())?;
     if verbose {
@@ -62,13 +91,14 @@ pub(super) fn trace(args: &args::Trace, verbose: bool) -> Result<()> {
 }
 
 /// A slip of the hand must not cost a photo or a checkpoint.
-fn spare_what_is_read(request: &Request, out: &Path) -> Result<()> {
+pub(super) fn spare_what_is_read(request: &Request, out: &Path) -> Result<()> {
     let Ok(out) = out.canonicalize() else { return Ok(()) };
     let is_out = |path: &Path| path.canonicalize().is_ok_and(|path| path == out);
-    let model = request.model.spelling();
+    let model = model_path(&request.model);
+    let is_model = |model: &PathBuf| is_out(model) || files_of_model(model).any(|file| is_out(&file));
     let what = if request.input.path().is_some_and(is_out) {
         "is the input"
-    } else if is_out(&model) || ["config.json", "model.safetensors"].iter().any(|file| is_out(&model.join(file))) {
+    } else if model.as_ref().is_some_and(is_model) {
         "is the model"
     } else {
         return Ok(());
@@ -76,13 +106,42 @@ fn spare_what_is_read(request: &Request, out: &Path) -> Result<()> {
     Err(Error::refused(format!("--out {}", out.display()), what).expected("another file").remedy("choose another name"))
 }
 
+/// The files in a model folder that a model is loaded from.
+fn files_of_model(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let is_read = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_weights = name.ends_with(".safetensors") && name.starts_with("model") || name.starts_with("pytorch_model");
+        is_weights || name.ends_with("config.json") || name.ends_with(".index.json") || name == "tokenizer.json"
+    };
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).filter(is_read)
+}
+
+/// What `--verbose` says before a checkpoint is loaded; one that cannot be is refused soon enough.
+fn announce(request: &Request) {
+    let Some(path) = model_path(&request.model) else { return };
+    if let Ok(Estimate { bytes, file_bytes, format, num_files }) = outline(&path).map(|outline| outline.estimate) {
+        let [on_disk, in_memory] = [file_bytes, bytes].map(size_in_words);
+        let files = if num_files == 1 { "1 file".to_owned() } else { format!("{num_files} files") };
+        say(&format!("reading {}: {on_disk} ({format}, {files}), {in_memory} in memory", path.display()));
+    }
+}
+
+/// What `--verbose` says of phrases.
+fn describe_matches(output: &Output) {
+    let Output::Explanation(explanation) = output else { return };
+    for found in &explanation.matches {
+        let probability = found.probability.map_or_else(String::new, |p| format!(", {:.1} %", 100.0 * p));
+        say(&format!("the whole picture and '{}': cosine {:.4}{probability}", found.phrase, found.cosine));
+    }
+}
+
 /// What `--verbose` says of an answer.
-fn describe(scene: &Scene, started: Instant) {
+pub(super) fn describe(scene: &Scene, started: Instant) {
     let model = &scene.model;
     say(&format!(
         "{} ({}): {} layers, {} heads, {} wide, {:.1} M parameters",
         model.name,
-        model.family,
+        model.kind(),
         model.num_layers,
         model.num_heads,
         model.width,

@@ -45,6 +45,11 @@ impl Progress {
         self.0.0.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// So many steps are done in all.
+    pub fn set(&self, done: usize) {
+        self.0.0.store(done, Ordering::Relaxed);
+    }
+
     /// `(done, total)`; total 0 means that nothing was started.
     pub fn get(&self) -> (usize, usize) {
         (self.0.0.load(Ordering::Relaxed), self.0.1.load(Ordering::Relaxed))

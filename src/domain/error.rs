@@ -1,5 +1,6 @@
 //! The one error type: what went wrong, where, what was expected, and what to do about it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Result of everything that can be refused or cancelled.
@@ -51,13 +52,13 @@ impl Error {
 }
 
 impl fmt::Display for Error {
-    /// One line, whatever the parts contain.
+    /// One line that a terminal can show, whatever names and values from a file the parts contain.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = match self {
             Self::Refused { place, what, expected, remedy } => {
-                let mut line = format!("{place}: {what}");
+                let mut line = format!("{}: {}", shortened(place), shortened(what));
                 if !expected.is_empty() {
-                    line += &format!("; expected {expected}");
+                    line += &format!("; expected {}", shortened(expected));
                 }
                 if !remedy.is_empty() {
                     line += &format!("; {remedy}");
@@ -67,8 +68,22 @@ impl fmt::Display for Error {
             Self::Cancelled => "cancelled".to_owned(),
             Self::Internal(what) => format!("internal error: {what}; please report it"),
         };
-        f.write_str(&line.replace(['\n', '\r'], " "))
+        f.write_str(&line.replace(char::is_control, " "))
     }
+}
+
+/// Characters of a part that are shown.
+const MAX_SHOWN: usize = 400;
+
+/// A part without its middle where it is long: a broken file may hold names of a million characters.
+fn shortened(part: &str) -> Cow<'_, str> {
+    let count = part.chars().count();
+    if count <= MAX_SHOWN {
+        return part.into();
+    }
+    let first: String = part.chars().take(MAX_SHOWN / 2).collect();
+    let last: String = part.chars().skip(count - MAX_SHOWN / 2).collect();
+    format!("{first} .. {last}").into()
 }
 
 impl std::error::Error for Error {}
@@ -81,5 +96,7 @@ mod tests {
     fn a_refusal_is_one_line_with_all_four_parts() {
         let err = Error::refused("a.png", "not an\nimage").expected("PNG").remedy("open another file");
         assert_eq!(err.to_string(), "a.png: not an image; expected PNG; open another file");
+        let long = Error::refused("\u{1b}[2Ja", "n".repeat(1_000_000) + "end").to_string();
+        assert!(long.starts_with(" [2Ja: nnn") && long.ends_with("nnnend") && long.len() < 500, "{long}");
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// rows x cols patches in row-major order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Grid {
     /// Number of rows, from the top.
     pub rows: usize,

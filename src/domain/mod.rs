@@ -3,13 +3,16 @@
 pub mod cancel;
 pub mod colormap;
 pub mod error;
+pub mod generation;
 pub mod grid;
 pub mod heatmap;
 pub mod linkage;
 pub mod request;
 pub mod resample;
+pub mod scalar;
 pub mod segmentation;
 pub mod source;
+pub mod span;
 pub mod text;
 pub mod token;
 

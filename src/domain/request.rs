@@ -6,7 +6,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::generation::Generation;
+pub use super::scalar::Scalar;
 pub use super::source::{Input, ModelRef};
+use super::span::Span;
 use super::token::TokenRef;
 use super::{Error, Result};
 
@@ -19,6 +22,9 @@ pub struct Request {
     pub input: Input,
     /// The checkpoint.
     pub model: ModelRef,
+    /// Of a checkpoint with two towers the one that reads the input; `None` = as the input needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tower: Option<Tower>,
     /// Size of the model's input.
     pub size: SizeRule,
     /// Where to compute.
@@ -31,6 +37,20 @@ pub struct Request {
     pub method: String,
     /// Parameters of the method; those that it does not use keep their defaults.
     pub params: Params,
+    /// How the text is continued before anything is asked of it; `None` leaves it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
+    /// Whether the answer also has the target's row at every layer, of a text.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub layers: bool,
+    /// Whether the answer also says how much less likely a span becomes without its strongest sources.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub score: bool,
+}
+
+/// What is not asked for is not written.
+fn is_off(switch: &bool) -> bool {
+    !switch
 }
 
 impl Request {
@@ -46,12 +66,16 @@ impl Request {
             task,
             input,
             model,
+            tower: None,
             size: SizeRule::Checkpoint,
             device: DeviceKind::Cpu,
             layer: -1,
             tokens: Tokens::These(Vec::new()),
             method: "ultra".to_owned(),
             params: Params { rows, ..Params::default() },
+            layers: false,
+            score: false,
+            generation: None,
         }
     }
 
@@ -67,8 +91,12 @@ impl Request {
 pub enum Task {
     /// The forward pass with everything recorded.
     Trace,
+    /// The continuation of a text, as [`Request::generation`] says.
+    Generate,
     /// Heatmaps of the chosen tokens.
     Explain,
+    /// Whether the model's numbers can be trusted; the input does not matter.
+    Verify,
     /// A segmentation by clustering the maps of all patches.
     Segment {
         /// Where to cut the linkage tree.
@@ -84,6 +112,27 @@ pub enum Tokens {
     All,
     /// Those named.
     These(Vec<TokenRef>),
+    /// A part of a text as a whole: one heatmap of what it was made from.
+    Span(Span),
+}
+
+impl Tokens {
+    /// Tokens as the command line names them, one by one; `all`; or one span.
+    ///
+    /// # Errors
+    /// A refusal of what is no token, and of a span beside other tokens.
+    pub fn read(names: &[String]) -> Result<Self> {
+        if names.iter().any(|name| name == "all") {
+            return Ok(Self::All);
+        }
+        match (names, names.iter().find_map(|name| Span::read(name))) {
+            ([_], Some(span)) => Ok(Self::Span(span)),
+            (_, Some(span)) => Err(Error::refused(format!("--token {span}"), "a span is explained as a whole, and stands alone")
+                .expected("one span, or any number of tokens")
+                .remedy("ask for one span at a time")),
+            (_, None) => names.iter().map(|name| name.parse()).collect::<Result<_>>().map(Self::These),
+        }
+    }
 }
 
 /// Where to cut a linkage tree.
@@ -163,6 +212,16 @@ word_enum! {
 }
 
 word_enum! {
+    /// Which half of a checkpoint that reads images and texts.
+    Tower, "--tower" {
+        /// The one for images.
+        #[default] Image = "image",
+        /// The one for texts.
+        Text = "text",
+    }
+}
+
+word_enum! {
     /// Which vectors of a token are compared.
     Facet, "--facet" {
         /// The residual stream.
@@ -177,18 +236,6 @@ word_enum! {
 }
 
 word_enum! {
-    /// Scalar of the target token z whose gradient is followed (methods.md 1.2).
-    Scalar, "--scalar" {
-        /// As the model needs: the sum, or the length where layers come out of a layer norm, after which every sum is the same.
-        #[default] Auto = "auto",
-        /// Sum of z / |z|: seed 1/|z| in every component.
-        Sum = "sum",
-        /// |z|: seed z/|z|.
-        Norm = "norm",
-    }
-}
-
-word_enum! {
     /// What a heatmap shows at its own target, where the identity term would outshine the rest.
     Own, "--own" {
         /// The largest of the other patches.
@@ -197,17 +244,6 @@ word_enum! {
         Keep = "keep",
         /// Zero.
         Zero = "zero",
-    }
-}
-
-impl Scalar {
-    /// What is meant for a model whose layers come out of a layer norm, or for any other.
-    pub fn resolved(self, is_post_norm: bool) -> Self {
-        match self {
-            Self::Auto if is_post_norm => Self::Norm,
-            Self::Auto => Self::Sum,
-            chosen => chosen,
-        }
     }
 }
 
@@ -354,7 +390,7 @@ macro_rules! by_spelling {
     )+ };
 }
 
-by_spelling!(Head, Rows, SizeRule);
+by_spelling!(Head, Rows, Scalar, SizeRule);
 
 #[cfg(test)]
 mod tests {
@@ -381,7 +417,6 @@ mod tests {
             assert!(text.parse::<SizeRule>().is_err(), "{text}");
         }
         assert!("0".parse::<Rows>().is_err());
-        assert_eq!("sum".parse::<Scalar>().unwrap(), Scalar::Sum);
-        assert!("jump".parse::<Scalar>().unwrap_err().to_string().contains("auto, sum, norm"));
+        assert!("jump".parse::<Own>().unwrap_err().to_string().contains("max, keep, zero"));
     }
 }

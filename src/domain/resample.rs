@@ -104,6 +104,18 @@ pub fn torch_bicubic_taps(input: usize, output: usize) -> Vec<Taps> {
     (0..output).map(taps).collect()
 }
 
+/// PyTorch's `interpolate(mode="bilinear", align_corners=False)`: no antialias, border repeated.
+pub fn torch_bilinear_taps(input: usize, output: usize) -> Vec<Taps> {
+    let scale = input as f64 / output as f64;
+    let taps = |i: usize| {
+        let place = ((i as f64 + 0.5) * scale - 0.5).max(0.0);
+        let start = (place.floor() as usize).min(input - 1);
+        let part = place - start as f64;
+        Taps { start, weights: if start + 1 < input { vec![1.0 - part, part] } else { vec![1.0] } }
+    };
+    (0..output).map(taps).collect()
+}
+
 /// Resamples a plane along both axes.
 ///
 /// # Shapes

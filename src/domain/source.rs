@@ -69,6 +69,24 @@ pub enum ModelRef {
     Text,
     /// A Hugging Face folder, or the .safetensors file beside its config.json.
     Path(PathBuf),
+    /// A model of Hugging Face's hub by its id: `org/name`, or `hf:name` where it has no organisation. Names are told apart by
+    /// spelling alone, so the relative path `org/name` is an id too; a folder of that name is then opened, as Hugging Face's
+    /// own libraries do.
+    Hub(String),
+}
+
+/// Files that an id is not to be mistaken for.
+const FILES: &[&str] = &["safetensors", "bin", "pt", "pth", "gguf", "json"];
+
+/// Whether a name is spelled as an id of the hub: `org/name` or `name`.
+pub fn is_hub_id(id: &str) -> bool {
+    let is_part = |part: &str| {
+        let is_inner = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let is_plain = part.chars().all(|c| is_inner(c) || c == '-' || c == '.');
+        is_plain && part.starts_with(is_inner) && part.ends_with(is_inner) && !part.contains("--") && !part.contains("..")
+    };
+    let (first, rest) = id.split_once('/').map_or((id, None), |(org, name)| (org, Some(name)));
+    id.len() <= 96 && !id.ends_with(".git") && is_part(first) && rest.is_none_or(is_part)
 }
 
 impl ModelRef {
@@ -77,11 +95,16 @@ impl ModelRef {
         if input.is_text() { Self::Text } else { Self::Image }
     }
 
+    /// Whether the program carries it.
+    pub fn is_built_in(&self) -> bool {
+        matches!(self, Self::Image | Self::Text)
+    }
+
     /// The files, where they are files.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Path(path) => Some(path),
-            Self::Image | Self::Text => None,
+            Self::Image | Self::Text | Self::Hub(_) => None,
         }
     }
 
@@ -90,8 +113,10 @@ impl ModelRef {
         match self {
             Self::Image => "image".into(),
             Self::Text => "text".into(),
-            Self::Path(path) if path == Path::new("image") || path == Path::new("text") => Path::new(".").join(path),
-            Self::Path(path) => path.clone(),
+            Self::Hub(id) if id.contains('/') => id.into(),
+            Self::Hub(id) => format!("{HUB_PREFIX}{id}").into(),
+            Self::Path(path) if matches!(Self::from(path.clone()), Self::Path(_)) => path.clone(),
+            Self::Path(path) => Path::new(".").join(path),
         }
     }
 
@@ -101,9 +126,21 @@ impl ModelRef {
             Self::Image => "built-in image model".to_owned(),
             Self::Text => "built-in text model".to_owned(),
             Self::Path(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            Self::Hub(id) => id.clone(),
         }
     }
+
+    /// The id that a spelling means, if it means one.
+    fn hub_id(spelling: &str) -> Option<&str> {
+        let marked = spelling.strip_prefix(HUB_PREFIX);
+        let is_file = |id: &str| Path::new(id).extension().is_some_and(|e| FILES.iter().any(|f| e.eq_ignore_ascii_case(f)));
+        let id = marked.or_else(|| Some(spelling).filter(|id| id.contains('/') && !is_file(id)));
+        id.filter(|id| is_hub_id(id))
+    }
 }
+
+/// Marks an id of the hub that has no organisation.
+const HUB_PREFIX: &str = "hf:";
 
 impl<P: Into<PathBuf>> From<P> for ModelRef {
     fn from(path: P) -> Self {
@@ -111,7 +148,10 @@ impl<P: Into<PathBuf>> From<P> for ModelRef {
         match path.to_str() {
             Some("image") => Self::Image,
             Some("text") => Self::Text,
-            _ => Self::Path(path),
+            spelling => match spelling.and_then(Self::hub_id) {
+                Some(id) => Self::Hub(id.to_owned()),
+                None => Self::Path(path),
+            },
         }
     }
 }
@@ -132,9 +172,40 @@ mod tests {
         assert!(Input::from("a/b.TXT").is_text() && !Input::from("a/txt.png").is_text());
         assert_eq!(ModelRef::built_in_for(&Input::Text("a".to_owned())), ModelRef::Text);
         assert_eq!(Input::Text(" one\ntwo ".to_owned()).name(), "one two");
-        for model in [ModelRef::Image, ModelRef::Path("./text".into()), ModelRef::Path("m/n".into())] {
+        for model in [ModelRef::Image, ModelRef::Path("./text".into()), ModelRef::Path("a/m/n".into())] {
             assert_eq!(ModelRef::from(model.spelling()), model);
         }
-        assert_eq!(ModelRef::Path("text".into()).spelling(), Path::new("./text"));
+        for path in ["text", "org/name"] {
+            assert_eq!(ModelRef::Path(path.into()).spelling(), Path::new(".").join(path));
+        }
+    }
+
+    #[test]
+    fn ids_of_the_hub_are_told_from_paths_by_their_spelling() {
+        for id in ["facebook/dino-vits16", "Qwen/Qwen2.5-0.5B", "hf:gpt2"] {
+            let model = ModelRef::from(id);
+            assert_eq!(model, ModelRef::Hub(id.trim_start_matches("hf:").to_owned()));
+            assert_eq!((model.spelling().as_path(), model.path()), (Path::new(id), None));
+            assert_eq!(ModelRef::from(model.spelling()), model);
+        }
+        assert_eq!(ModelRef::from("hf:org/name"), ModelRef::Hub("org/name".to_owned()));
+        let paths = [
+            "gpt2",
+            "./a/b",
+            "../b",
+            "/a/b",
+            "~/b",
+            "a/b/c",
+            "a/b/",
+            "a//b",
+            "a/.b",
+            "a/b.safetensors",
+            "a b/c",
+            "hf:",
+            "hf:../x",
+        ];
+        for path in paths {
+            assert_eq!(ModelRef::from(path), ModelRef::Path(path.into()), "{path}");
+        }
     }
 }

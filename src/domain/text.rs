@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde::Serialize;
+
 /// One token of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
@@ -24,6 +26,17 @@ pub struct Text {
     pub pieces: Vec<Piece>,
     /// Bytes of the string from which on the model reads nothing, where the text is longer than it can take.
     pub cut_at: Option<usize>,
+    /// Where what a model added begins, if one continued the text.
+    pub generated_from: Option<Seam>,
+}
+
+/// Where a continuation begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Seam {
+    /// Position of its first token.
+    pub position: usize,
+    /// Bytes of the string before it.
+    pub byte: usize,
 }
 
 /// A word of a text, as it is drawn: its pieces stand beside each other.
@@ -38,16 +51,35 @@ pub struct Word {
 impl Text {
     /// A sequence of token ids without a string: tokens are shown as `#id`, each its own word.
     pub fn of_ids(ids: &[u32]) -> Self {
-        let mut text = Self { string: String::new(), pieces: Vec::with_capacity(ids.len()), cut_at: None };
-        for (word, id) in ids.iter().enumerate() {
-            if word > 0 {
-                text.string.push(' ');
-            }
-            let start = text.string.len();
-            text.string.push_str(&format!("#{id}"));
-            text.pieces.push(Piece { piece: format!("#{id}"), span: start..text.string.len(), special: false, word: Some(word) });
-        }
+        let mut text = Self { string: String::new(), pieces: Vec::with_capacity(ids.len()), cut_at: None, generated_from: None };
+        ids.iter().for_each(|&id| text.push_id(id));
         text
+    }
+
+    /// Adds a token of which only the number is known.
+    pub fn push_id(&mut self, id: u32) {
+        if !self.string.is_empty() {
+            self.string.push(' ');
+        }
+        let start = self.string.len();
+        self.string.push_str(&format!("#{id}"));
+        let (span, word) = (start..self.string.len(), Some(self.next_word()));
+        self.pieces.push(Piece { piece: format!("#{id}"), span, special: false, word });
+    }
+
+    /// The number of a word after the last one.
+    pub fn next_word(&self) -> usize {
+        self.pieces.iter().rev().find_map(|p| p.word).map_or(0, |word| word + 1)
+    }
+
+    /// What a model added.
+    pub fn generated(&self) -> &str {
+        self.generated_from.and_then(|seam| self.string.get(seam.byte..)).unwrap_or("")
+    }
+
+    /// Whether a model added the token at a position.
+    pub fn is_generated(&self, position: usize) -> bool {
+        self.generated_from.is_some_and(|seam| position >= seam.position)
     }
 
     /// What a token stands for in the string; a special token its name.
@@ -73,6 +105,13 @@ impl Text {
             }
             last = piece.word;
         }
+        for word in &mut words {
+            // Many tokenizers let a token begin with the space before it.
+            let letters = self.string.get(word.span.clone()).unwrap_or("").trim_start();
+            if !letters.is_empty() {
+                word.span.start = word.span.end - letters.len();
+            }
+        }
         words
     }
 
@@ -84,6 +123,33 @@ impl Text {
         let nth = occurrence.checked_sub(1)?;
         let exact = words.iter().filter(spelled).nth(nth);
         exact.or_else(|| words.iter().filter(folded).nth(nth)).map(|w| w.positions.clone())
+    }
+
+    /// The positions of the sentence around a token: up to a full stop or its like before a space, or an empty line. A special
+    /// token is a sentence of its own.
+    pub fn sentence(&self, position: usize) -> Range<usize> {
+        let count = self.pieces.len();
+        let start = (1..=position.min(count)).rev().find(|&p| self.ends_sentence(p - 1)).unwrap_or(0);
+        let end = (position + 1..count).find(|&p| self.ends_sentence(p - 1)).unwrap_or(count);
+        start..end
+    }
+
+    /// Whether a sentence ends after a token.
+    fn ends_sentence(&self, position: usize) -> bool {
+        let (Some(piece), Some(next)) = (self.pieces.get(position), self.pieces.get(position + 1)) else { return true };
+        if piece.special || next.special {
+            return true;
+        }
+        let slice = |span: Range<usize>| self.string.get(span).unwrap_or("");
+        // Spaces belong to the token before them, to the one after, or to none.
+        let letters = slice(piece.span.clone());
+        let gap = [&letters[letters.trim_end().len()..], slice(piece.span.end..next.span.start.max(piece.span.end))].concat();
+        let after = slice(next.span.clone());
+        let gap = gap + &after[..after.len() - after.trim_start().len()];
+        let closed = letters.trim_end().trim_end_matches(['"', '\'', ')', ']', '\u{201d}', '\u{2019}', '\u{bb}']);
+        let before = if closed.is_empty() { slice(0..piece.span.start).trim_end() } else { closed };
+        let is_wide = before.ends_with(['\u{3002}', '\u{ff01}', '\u{ff1f}']);
+        is_wide || gap.matches('\n').count() > 1 || (!gap.is_empty() && before.ends_with(['.', '!', '?']))
     }
 }
 
@@ -102,7 +168,7 @@ mod tests {
             piece("The", 12..15, 2),
             special("[SEP]"),
         ];
-        Text { string: "Banking the The".into(), pieces, cut_at: None }
+        Text { string: "Banking the The".into(), pieces, cut_at: None, generated_from: None }
     }
 
     #[test]
@@ -121,5 +187,19 @@ mod tests {
         assert_eq!((text().shown(0), text().shown(2), text().shown(9)), ("[CLS]", "ing", ""));
         let ids = Text::of_ids(&[7, 12]);
         assert_eq!((ids.string.as_str(), ids.shown(1), ids.words().len()), ("#7 #12", "#12", 2));
+    }
+
+    #[test]
+    fn sentences_end_at_full_stops_before_a_space_and_at_empty_lines() {
+        let string = "Pi is 3.14 now. \"Yes!\" he said\n\nEnd";
+        // Pi is 3 . 14 now . " Yes ! " he said End
+        let spans = [0..2, 3..5, 6..7, 7..8, 8..10, 11..14, 14..15, 16..17, 17..20, 20..21, 21..22, 23..25, 26..30, 32..35];
+        let piece = |span: &Range<usize>| Piece { piece: String::new(), span: span.clone(), special: false, word: None };
+        let pieces = spans.iter().map(piece).collect();
+        let text = Text { string: string.into(), pieces, cut_at: None, generated_from: None };
+        assert_eq!([text.sentence(0), text.sentence(3), text.sentence(6)], [0..7, 0..7, 0..7]);
+        assert_eq!([text.sentence(7), text.sentence(10)], [7..11, 7..11]);
+        assert_eq!([text.sentence(11), text.sentence(13)], [11..13, 13..14]);
+        assert_eq!((self::text().sentence(0), self::text().sentence(3)), (0..1, 1..5));
     }
 }

@@ -171,7 +171,12 @@ fn several_pieces(token: &TokenRef, text: &Text, positions: std::ops::Range<usiz
     let named = |p: usize| format!("{p} ({})", text.pieces[p].piece);
     Error::refused(format!("--token {token}"), format!("the vocabulary spells it in {} pieces", positions.len()))
         .expected("one position")
-        .remedy(format!("name a piece by its position: {}", positions.map(named).collect::<Vec<_>>().join(", ")))
+        .remedy(format!(
+            "name a piece by its position: {}; or all of them as the span {}..{}",
+            positions.clone().map(named).collect::<Vec<_>>().join(", "),
+            positions.start,
+            positions.end
+        ))
 }
 
 /// A token as a user names it.
@@ -246,7 +251,7 @@ impl FromStr for TokenRef {
         match parse_name(text) {
             Some(token) => Ok(token),
             None if is_number => Err(Error::refused(format!("--token {text}"), "not a token")
-                .expected("a position, `row,col`, cls, dist, reg0, reg1.., or a word of the text")),
+                .expected("a position, `row,col`, cls, dist, reg0, reg1.., a word of the text, or a span of positions A..B")),
             None => Ok(parse_word(text)),
         }
     }

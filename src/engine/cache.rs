@@ -8,17 +8,15 @@ pub(super) struct Cache<V> {
     entries: Vec<(String, usize, V)>,
 }
 
-impl<V: Clone> Cache<V> {
+impl<V> Cache<V> {
     pub(super) fn new(budget: usize) -> Self {
         Self { budget, entries: Vec::new() }
     }
 
-    pub(super) fn get(&mut self, key: &str) -> Option<V> {
+    /// Out of the cache, to be changed and put back.
+    pub(super) fn take(&mut self, key: &str) -> Option<V> {
         let at = self.entries.iter().position(|(k, ..)| k == key)?;
-        let entry = self.entries.remove(at);
-        let value = entry.2.clone();
-        self.entries.push(entry);
-        Some(value)
+        Some(self.entries.remove(at).2)
     }
 
     pub(super) fn put(&mut self, key: String, value: V, bytes: usize) {
@@ -28,6 +26,16 @@ impl<V: Clone> Cache<V> {
         while total > self.budget && self.entries.len() > 1 {
             total -= self.entries.remove(0).1;
         }
+    }
+}
+
+impl<V: Clone> Cache<V> {
+    pub(super) fn get(&mut self, key: &str) -> Option<V> {
+        let at = self.entries.iter().position(|(k, ..)| k == key)?;
+        let entry = self.entries.remove(at);
+        let value = entry.2.clone();
+        self.entries.push(entry);
+        Some(value)
     }
 }
 

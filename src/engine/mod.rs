@@ -1,9 +1,14 @@
 //! The engine: answers requests, and remembers models, traces and answers within a budget of bytes.
 
 mod cache;
+mod extras;
+mod generation;
 pub mod output;
+mod phrase;
+mod place;
 mod reading;
 pub mod trace_file;
+pub mod verify;
 pub mod whole_file;
 pub mod worker;
 
@@ -12,30 +17,46 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use cache::Cache;
-pub use output::{Explanation, ModelFacts, Output, Photo, Prediction, Scene, Segments};
+use generation::{Continuing, Grown};
+pub use output::{Continuation, Ending, Explanation, Match, ModelFacts, Output, Photo, Prediction, Scene, Segments};
+use phrase::Phrase;
+pub use place::{check_family, model_path};
 use reading::{Loaded, Taken};
+pub use verify::Verification;
 pub use worker::{Oracle, Reply, Worker};
 
-use crate::domain::request::{DeviceKind, ModelRef, Params, Request, Task, Tokens};
+use crate::domain::request::{DeviceKind, Generation, ModelRef, Params, Request, Task, Tokens, Tower};
+use crate::domain::token::TokenLayout;
 use crate::domain::{Error, Result};
+use crate::hub;
 use crate::input::Encoded;
+use crate::method::span::Sources;
 use crate::method::{Control, Method, Target, Uses, by_id};
-use crate::model::families::FAMILIES;
+use crate::model::families::{FAMILIES, Family};
 use crate::model::head::Logits;
+pub use crate::model::{Estimate, Outline, outline};
 use crate::model::{Model, ModelInput, TRACE_BUDGET, Trace};
 use crate::segment::MapTree;
 
 /// Bytes of finished answers that are kept.
 const ANSWER_BUDGET: usize = 256 << 20;
+/// Bytes of what models have read of texts that they continue.
+const CONTINUATION_BUDGET: usize = 512 << 20;
 /// Models are few and large; the last ones stay.
 const MODEL_BUDGET: usize = 2 << 30;
+/// Phrases are a few kilobytes each.
+const PHRASE_BUDGET: usize = 4 << 20;
 
 /// Answers requests.
 #[derive(Debug)]
 pub struct Engine {
     models: Cache<Arc<Loaded>>,
     traces: Cache<Arc<Traced>>,
+    continuations: Cache<Continuing>,
     answers: Cache<Output>,
+    /// Models of the hub that are on this machine.
+    hub: hub::Cache,
+    phrases: Cache<Arc<Phrase>>,
 }
 
 /// A trace and what it is of.
@@ -51,7 +72,14 @@ pub struct Traced {
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { models: Cache::new(MODEL_BUDGET), traces: Cache::new(TRACE_BUDGET), answers: Cache::new(ANSWER_BUDGET) }
+        Self {
+            models: Cache::new(MODEL_BUDGET),
+            traces: Cache::new(TRACE_BUDGET),
+            continuations: Cache::new(CONTINUATION_BUDGET),
+            answers: Cache::new(ANSWER_BUDGET),
+            hub: hub::Settings::from_env().cache(),
+            phrases: Cache::new(PHRASE_BUDGET),
+        }
     }
 }
 
@@ -62,27 +90,47 @@ fn file_key(path: Option<&Path>) -> String {
     format!("{}|{facts:?}", path.display())
 }
 
+/// The tower that a request names, or the one that reads its input.
+fn tower_of(request: &Request) -> Tower {
+    request.tower.unwrap_or_else(|| reading::tower_for(&request.input))
+}
+
 impl Engine {
     /// Answers a request.
     ///
     /// # Errors
     /// A refusal, or [`Error::Cancelled`].
     pub fn run(&mut self, request: &Request, control: &Control) -> Result<Output> {
-        let (input, model) = (file_key(request.input.path()), file_key(request.model.path()));
+        let (input, model) = (file_key(request.input.path()), self.file_key_of(&request.model));
         let key = format!("{}|{input}|{model}", request.key());
         if let Some(output) = self.answers.get(&key) {
             return Ok(output);
         }
+        if request.task == Task::Verify {
+            let output = Output::Verification(Arc::new(self.verify(request, control)?));
+            self.answers.put(key, output.clone(), 0);
+            return Ok(output);
+        }
+        if request.task == Task::Generate {
+            // One token more changes the question; what it costs to answer is kept elsewhere.
+            return Ok(Output::Continuation(Arc::new(self.generate(request, control)?)));
+        }
         let traced = self.trace(request, control)?;
+        let phrases = if request.task == Task::Trace { Vec::new() } else { self.phrases(request, &traced, control)? };
         let (output, bytes) = match &request.task {
-            Task::Trace => return Ok(Output::Scene(traced.scene.clone())),
+            Task::Verify | Task::Trace | Task::Generate => return Ok(Output::Scene(traced.scene.clone())),
+            Task::Explain if request.score || request.layers => {
+                let explanation = self.extended(request, &traced, &phrases, control)?;
+                let bytes = (explanation.relevance.len() + explanation.layers.as_ref().map_or(0, |l| l.len())) * 4;
+                (Output::Explanation(Arc::new(explanation)), bytes)
+            }
             Task::Explain => {
-                let explanation = explain(request, &traced, control)?;
+                let explanation = explain(request, &traced, &phrases, control)?;
                 let bytes = explanation.relevance.len() * 4;
                 (Output::Explanation(Arc::new(explanation)), bytes)
             }
             Task::Segment { .. } => {
-                let segments = segment(request, &traced, control)?;
+                let segments = segment(request, &traced, &phrases, control)?;
                 let bytes = (segments.tree.maps.len() + segments.maps.relevance.len()) * 4;
                 (Output::Segments(Arc::new(segments)), bytes)
             }
@@ -91,19 +139,48 @@ impl Engine {
         Ok(output)
     }
 
+    /// An explanation with its layers or its score. The explanation alone may be there already, and is kept for its own sake.
+    fn extended(
+        &mut self,
+        request: &Request,
+        traced: &Traced,
+        phrases: &[Arc<Phrase>],
+        control: &Control,
+    ) -> Result<Explanation> {
+        if request.score {
+            extras::check_score(request, &traced.scene)?;
+        }
+        if request.layers {
+            extras::check_layers(request, &traced.scene)?;
+        }
+        let Output::Explanation(plain) = self.run(&Request { score: false, layers: false, ..request.clone() }, control)? else {
+            return Err(Error::Internal("an explanation without one".to_owned()));
+        };
+        let mut explanation = (*plain).clone();
+        (explanation.request.score, explanation.request.layers) = (request.score, request.layers);
+        if request.layers {
+            explanation.layers = Some(extras::layers(request, traced, phrases, control)?.into());
+        }
+        if request.score {
+            let (_, Taken::Words(encoded)) = self.taken(request, control)? else {
+                return Err(Error::Internal("a text that is a picture".to_owned()));
+            };
+            explanation.score = Some(Arc::new(extras::score(&plain, &traced.model, &encoded.ids, control)?));
+        }
+        Ok(explanation)
+    }
+
     /// The trace of a request's input through its model.
     ///
     /// # Errors
     /// A refusal, or [`Error::Cancelled`].
     pub fn trace(&mut self, request: &Request, control: &Control) -> Result<Arc<Traced>> {
-        let model_key = format!("{:?}|{}|{}", request.model, file_key(request.model.path()), request.device);
-        let key = format!("{model_key}|{:?}|{}|{}", request.input, file_key(request.input.path()), request.size);
+        let generation = request.generation.map(Generation::canonical);
+        let key = format!("{}|{generation:?}", self.input_key(request));
         if let Some(traced) = self.traces.get(&key) {
             return Ok(traced);
         }
-        let loaded = self.model(&request.model, request.device, model_key)?;
-        control.cancel.check()?;
-        let taken = loaded.read(&request.input, request.size)?;
+        let (loaded, taken) = self.taken(request, control)?;
         control.cancel.check()?;
         let model = loaded.model.clone();
         let (trace, photo) = match taken {
@@ -117,45 +194,103 @@ impl Engine {
                 (model.trace(&words, &control.cancel, &control.progress)?, None)
             }
         };
-        let scene = Arc::new(scene(&request.model, &model, &trace, photo));
+        let scene = Arc::new(scene(&request.model, &loaded, &trace, photo)?);
         let bytes = trace.num_bytes();
         let traced = Arc::new(Traced { model, trace, scene });
         self.traces.put(key, traced.clone(), bytes);
         Ok(traced)
     }
 
-    fn model(&mut self, model: &ModelRef, kind: DeviceKind, key: String) -> Result<Arc<Loaded>> {
+    /// What a request asks about, as its model takes it: the input, continued where the request says so.
+    fn taken(&mut self, request: &Request, control: &Control) -> Result<(Arc<Loaded>, Taken)> {
+        if let Some(generation) = &request.generation.map(Generation::canonical) {
+            let Grown { loaded, encoded, .. } = self.grown(request, generation, control)?;
+            return Ok((loaded, Taken::Words(encoded)));
+        }
+        let loaded = self.model(request, tower_of(request))?;
+        loaded.check_tower(request.tower)?;
+        control.cancel.check()?;
+        let taken = loaded.read(&request.input, request.size)?;
+        Ok((loaded, taken))
+    }
+
+    /// Verifies a model; of a checkpoint with two towers both.
+    fn verify(&mut self, request: &Request, control: &Control) -> Result<Verification> {
+        let loaded = self.model(request, Tower::Image)?;
+        let mut found = verify::verify(&loaded.model, control)?;
+        if loaded.model.tower.is_some() {
+            let of_text = verify::verify(&self.model(request, Tower::Text)?.model, control)?;
+            found.fixtures.extend(of_text.fixtures);
+            found.checks.extend(of_text.checks);
+        }
+        Ok(found)
+    }
+
+    /// Each tower of a checkpoint is a model of its own.
+    fn model_key(&self, request: &Request, tower: Tower) -> String {
+        format!("{:?}|{}|{}|{tower}", request.model, self.file_key_of(&request.model), request.device)
+    }
+
+    /// Of the model and of what it sees.
+    fn input_key(&self, request: &Request) -> String {
+        let model = self.model_key(request, tower_of(request));
+        format!("{model}|{:?}|{}|{}", request.input, file_key(request.input.path()), request.size)
+    }
+
+    /// Another snapshot in the cache is another model.
+    fn file_key_of(&self, model: &ModelRef) -> String {
+        file_key(place::path(model, &self.hub).as_deref())
+    }
+
+    fn model(&mut self, request: &Request, tower: Tower) -> Result<Arc<Loaded>> {
+        let key = self.model_key(request, tower);
         if let Some(loaded) = self.models.get(&key) {
             return Ok(loaded);
         }
-        let loaded = Arc::new(Loaded::open(model, kind)?);
+        let loaded = Arc::new(Loaded::open(&request.model, tower, request.device, &self.hub)?);
         self.models.put(key, loaded.clone(), loaded.model.num_parameters * 4);
         Ok(loaded)
     }
 }
 
-fn scene(named: &ModelRef, model: &Model, trace: &Trace, photo: Option<Photo>) -> Scene {
+fn scene(named: &ModelRef, loaded: &Loaded, trace: &Trace, photo: Option<Photo>) -> Result<Scene> {
+    let model = &loaded.model;
     let logits = trace.logits.as_ref().and_then(Logits::of_input);
-    Scene {
-        photo,
-        layout: trace.layout.clone(),
-        model: facts(named, model),
-        predictions: logits.map_or_else(Vec::new, |logits| predictions(logits, &model.class_names)),
+    let predictions = match logits {
+        Some(logits) => predictions(logits, |class| model.class_names.get(class).cloned().unwrap_or_default()),
+        None => next_tokens(loaded, trace)?,
+    };
+    Ok(Scene { photo, layout: trace.layout.clone(), model: facts(named, model), predictions })
+}
+
+/// The five tokens that most probably follow a text, where the model is one that says so.
+fn next_tokens(loaded: &Loaded, trace: &Trace) -> Result<Vec<Prediction>> {
+    let (model, tokenizer) = (&loaded.model, loaded.tokenizer());
+    if !model.is_causal() {
+        return Ok(Vec::new());
     }
+    let scores = model.token_logits(trace, &[trace.num_tokens() - 1])?;
+    let name = |id: usize| tokenizer.zip(u32::try_from(id).ok()).map_or_else(|| format!("#{id}"), |(t, id)| t.shown(id));
+    Ok(predictions(&scores, name))
 }
 
 fn facts(named: &ModelRef, model: &Model) -> ModelFacts {
     let folder = model.folder().map(|folder| std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned()));
-    let name = folder.as_deref().and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
+    // A folder of the hub's cache is called after its commit.
+    let folder_name = folder.as_deref().filter(|_| !matches!(named, ModelRef::Hub(_))).and_then(Path::file_name);
+    let name = folder_name.map(|n| n.to_string_lossy().into_owned());
     ModelFacts {
         name: name.unwrap_or_else(|| named.name()),
         folder,
         family: model.family.clone(),
+        tower: model.tower,
+        takes_phrases: model.joint.is_some() && model.tower.is_some(),
         num_layers: model.num_layers(),
         num_heads: model.num_heads(),
         width: model.width(),
         patch_size: model.patches().map_or(0, |patches| patches.patch_size),
         is_post_norm: model.is_post_norm(),
+        is_causal: model.is_causal(),
         num_parameters: model.num_parameters,
         sha256: model.sha256.clone(),
     }
@@ -166,23 +301,23 @@ fn facts(named: &ModelRef, model: &Model) -> ModelFacts {
 /// # Errors
 /// A refusal that says why it cannot be read.
 pub fn inspect(model: &ModelRef) -> Result<ModelFacts> {
-    Ok(facts(model, &Loaded::open(model, DeviceKind::Cpu)?.model))
+    Ok(facts(model, &Loaded::open(model, Tower::default(), DeviceKind::Cpu, &hub::Settings::from_env().cache())?.model))
 }
 
-/// `model_type` and description of every family that is read.
-pub fn families() -> impl Iterator<Item = (&'static str, &'static str)> {
-    FAMILIES.iter().map(|(name, what, _)| (*name, *what))
+/// Every family that is read.
+pub fn families() -> impl Iterator<Item = &'static Family> {
+    FAMILIES.iter()
 }
 
 /// The five most probable classes.
-fn predictions(logits: &[f32], names: &[String]) -> Vec<Prediction> {
+fn predictions(logits: &[f32], name: impl Fn(usize) -> String) -> Vec<Prediction> {
     let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|l| f64::from(l - top).exp()).sum();
     let mut classes: Vec<usize> = (0..logits.len()).collect();
     classes.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
     let prediction = |&class: &usize| Prediction {
         class,
-        name: names.get(class).cloned().unwrap_or_default(),
+        name: name(class),
         probability: (f64::from(logits[class] - top).exp() / sum) as f32,
     };
     classes.iter().take(5).map(prediction).collect()
@@ -205,23 +340,50 @@ fn resolved(request: &Request, traced: &Traced) -> Request {
     Request { params: Params { scalar, ..request.params.clone() }, ..request.clone() }
 }
 
-fn explain(request: &Request, traced: &Traced, control: &Control) -> Result<Explanation> {
+fn explain(request: &Request, traced: &Traced, phrases: &[Arc<Phrase>], control: &Control) -> Result<Explanation> {
     let method = by_id(&request.method)?;
     let layer = resolve_layer(request, method, traced.trace.num_layers())?;
-    let positions = match &request.tokens {
-        Tokens::All => (0..traced.scene.layout.len()).collect(),
-        Tokens::These(tokens) if tokens.is_empty() => {
-            return Err(Error::refused("--token", "no token is named").expected(traced.scene.layout.describe()));
-        }
-        Tokens::These(tokens) => tokens.iter().map(|t| traced.scene.layout.resolve(t)).collect::<Result<Vec<_>>>()?,
+    let (layout, info) = (&traced.scene.layout, method.info());
+    let matches = phrase::matches(traced, phrases)?;
+    let rows = |positions: &[usize]| {
+        let target = Target { layer, positions, params: &request.params, phrase: leading(phrases) };
+        method.explain(&traced.model, &traced.trace, &target, control)
     };
-    let target = Target { layer, positions: &positions, params: &request.params };
-    let relevance = method.explain(&traced.model, &traced.trace, &target, control)?.into();
-    let request = resolved(request, traced);
-    Ok(Explanation { request, scene: traced.scene.clone(), method: method.info(), layer, positions, relevance })
+    let (positions, relevance): (Vec<usize>, Vec<f32>) = match &request.tokens {
+        Tokens::Span(span) => {
+            let sources = Sources { span: *span, is_causal: traced.scene.model.is_causal, signed: info.signed };
+            span.check(layout, sources.is_causal)?;
+            let rows = rows(&sources.targets())?;
+            (vec![span.from], sources.mean(rows.chunks_exact(layout.len()), layout.len()))
+        }
+        Tokens::These(tokens) if tokens.is_empty() => {
+            return Err(Error::refused("--token", "no token is named").expected(layout.describe()));
+        }
+        named => {
+            let positions = positions(named, layout)?;
+            let relevance = rows(&positions)?;
+            (positions, relevance)
+        }
+    };
+    let (request, scene, relevance) = (resolved(request, traced), traced.scene.clone(), relevance.into());
+    Ok(Explanation { request, scene, method: info, layer, positions, relevance, layers: None, score: None, matches })
 }
 
-fn segment(request: &Request, traced: &Traced, control: &Control) -> Result<Segments> {
+/// Of tokens that are explained one by one.
+fn positions(tokens: &Tokens, layout: &TokenLayout) -> Result<Vec<usize>> {
+    match tokens {
+        Tokens::All => Ok((0..layout.len()).collect()),
+        Tokens::These(tokens) => tokens.iter().map(|t| layout.resolve(t)).collect(),
+        Tokens::Span(span) => Ok(span.positions().collect()),
+    }
+}
+
+/// Where the phrase lies that maps are made of.
+fn leading(phrases: &[Arc<Phrase>]) -> Option<&[f32]> {
+    phrases.first().map(|phrase| phrase.embedding.as_slice())
+}
+
+fn segment(request: &Request, traced: &Traced, phrases: &[Arc<Phrase>], control: &Control) -> Result<Segments> {
     let (scene, layout) = (&traced.scene, &traced.scene.layout);
     let photo = scene.photo.as_ref().ok_or_else(|| {
         Error::refused("segments", "the input is a text").expected("a picture").remedy("explain its tokens instead")
@@ -234,9 +396,20 @@ fn segment(request: &Request, traced: &Traced, control: &Control) -> Result<Segm
     }
     let layer = resolve_layer(&request, method, traced.trace.num_layers())?;
     let positions: Vec<usize> = (0..layout.grid.len()).map(|p| layout.position_of(p)).collect();
-    let target = Target { layer, positions: &positions, params: &request.params };
+    let matches = phrase::matches(traced, phrases)?;
+    let target = Target { layer, positions: &positions, params: &request.params, phrase: leading(phrases) };
     let relevance = method.explain(&traced.model, &traced.trace, &target, control)?.into();
-    let maps = Explanation { request: all, scene: scene.clone(), method: method.info(), layer, positions, relevance };
+    let maps = Explanation {
+        request: all,
+        scene: scene.clone(),
+        method: method.info(),
+        layer,
+        positions,
+        relevance,
+        layers: None,
+        score: None,
+        matches,
+    };
     let heatmaps: Vec<f32> = (0..layout.grid.len()).flat_map(|n| maps.heatmap(n).values.to_vec()).collect();
     let tree = MapTree::new(heatmaps, layout.grid, photo.input_size, &control.cancel)?;
     Ok(Segments { request, scene: scene.clone(), method: method.info(), layer, maps: Arc::new(maps), tree })

@@ -1,14 +1,21 @@
 //! What the engine answers.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use serde::Serialize;
+
+use super::verify::Verification;
 use crate::domain::grid::PixelRect;
 use crate::domain::heatmap::Heatmap;
-use crate::domain::request::{Own, Request};
+use crate::domain::request::{Own, Request, Tokens, Tower};
+use crate::domain::span::Span;
 use crate::domain::token::TokenLayout;
 use crate::input::Picture;
+use crate::measure::Score;
 use crate::method::Info;
+use crate::method::span::Sources;
 use crate::model::Digest;
 use crate::render::pyramid::{self, Levels};
 use crate::segment::MapTree;
@@ -22,6 +29,61 @@ pub enum Output {
     Explanation(Arc<Explanation>),
     /// Of a segmentation.
     Segments(Arc<Segments>),
+    /// Of a verification.
+    Verification(Arc<Verification>),
+    /// Of a generation.
+    Continuation(Arc<Continuation>),
+}
+
+/// A text and what a model added to it.
+#[derive(Clone, Debug)]
+pub struct Continuation {
+    /// The question, as asked.
+    pub request: Request,
+    /// The whole text, and what the model is.
+    pub scene: Arc<Scene>,
+    /// `[T]`, the tokens of the whole text as the model reads and chose them.
+    pub ids: Vec<u32>,
+    /// Why no token follows.
+    pub ending: Ending,
+}
+
+impl Continuation {
+    /// Letters that were added.
+    pub fn generated(&self) -> &str {
+        self.scene.layout.text.as_ref().map_or("", |text| text.generated())
+    }
+
+    /// Tokens that were added.
+    pub fn num_generated(&self) -> usize {
+        let seam = self.scene.layout.text.as_ref().and_then(|text| text.generated_from);
+        seam.map_or(0, |seam| self.ids.len().saturating_sub(seam.position))
+    }
+}
+
+/// Why no token follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// As many as were asked for are there.
+    Count,
+    /// The model said that the text is at its end.
+    EndOfText,
+    /// The model reads no more.
+    ModelFull {
+        /// Tokens that it reads.
+        max_tokens: usize,
+    },
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count => f.write_str("as many tokens as were asked for"),
+            Self::EndOfText => f.write_str("the model ended the text"),
+            Self::ModelFull { max_tokens } => write!(f, "the model reads no more than {max_tokens} tokens"),
+        }
+    }
 }
 
 /// One input as one model saw it.
@@ -68,6 +130,10 @@ pub struct ModelFacts {
     pub folder: Option<PathBuf>,
     /// `model_type` of its config.json.
     pub family: String,
+    /// Which tower of a checkpoint that has two.
+    pub tower: Option<Tower>,
+    /// Whether images can be compared with phrases: their towers end in one space.
+    pub takes_phrases: bool,
     /// L.
     pub num_layers: usize,
     /// H.
@@ -78,10 +144,19 @@ pub struct ModelFacts {
     pub patch_size: usize,
     /// Whether layers come out of a layer norm.
     pub is_post_norm: bool,
+    /// Whether each token sees only those before it and predicts the next.
+    pub is_causal: bool,
     /// Parameters in all.
     pub num_parameters: usize,
-    /// SHA-256 of the weights file, computed when a record asks for it.
+    /// SHA-256 of the weights files, computed when a record asks for it.
     pub sha256: Digest,
+}
+
+impl ModelFacts {
+    /// The family, and the tower where there are two: `clip, image tower`.
+    pub fn kind(&self) -> String {
+        self.tower.map_or_else(|| self.family.clone(), |tower| format!("{}, {tower} tower", self.family))
+    }
 }
 
 /// A class and how probable the model finds it.
@@ -95,6 +170,17 @@ pub struct Prediction {
     pub probability: f32,
 }
 
+/// How the whole picture agrees with a phrase.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Match {
+    /// The phrase.
+    pub phrase: String,
+    /// Cosine of their vectors, -1..1.
+    pub cosine: f32,
+    /// How probable the model finds the phrase, 0..1: among those named (CLIP), or alone (SigLIP).
+    pub probability: Option<f32>,
+}
+
 /// Relevance rows.
 #[derive(Clone, Debug)]
 pub struct Explanation {
@@ -106,10 +192,16 @@ pub struct Explanation {
     pub method: &'static Info,
     /// The layer, 0..L.
     pub layer: usize,
-    /// Positions of the targets.
+    /// Positions of the targets; of a span, which has one row, its first.
     pub positions: Vec<usize>,
     /// `[positions, T]`, prefix tokens included, own entries untouched.
     pub relevance: Arc<[f32]>,
+    /// `[L + 1, T]`, the one target's or the span's row at every layer, where that was asked; NaN where the method has none.
+    pub layers: Option<Arc<[f32]>>,
+    /// How much the span depends on its sources, where that was asked.
+    pub score: Option<Arc<Score>>,
+    /// The phrases that the request names, the one that the rows are made of first.
+    pub matches: Vec<Match>,
 }
 
 impl Explanation {
@@ -121,17 +213,55 @@ impl Explanation {
 
     /// The heatmap of the n-th target; the own-entry rule applies to methods that have one.
     pub fn heatmap(&self, n: usize) -> Heatmap {
-        Heatmap::from_relevance(&self.scene.layout, self.row(n), self.positions[n], self.own())
+        self.heatmap_of(self.row(n), self.positions[n])
     }
 
-    /// The patches of the n-th heatmap that set the limits of its colours: see [`Heatmap::ranged`].
+    /// The heatmap of a relevance row, as [`Self::heatmap`].
+    pub fn heatmap_of(&self, row: &[f32], target: usize) -> Heatmap {
+        Heatmap::from_relevance(&self.scene.layout, row, target, self.own())
+    }
+
+    /// The rows of every layer, layer 0 first, where they are there.
+    pub fn layer_rows(&self) -> Vec<Vec<f32>> {
+        let tokens = self.scene.layout.len().max(1);
+        self.layers.iter().flat_map(|layers| layers.chunks_exact(tokens)).map(<[f32]>::to_vec).collect()
+    }
+
+    /// The patches of the n-th heatmap that set the limits of its colours: see [`Heatmap::ranged`]. Of a span's sources in a causal
+    /// model not the first token, where attention is left that means nothing.
     pub fn ranged(&self, n: usize) -> Vec<usize> {
-        self.heatmap(n).ranged(&self.scene.layout, self.positions[n], self.own())
+        self.ranged_of(&self.heatmap(n), self.positions[n])
     }
 
-    /// What a heatmap shows at its own target.
+    /// As [`Self::ranged`], of a heatmap.
+    pub fn ranged_of(&self, map: &Heatmap, target: usize) -> Vec<usize> {
+        let mut ranged = map.ranged(&self.scene.layout, target, self.own());
+        if self.sources().is_some_and(|s| s.is_causal && s.span.from > 1) {
+            ranged.retain(|&position| position != 0);
+        }
+        ranged
+    }
+
+    /// The span that is explained, if one is, and what counts as its sources.
+    pub fn sources(&self) -> Option<Sources> {
+        let Tokens::Span(span) = self.request.tokens else { return None };
+        Some(Sources { span, is_causal: self.scene.model.is_causal, signed: self.method.signed })
+    }
+
+    /// Positions of everything that is explained: the targets, or the tokens of the span.
+    pub fn explained(&self) -> Vec<usize> {
+        self.span().map_or_else(|| self.positions.clone(), |span| span.positions().collect())
+    }
+
+    /// The span that is explained, if one is.
+    pub fn span(&self) -> Option<Span> {
+        self.sources().map(|sources| sources.span)
+    }
+
+    /// What a heatmap shows at its own target; a span's own entries have no value.
     fn own(&self) -> Own {
-        if self.method.uses(crate::method::Uses::Own) { self.request.params.own } else { Own::Keep }
+        let follows = self.method.uses(crate::method::Uses::Own) && self.span().is_none();
+        if follows { self.request.params.own } else { Own::Keep }
     }
 }
 

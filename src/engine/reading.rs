@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use super::output::Photo;
+use super::place;
 use crate::builtin;
-use crate::domain::request::{DeviceKind, Input, ModelRef, SizeRule};
+use crate::domain::request::{DeviceKind, Input, ModelRef, SizeRule, Tower};
 use crate::domain::text::Text;
 use crate::domain::{Error, Result};
+use crate::hub::Cache;
 use crate::input::picture::EXTENSIONS;
 use crate::input::{Encoded, Picture, Prepared, Processor, Tokenizer, holds_ids, read_input_ids, read_pixel_values, read_text};
 use crate::model::{Checkpoint, Model, device};
@@ -36,25 +38,34 @@ pub(super) enum Taken {
     Words(Encoded),
 }
 
+/// The tower that reads an input.
+pub(super) fn tower_for(input: &Input) -> Tower {
+    let is_text = input.is_text() || input.path().is_some_and(|path| is_tensors(path) && holds_ids(path));
+    if is_text { Tower::Text } else { Tower::Image }
+}
+
+fn is_tensors(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "safetensors")
+}
+
 impl Loaded {
-    /// Loads a checkpoint.
+    /// Loads a checkpoint; of one with two towers the one that is named.
     ///
     /// # Errors
     /// A refusal that names the file, the field or the weight.
-    pub(super) fn open(model: &ModelRef, kind: DeviceKind) -> Result<Self> {
-        let embedded = match model {
-            ModelRef::Image => Some(&builtin::IMAGE_MODEL),
-            ModelRef::Text => Some(&builtin::TEXT_MODEL),
-            ModelRef::Path(_) => None,
+    pub(super) fn open(model: &ModelRef, tower: Tower, kind: DeviceKind, cache: &Cache) -> Result<Self> {
+        let checkpoint = place::checkpoint(model, cache)?;
+        let embedded = match checkpoint {
+            Checkpoint::Embedded(model) => Some(model),
+            Checkpoint::Path(_) => None,
         };
-        let checkpoint = embedded.map_or_else(|| Checkpoint::Path(model.spelling()), Checkpoint::Embedded);
-        let model = Model::load(checkpoint, &device::open(kind)?)?;
+        let model = Model::load_tower(checkpoint, tower, &device::open(kind)?)?;
         let folder = model.folder();
         let reader = match (model.max_tokens(), embedded) {
             (Some(most), Some(brought)) => {
                 Reader::Words(Some(Box::new(Tokenizer::parse(Path::new(brought.name), brought.reader, most)?)))
             }
-            (Some(most), None) => Reader::Words(folder.map_or(Ok(None), |f| Tokenizer::read(f, most))?.map(Box::new)),
+            (Some(most), None) => Reader::Words(tokenizer(folder, most, model.padding())?.map(Box::new)),
             (None, Some(brought)) => Reader::Pictures(Processor::parse(Path::new(brought.name), brought.reader)?),
             (None, None) => {
                 let image_size = model.patches()?.image_size;
@@ -65,12 +76,35 @@ impl Loaded {
         Ok(Self { model: Arc::new(model), reader })
     }
 
+    /// Refuses a tower that was asked for and that the checkpoint lacks.
+    ///
+    /// # Errors
+    /// That refusal.
+    pub(super) fn check_tower(&self, asked: Option<Tower>) -> Result<()> {
+        let (is, lacks) = if self.model.takes_text() { (Tower::Text, Tower::Image) } else { (Tower::Image, Tower::Text) };
+        if asked != Some(lacks) {
+            return Ok(());
+        }
+        let what = format!("this model ({}) has no tower for {lacks}s", self.model.family);
+        Err(Error::refused(format!("--tower {lacks}"), what)
+            .expected(format!("{is}, its only one"))
+            .remedy("leave the flag out, or choose a model with two towers, as CLIP and SigLIP are"))
+    }
+
+    /// What cuts texts into tokens, where the checkpoint has it.
+    pub(super) fn tokenizer(&self) -> Option<&Tokenizer> {
+        match &self.reader {
+            Reader::Words(tokenizer) => tokenizer.as_deref(),
+            Reader::Pictures(_) => None,
+        }
+    }
+
     /// Reads an input.
     ///
     /// # Errors
     /// An input that cannot be read, or is of the kind that this model does not take.
     pub(super) fn read(&self, input: &Input, size: SizeRule) -> Result<Taken> {
-        let tensors = input.path().filter(|path| path.extension().is_some_and(|e| e == "safetensors"));
+        let tensors = input.path().filter(|path| is_tensors(path));
         match &self.reader {
             Reader::Words(tokenizer) => match tensors {
                 Some(path) => read_input_ids(path).map(|ids| Taken::Words(Encoded { text: Text::of_ids(&ids), ids })),
@@ -125,15 +159,27 @@ impl Loaded {
     fn other_kind(&self, input: &Input) -> Error {
         let (is, takes, built_in) =
             if self.model.takes_text() { ("a picture", "texts", "image") } else { ("a text", "pictures", "text") };
-        Error::refused(input.name(), format!("is {is}, and the model takes {takes}"))
-            .expected(format!("an input of the model's kind, or a model that takes {is}"))
-            .remedy(format!("choose another model: --model {built_in} is built in"))
+        let refusal = Error::refused(input.name(), format!("is {is}, and the model takes {takes}"))
+            .expected(format!("an input of the model's kind, or a model that takes {is}"));
+        if self.model.tower.is_some() {
+            return refusal.remedy(format!("leave --tower out: the input chooses, and this checkpoint takes {is} too"));
+        }
+        refusal.remedy(format!("choose another model: --model {built_in} is built in"))
     }
 
     fn no_tokenizer(&self) -> Error {
         Error::refused(&self.model.checkpoint, "has no tokenizer.json")
             .expected("one beside config.json")
             .remedy("add it, or give the model's own numbers: a .safetensors file that holds input_ids")
+    }
+}
+
+fn tokenizer(folder: Option<&Path>, max_tokens: usize, padding: Option<u32>) -> Result<Option<Tokenizer>> {
+    let Some(folder) = folder else { return Ok(None) };
+    let tokenizer = Tokenizer::read(folder, max_tokens)?;
+    match (tokenizer, padding) {
+        (Some(tokenizer), Some(id)) => tokenizer.padded(folder, id).map(Some),
+        (tokenizer, _) => Ok(tokenizer),
     }
 }
 

@@ -25,9 +25,14 @@ fn parts(traced: &Traced) -> Vec<Part> {
     ];
     if let Some(logits) = &trace.logits {
         parts.push(("logits", logits.shape.clone()));
+    } else if let Some(vocab) = traced.model.num_scored_words() {
+        parts.push(("logits", vec![tokens, vocab]));
     }
     parts
 }
+
+/// Positions whose words are scored at once: of a large vocabulary all of them would not fit.
+const POSITIONS_AT_ONCE: usize = 64;
 
 /// Bytes that [`write()`] will write, without the header.
 pub fn size(traced: &Traced) -> usize {
@@ -52,8 +57,8 @@ pub fn check_path(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes `residual` `[L+1,T,D]`, `attention` `[L,H,T,T]`, `output` `[T,D]` and `logits` `[C]` or `[T,C]`, all f32, with the names
-/// of the tokens as metadata. The file appears whole or not at all.
+/// Writes `residual` `[L+1,T,D]`, `attention` `[L,H,T,T]`, `output` `[T,D]` and `logits` `[C]`, `[T,C]` or `[T,V]`, all f32, with
+/// the names of the tokens as metadata. The file appears whole or not at all.
 ///
 /// # Errors
 /// A refusal when the file cannot be written; [`Error::Cancelled`].
@@ -74,7 +79,15 @@ pub fn write(traced: &Traced, path: &Path, cancel: &Cancel) -> Result<()> {
         put(values(&block.attention(recorded)?)?)?;
     }
     put(values(&traced.trace.output)?)?;
-    put(traced.trace.logits.as_ref().map_or_else(Vec::new, |logits| logits.values.clone()))?;
+    if let Some(logits) = &traced.trace.logits {
+        put(logits.values.clone())?;
+    } else if traced.model.num_scored_words().is_some() {
+        let positions: Vec<usize> = (0..traced.trace.num_tokens()).collect();
+        for part in positions.chunks(POSITIONS_AT_ONCE) {
+            cancel.check()?;
+            put(traced.model.token_logits(&traced.trace, part)?)?;
+        }
+    }
     let file = out.into_inner().map_err(|err| unwritable(err.into_error()))?;
     cancel.check()?;
     file.finish()

@@ -21,12 +21,13 @@ pub fn npy(output: &Output) -> Result<Vec<u8>> {
     match output {
         Output::Explanation(explanation) => relevance(explanation),
         Output::Segments(segments) => relevance(&segments.maps),
-        Output::Scene(_) => Err(no_data()),
+        Output::Scene(_) | Output::Verification(_) | Output::Continuation(_) => Err(no_data()),
     }
 }
 
-/// `.npz`: `relevance`, `heatmap` (`[rows, cols]`; of a text `[T]`), `grid`, `num_prefix`, `target`; of a segmentation those of
-/// every patch, and
+/// `.npz`: `relevance`, `heatmap` (`[rows, cols]`; of a text `[T]`), `grid`, `num_prefix`, `target`, of a span all its positions;
+/// `layers` f32 `[L + 1, T]` where these were asked for, relevance of the target at every layer; of a segmentation those of every
+/// patch, and
 /// `labels` i32 `[H, W]`, `token_labels` i32 `[N]`, `linkage` f64 `[N - 1, 4]` (Z of `SciPy`).
 ///
 /// # Errors
@@ -35,7 +36,7 @@ pub fn npz(output: &Output, style: &FigureStyle) -> Result<Vec<u8>> {
     match output {
         Output::Explanation(explanation) => zipped(&explanation_arrays(explanation)?),
         Output::Segments(segments) => zipped(&segments_arrays(segments, style)?),
-        Output::Scene(_) => Err(no_data()),
+        Output::Scene(_) | Output::Verification(_) | Output::Continuation(_) => Err(no_data()),
     }
 }
 
@@ -67,7 +68,7 @@ pub fn csv(output: &Output, style: &FigureStyle) -> Result<String> {
                 text += &format!("{}{label}\n", token_fields(layout, layout.position_of(patch)));
             }
         }
-        Output::Scene(_) => return Err(no_data()),
+        Output::Scene(_) | Output::Verification(_) | Output::Continuation(_) => return Err(no_data()),
     }
     Ok(text)
 }
@@ -95,13 +96,19 @@ type Arrays = Vec<(&'static str, Vec<u8>)>;
 fn explanation_arrays(explanation: &Explanation) -> Result<Arrays> {
     let layout = &explanation.scene.layout;
     let maps: Vec<f32> = (0..explanation.positions.len()).flat_map(|n| explanation.heatmap(n).values.to_vec()).collect();
-    let targets: Vec<i64> = explanation.positions.iter().map(|&p| p as i64).collect();
+    let targets: Vec<i64> = explanation.explained().into_iter().map(|p| p as i64).collect();
     // A text has one row; its heatmap is a line of values.
     let shape = [layout.grid.rows, layout.grid.cols];
     let shape = if layout.text.is_some() { &shape[1..] } else { &shape[..] };
-    let mut arrays = vec![("relevance", relevance(explanation)?), ("heatmap", array(&maps, &one_or_many(targets.len(), shape))?)];
+    let mut arrays = vec![
+        ("relevance", relevance(explanation)?),
+        ("heatmap", array(&maps, &one_or_many(explanation.positions.len(), shape))?),
+    ];
     arrays.extend(layout_arrays(layout)?);
     arrays.push(("target", array(&targets, &one_or_many(targets.len(), &[]))?));
+    if let Some(layers) = &explanation.layers {
+        arrays.push(("layers", array(layers, &[layers.len() / layout.len().max(1), layout.len()])?));
+    }
     Ok(arrays)
 }
 

@@ -19,6 +19,8 @@ const CHIP_ABOVE: f64 = 6.6;
 const CHIP_BELOW: f64 = 1.6;
 /// Between the colours of two pieces of one word.
 const HAIR: f64 = 0.5;
+/// The line under a token that a model added, below its colour: it tells without colour.
+const UNDERLINE: f64 = 0.5;
 /// What outlines need at the left and at the right.
 const SIDE: f64 = 1.6;
 
@@ -51,8 +53,15 @@ pub fn marks(words: &Words, setting: &Setting, (x, y): (f64, f64), dpi: u32) -> 
             marks.push(Mark::Box { rect: rect_of(patch), stroke, fill });
         }
     }
-    for patch in patches.iter().filter(|patch| words.target == Some(patch.position)) {
-        marks.extend(frame(rect_of(patch)));
+    for patch in patches.iter().filter(|patch| words.text.is_generated(patch.position)) {
+        let Rect { x, width, .. } = rect_of(patch);
+        let rect = Rect { x, y: baseline(patch.line) + BELOW + UNDERLINE / 2.0, width, height: UNDERLINE };
+        marks.push(Mark::Box { rect, stroke: None, fill: Some(SIGN) });
+    }
+    let is_target = |patch: &&Patch| words.target.is_some_and(|span| span.contains(patch.position));
+    let targets: Vec<&Patch> = patches.iter().filter(is_target).collect();
+    for line in targets.chunk_by(|a, b| a.line == b.line) {
+        marks.extend(line.iter().map(|patch| rect_of(patch)).reduce(union).into_iter().flat_map(frame));
     }
     for item in &setting.items {
         let ink = match colour_of(item.position) {
@@ -63,6 +72,11 @@ pub fn marks(words: &Words, setting: &Setting, (x, y): (f64, f64), dpi: u32) -> 
         marks.extend(letters(item, (left + item.x, baseline(item.line)), ink));
     }
     marks
+}
+
+fn union(a: Rect, b: Rect) -> Rect {
+    let (x, y) = (a.x.min(b.x), a.y.min(b.y));
+    Rect { x, y, width: a.right().max(b.right()) - x, height: a.bottom().max(b.bottom()) - y }
 }
 
 /// A black line just outside and a white one just inside: words stand too close for the outline of a patch.

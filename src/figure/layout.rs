@@ -57,6 +57,13 @@ pub enum Source {
     Painting(Box<Painting>),
     /// A column of colours, top to bottom, stretched to the rectangle.
     Column(Vec<[u8; 3]>),
+    /// Colours in rows, top to bottom, each stretched to its part of the rectangle.
+    Cells {
+        /// Colours a row.
+        columns: usize,
+        /// Row-major.
+        colours: Vec<[u8; 3]>,
+    },
 }
 
 /// One thing that is drawn; later ones lie over earlier ones, but pixels always lie below.
@@ -155,6 +162,12 @@ impl Layout {
             Source::Painting(painting) => composite::compose(painting, width, height, [255; 3]),
             Source::Column(colours) => {
                 (0..height).flat_map(|row| colours[row * colours.len() / height.max(1)].repeat(width)).collect()
+            }
+            Source::Cells { columns, colours } => {
+                let rows = colours.len() / columns.max(&1);
+                let colour = |row: usize, x: usize| colours[row * columns + x * columns / width.max(1)];
+                let line = |y: usize| (0..width).flat_map(move |x| colour(y * rows / height.max(1), x));
+                (0..height).flat_map(line).collect()
             }
         };
         Pixels { x, y, width, height, rgb }

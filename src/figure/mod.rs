@@ -3,6 +3,8 @@
 //! in the record. Rerun, every file has the same bytes.
 
 pub mod bar;
+pub mod cells;
+pub mod continuation;
 pub mod data;
 pub mod font;
 pub mod ink;

@@ -152,6 +152,7 @@ impl Page {
         match &panel.content {
             Content::Painting(..) => block.panel.1,
             Content::Words(words) => self.snap(ink::height(&ink::setting(words, block.panel.0))),
+            Content::Cells(cells) => self.snap(cells.height(block.panel.0)),
         }
     }
 
@@ -215,6 +216,7 @@ impl Page {
                 let setting = ink::setting(words, rect.width);
                 self.marks.extend(ink::marks(words, &setting, (rect.x, rect.y), self.dpi));
             }
+            Content::Cells(cells) => self.marks.extend(cells.marks(rect, self.dpi)),
         }
     }
 

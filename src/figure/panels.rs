@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use super::cells::Cells;
 use super::style::FigureStyle;
 use super::words::Words;
 use crate::domain::colormap::{Colormap, label_colour, over_white};
 use crate::domain::heatmap::{Heatmap, Range};
 use crate::domain::request::{Cut, Own, Params, Task};
 use crate::domain::segmentation::Segmentation;
+use crate::domain::span::Span;
 use crate::domain::text::Text;
 use crate::domain::{Error, Result};
 use crate::engine::{Explanation, Output, Photo, Scene, Segments};
@@ -53,6 +55,8 @@ pub enum Content {
     Painting(Box<Painting>, Option<UvRect>),
     /// A text with colours behind its tokens.
     Words(Words),
+    /// A token of a text at every layer.
+    Cells(Cells),
 }
 
 /// A colour bar.
@@ -87,7 +91,10 @@ pub fn of(output: &Output, style: &FigureStyle) -> Result<Sheet> {
     match output {
         Output::Explanation(explanation) => of_explanation(explanation, style),
         Output::Segments(segments) => of_segments(segments, style),
-        Output::Scene(_) => Err(Error::refused("--out", "a trace has no figure").expected("a .safetensors file")),
+        Output::Scene(_) | Output::Verification(_) => {
+            Err(Error::refused("--out", "a trace has no figure").expected("a .safetensors file"))
+        }
+        Output::Continuation(_) => Err(super::continuation::no_figure()),
     }
 }
 
@@ -102,7 +109,8 @@ fn of_explanation(explanation: &Explanation, style: &FigureStyle) -> Result<Shee
     let bars = bars_of(explanation, &maps, style);
     let title = title_of(scene, explanation.layer, method_words(method, &explanation.request.params));
     if let (None, Some(text)) = (&scene.photo, &scene.layout.text) {
-        let panels = text_panels(explanation, text, &maps, &bars, style);
+        let mut panels = text_panels(explanation, text, &maps, &bars, style);
+        panels.extend(cells_panel(explanation, text, style));
         return Ok(Sheet { title, panels, bars, legend: Vec::new(), aspect: None });
     }
     let photo = photo_of(scene)?;
@@ -120,7 +128,10 @@ fn of_explanation(explanation: &Explanation, style: &FigureStyle) -> Result<Shee
         };
         let painting = painting_of(photo, style).with(Overlay::Heatmap { heatmap: map, style: map_style });
         let content = painted(painting, target_of(explanation, n));
-        panels.push(Panel { caption: name_of(scene, explanation.positions[n]), content, bar: Some(bar) });
+        // A map that is the same whatever the target is named by its phrase.
+        let phrase = explanation.request.params.scalar.phrase().filter(|_| method.uses(Uses::Phrase));
+        let caption = phrase.map_or_else(|| name_of(scene, explanation.positions[n]), |phrase| format!("'{phrase}'"));
+        panels.push(Panel { caption, content, bar: Some(bar) });
     }
     Ok(Sheet { title, panels, bars, legend: Vec::new(), aspect: Some(aspect_of(photo)) })
 }
@@ -130,20 +141,57 @@ fn text_panels(explanation: &Explanation, text: &Arc<Text>, maps: &[Heatmap], ba
     let words = |colours, target| Content::Words(Words { text: Arc::clone(text), colours, target });
     let mut panels = Vec::new();
     if style.photo == Some(true) {
-        let target = explanation.positions.first().copied().filter(|_| maps.len() == 1);
+        let target = explanation.positions.first().filter(|_| maps.len() == 1);
+        let target = target.map(|&position| framed(explanation, position));
         panels.push(Panel { caption: "input".to_owned(), content: words(Vec::new(), target), bar: None });
     }
     for (n, (map, &position)) in maps.iter().zip(&explanation.positions).enumerate() {
         let index = n.min(bars.len() - 1);
         let Bar { colormap, range, opacity, .. } = bars[index];
         let colour = |&value: &f32| (!value.is_nan()).then(|| over_white(colormap.colour(range.unit(value)), opacity));
+        let caption = match explanation.span() {
+            Some(span) => format!("sources of tokens {span}"),
+            None => format!("{} (position {position})", text_name(text, position)),
+        };
         panels.push(Panel {
-            caption: format!("{} (position {position})", text_name(text, position)),
-            content: words(map.values.iter().map(colour).collect(), Some(position)),
+            caption,
+            content: words(map.values.iter().map(colour).collect(), Some(framed(explanation, position))),
             bar: Some(index),
         });
     }
     panels
+}
+
+/// The target of a row, or the span.
+fn framed(explanation: &Explanation, position: usize) -> Span {
+    explanation.span().unwrap_or(Span::between(position, position))
+}
+
+/// The target at every layer, where that was asked; each row has a range of its own, for values grow with the layer.
+fn cells_panel(explanation: &Explanation, text: &Text, style: &FigureStyle) -> Option<Panel> {
+    let &position = explanation.positions.first()?;
+    let (method, tokens) = (explanation.method, explanation.scene.layout.len());
+    let (colormap, rule) = (style.colormap_for(method), style.range_for(method));
+    let mut colours = Vec::with_capacity(explanation.layers.as_ref()?.len());
+    for row in explanation.layer_rows().into_iter().rev() {
+        let map = explanation.heatmap_of(&row, position);
+        let ranged = explanation.ranged_of(&map, position);
+        let range = map.range_over(rule, ranged.iter().copied());
+        let mut limits = ranged.iter().filter_map(|&p| map.values.get(p)).filter(|v| v.is_finite());
+        let first = limits.next().copied();
+        // A row that is the same everywhere has no colour to show.
+        let is_flat = limits.all(|v| Some(*v) == first);
+        let colour = |&value: &f32| {
+            let unit = range.unit(value);
+            let unit = if is_flat { unit.floor() } else { unit };
+            if value.is_nan() { [255; 3] } else { over_white(colormap.colour(unit), style.opacity) }
+        };
+        colours.extend(map.values.iter().map(colour));
+    }
+    let names = (0..tokens).map(|p| text_name(text, p).to_owned()).collect();
+    let cells = Cells { colours, names, layer: explanation.layer, target: framed(explanation, position) };
+    let caption = "every layer, each row in a range of its own".to_owned();
+    Some(Panel { caption, content: Content::Cells(cells), bar: None })
 }
 
 /// As the text spells it; by its piece where that is white space.
@@ -237,8 +285,11 @@ fn aspect_of(photo: &Photo) -> f64 {
     if aspect.is_finite() && aspect > 0.0 { aspect.clamp(0.02, 50.0) } else { 1.0 }
 }
 
-/// The box of a target patch.
+/// The box of a target patch, where the map depends on it.
 fn target_of(explanation: &Explanation, n: usize) -> Option<UvRect> {
+    if explanation.method.uses(Uses::Phrase) {
+        return None;
+    }
     let layout = &explanation.scene.layout;
     let (row, col) = layout.grid.row_col(layout.patch_of(explanation.positions[n])?);
     let (rows, cols) = (layout.grid.rows as f64, layout.grid.cols as f64);
@@ -265,10 +316,15 @@ fn method_words(method: &Info, params: &Params) -> String {
     let words = method.uses.iter().filter_map(|uses| match uses {
         Uses::Head => Some(format!("head {}", params.head)),
         Uses::Facet => Some(format!("facet {}", params.facet)),
-        Uses::Scalar => Some(format!("scalar {}", params.scalar)),
+        Uses::Scalar => Some(params.scalar.words()),
+        Uses::Phrase => None,
         Uses::Rows => Some(format!("rows {}", params.rows)),
         Uses::Own => own.clone(),
     });
     let words: Vec<String> = words.collect();
-    if words.is_empty() { method.name.to_owned() } else { format!("{} ({})", method.name, words.join(", ")) }
+    let name = match params.scalar.phrase() {
+        Some(phrase) if method.uses(Uses::Phrase) => format!("{} with '{phrase}'", method.name),
+        _ => method.name.to_owned(),
+    };
+    if words.is_empty() { name } else { format!("{name} ({})", words.join(", ")) }
 }

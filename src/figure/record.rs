@@ -11,11 +11,12 @@ use super::panels::{cut_of, name_of};
 use super::style::FigureStyle;
 use crate::domain::grid::{Grid, PixelRect};
 use crate::domain::heatmap::Range;
-use crate::domain::request::{Cut, DeviceKind, Input, Own, Params, Request, Rows, Scalar, SizeRule, Task, Tokens};
+use crate::domain::request::{Cut, DeviceKind, Input, Own, Params, Request, Rows, Scalar, SizeRule, Task, Tokens, Tower};
 use crate::domain::text::{self, Text};
 use crate::domain::token::TokenRef;
 use crate::domain::{Error, Result};
-use crate::engine::{Output, Photo, Scene, Segments};
+use crate::engine::{Match, Output, Photo, Scene, Segments};
+use crate::measure::Score;
 use crate::method::{Info, Uses};
 
 #[derive(Serialize)]
@@ -32,8 +33,13 @@ struct Record<'a> {
     grid: Grid,
     num_prefix: usize,
     method: Method<'a>,
+    /// How the whole picture agrees with them.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    phrases: &'a [Match],
     #[serde(skip_serializing_if = "Option::is_none")]
     segmentation: Option<Segmentation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<&'a Score>,
     style: &'a FigureStyle,
     figure: Figure,
 }
@@ -60,13 +66,16 @@ enum Seen<'a> {
 }
 
 #[derive(Serialize)]
-struct Passage<'a> {
+pub(super) struct Passage<'a> {
     name: String,
     sha256: String,
     text: &'a str,
     num_tokens: usize,
     /// Bytes of the text that the model read, where it could not take all.
     cut_at: Option<usize>,
+    /// Where what a model added begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generated_from: Option<text::Seam>,
     pieces: Vec<Piece<'a>>,
 }
 
@@ -80,11 +89,13 @@ struct Piece<'a> {
 }
 
 #[derive(Serialize)]
-struct Model<'a> {
+pub(super) struct Model<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     folder: Option<&'a Path>,
     family: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tower: Option<Tower>,
     num_layers: usize,
     num_heads: usize,
     width: usize,
@@ -133,9 +144,17 @@ struct Figure {
 /// A refusal of a bare trace.
 pub fn json(output: &Output, style: &FigureStyle, layout: &Layout, paths: &[PathBuf]) -> Result<String> {
     let (request, scene, method, layer, positions, segments) = match output {
-        Output::Explanation(e) => (e.request.clone(), &e.scene, e.method, e.layer, e.positions.clone(), None),
+        Output::Explanation(e) => (e.request.clone(), &e.scene, e.method, e.layer, e.explained(), None),
         Output::Segments(s) => (request_of(s, style), &s.scene, s.method, s.layer, Vec::new(), Some(s)),
-        Output::Scene(_) => return Err(Error::refused("--out", "a trace has no record").expected("a .safetensors file")),
+        Output::Scene(_) | Output::Verification(_) => {
+            return Err(Error::refused("--out", "a trace has no record").expected("a .safetensors file"));
+        }
+        Output::Continuation(_) => return Err(super::continuation::no_figure()),
+    };
+    let phrases = match output {
+        Output::Explanation(e) => e.matches.as_slice(),
+        Output::Segments(s) => s.maps.matches.as_slice(),
+        Output::Scene(_) | Output::Verification(_) | Output::Continuation(_) => &[],
     };
     let record = Record {
         program: env!("CARGO_PKG_NAME"),
@@ -155,13 +174,19 @@ pub fn json(output: &Output, style: &FigureStyle, layout: &Layout, paths: &[Path
             citation: method.citation,
             unit: method.unit,
         },
+        phrases,
         segmentation: segments.map(|s| segmentation_of(s, style)),
+        score: score_of(output),
         style,
         figure: figure_of(layout, style, method),
     };
     let mut text = serde_json::to_string_pretty(&record).map_err(|err| Error::Internal(format!("writing a record: {err}")))?;
     text.push('\n');
     Ok(text)
+}
+
+fn score_of(output: &Output) -> Option<&Score> {
+    if let Output::Explanation(explanation) = output { explanation.score.as_deref() } else { None }
 }
 
 /// The request with the cut that is shown.
@@ -177,7 +202,7 @@ fn seen_of<'a>(scene: &'a Scene, input: &Input) -> Option<Seen<'a>> {
     }
 }
 
-fn passage<'a>(text: &'a Text, input: &Input) -> Passage<'a> {
+pub(super) fn passage<'a>(text: &'a Text, input: &Input) -> Passage<'a> {
     let piece = |p: &'a text::Piece| Piece { piece: &p.piece, start: p.span.start, end: p.span.end, special: p.special };
     Passage {
         name: input.name(),
@@ -185,6 +210,7 @@ fn passage<'a>(text: &'a Text, input: &Input) -> Passage<'a> {
         text: &text.string,
         num_tokens: text.pieces.len(),
         cut_at: text.cut_at,
+        generated_from: text.generated_from,
         pieces: text.pieces.iter().map(piece).collect(),
     }
 }
@@ -204,12 +230,13 @@ fn photograph(photo: &Photo) -> Photograph<'_> {
     }
 }
 
-fn model_of(scene: &Scene) -> Result<Model<'_>> {
+pub(super) fn model_of(scene: &Scene) -> Result<Model<'_>> {
     let facts = &scene.model;
     Ok(Model {
         name: &facts.name,
         folder: facts.folder.as_deref(),
         family: &facts.family,
+        tower: facts.tower,
         num_layers: facts.num_layers,
         num_heads: facts.num_heads,
         width: facts.width,
@@ -245,7 +272,8 @@ fn figure_of(layout: &Layout, style: &FigureStyle, method: &Info) -> Figure {
 pub fn command(request: &Request, method: &Info, style: &FigureStyle, paths: &[PathBuf]) -> String {
     let mut words = vec!["tokenscope".to_owned()];
     let task = match request.task {
-        Task::Trace => "trace",
+        Task::Trace | Task::Verify => "trace",
+        Task::Generate => "generate",
         Task::Explain => "explain",
         Task::Segment { .. } => "segment",
     };
@@ -253,11 +281,15 @@ pub fn command(request: &Request, method: &Info, style: &FigureStyle, paths: &[P
     words.extend(argument(&request.input));
     let mut flag = |name: &str, value: String| words.extend([format!("--{name}"), value]);
     flag("model", request.model.spelling().to_string_lossy().into_owned());
+    if let Some(tower) = request.tower {
+        flag("tower", tower.to_string());
+    }
     flag("layer", request.layer.to_string());
     match &request.tokens {
         _ if task != "explain" => {}
         Tokens::All => flag("token", "all".to_owned()),
         Tokens::These(tokens) => tokens.iter().map(TokenRef::to_string).for_each(|token| flag("token", token)),
+        Tokens::Span(span) => flag("token", span.to_string()),
     }
     flag("method", method.id.to_owned());
     for (name, value) in parameters(request, method) {
@@ -266,8 +298,11 @@ pub fn command(request: &Request, method: &Info, style: &FigureStyle, paths: &[P
     match request.task {
         Task::Segment { cut: Cut::Clusters(k) } => flag("clusters", k.to_string()),
         Task::Segment { cut: Cut::Distance(t) } => flag("cut", t.to_string()),
-        Task::Trace | Task::Explain => {}
+        Task::Trace | Task::Verify | Task::Explain | Task::Generate => {}
     }
+    words.extend(super::continuation::flags(request));
+    words.extend(request.layers.then(|| "--matrix".to_owned()));
+    words.extend(request.score.then(|| "--score".to_owned()));
     words.extend(style.flags());
     words.extend(paths.iter().flat_map(|path| ["--out".to_owned(), path.to_string_lossy().into_owned()]));
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
@@ -282,6 +317,7 @@ fn parameters(request: &Request, method: &Info) -> Vec<(&'static str, String)> {
         (Uses::Head, "head", head.to_string(), *head != default.head),
         (Uses::Facet, "facet", facet.to_string(), *facet != default.facet),
         (Uses::Scalar, "scalar", scalar.to_string(), *scalar != Scalar::default()),
+        (Uses::Phrase, "scalar", scalar.to_string(), scalar.phrase().is_some()),
         (Uses::Rows, "rows", rows.to_string(), *rows != rows_default),
         (Uses::Own, "own", own.to_string(), *own != Own::default()),
     ];
@@ -297,7 +333,7 @@ fn parameters(request: &Request, method: &Info) -> Vec<(&'static str, String)> {
 }
 
 /// A path that begins with a dash would be read as a flag.
-fn argument(input: &Input) -> Vec<String> {
+pub(super) fn argument(input: &Input) -> Vec<String> {
     match input {
         Input::Sample(name) => vec![format!("sample:{name}")],
         Input::Text(text) => vec![format!("--text={text}")],
@@ -309,7 +345,7 @@ fn argument(input: &Input) -> Vec<String> {
     }
 }
 
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=+@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

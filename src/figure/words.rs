@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use super::font::{self, advance, is_shapeless, lacks};
 use super::text::shortened;
+use crate::domain::span::Span;
 use crate::domain::text::Text;
 
 /// Type size of running text, in points.
@@ -35,8 +36,8 @@ pub struct Words {
     pub text: Arc<Text>,
     /// `[T]`, behind each token; none without a value.
     pub colours: Vec<Option<[u8; 3]>>,
-    /// The position that is outlined.
-    pub target: Option<usize>,
+    /// The tokens that are framed, line by line.
+    pub target: Option<Span>,
 }
 
 /// What one item shows.

@@ -4,6 +4,8 @@
 //! preprocessor_config.json asks for; [`Processor::prepare`] joins them into the [`Prepared`] tensor, pixel for pixel as
 //! transformers' PIL backend does. A [`Tokenizer`] turns a text into numbers. Nothing here knows a model's weights.
 
+pub mod growing;
+mod padding;
 pub mod picture;
 pub mod preprocess;
 pub mod processor;
@@ -11,6 +13,7 @@ pub mod resize;
 pub mod tensor_file;
 pub mod words;
 
+pub use growing::Growing;
 pub use picture::Picture;
 pub use preprocess::Prepared;
 pub use processor::Processor;

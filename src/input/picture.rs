@@ -21,6 +21,7 @@ use sha2::{Digest, Sha256};
 use super::resize::{Axis, Pixels, is_readable, resize_rgb};
 use crate::domain::resample::Kernel;
 use crate::domain::{Error, Result};
+use crate::store::{hexadecimal, unreadable};
 
 /// Pixels of the longer side that a picture keeps.
 pub const MAX_SIDE: usize = 4096;
@@ -68,7 +69,7 @@ impl Picture {
         // The decoders are other people's code and meet hostile files here: a panic in them is a refusal.
         let decoded = catch_unwind(AssertUnwindSafe(|| decode(path, bytes)))
             .unwrap_or_else(|_| Err(broken(path, "the decoder could not make sense of it")))?;
-        Ok(decoded.into_picture(file_name(path), hex(&Sha256::digest(bytes))))
+        Ok(decoded.into_picture(file_name(path), hexadecimal(&Sha256::digest(bytes))))
     }
 
     /// A picture from the clipboard; its hash is that of `rgba`.
@@ -85,7 +86,7 @@ impl Picture {
         }
         let pixels = Pixels { data: rgba, color: ColorType::Rgba8, width, height };
         let decoded = Decoded::from_pixels(pixels, Orientation::NoTransforms);
-        Ok(decoded.into_picture(name.to_owned(), hex(&Sha256::digest(rgba))))
+        Ok(decoded.into_picture(name.to_owned(), hexadecimal(&Sha256::digest(rgba))))
     }
 
     /// Whether `rgb` holds fewer pixels than the file did.
@@ -154,25 +155,9 @@ fn read_file(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A file that cannot be read at all.
-pub(super) fn unreadable(path: &Path, err: &std::io::Error) -> Error {
-    use std::io::ErrorKind::{NotFound, PermissionDenied};
-    let refused = |what: &str, remedy: &str| Error::refused(path.display(), what).remedy(remedy);
-    match err.kind() {
-        NotFound => refused("there is no such file", "check the path"),
-        PermissionDenied => refused("may not be read", "check the file's permissions"),
-        _ => refused(&format!("cannot be read ({err})"), ""),
-    }
-}
-
 /// Name of a file without its folder.
 pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
-/// Bytes in lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn broken(path: &Path, why: impl std::fmt::Display) -> Error {

@@ -3,18 +3,15 @@
 //! The header is checked before anything is read by it: its length is compared with the file's, and the tensor's place with
 //! what follows. Only that tensor is read, so a file of several gigabytes costs its hash and no memory.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use safetensors::Dtype;
-use safetensors::tensor::{Metadata, TensorInfo};
-use sha2::{Digest, Sha256};
-
-use super::picture::{Picture, file_name, hex, unreadable};
+use super::picture::{Picture, file_name};
 use super::preprocess::{Prepared, check_input_size};
 use crate::domain::grid::PixelRect;
 use crate::domain::{Error, Result};
+use crate::store::{Bytes, Digest, Place, safetensors};
 
 const TENSOR: &str = "pixel_values";
 const SHAPE: &str = "f32 [3, height, width] or [1, 3, height, width]";
@@ -22,8 +19,6 @@ const IDS: &str = "input_ids";
 const IDS_SHAPE: &str = "i64 or i32 [tokens] or [1, tokens]";
 /// Tokens that a file may hold; no model takes more.
 const MAX_IDS: usize = 1 << 20;
-/// The format's own limit on its header.
-const MAX_HEADER: u64 = 100_000_000;
 
 /// Reads `pixel_values`, f32 `[3, height, width]` or `[1, 3, height, width]`. The picture beside it shows the values, scaled
 /// so that the smallest is black and the largest white, since their normalisation is not known.
@@ -31,12 +26,12 @@ const MAX_HEADER: u64 = 100_000_000;
 /// # Errors
 /// A damaged file, a missing tensor, another shape or type, sides that are not whole patches, values that are not finite.
 pub fn read_pixel_values(path: &Path, patch: usize) -> Result<(Prepared, Picture)> {
-    let mut file = open(path)?;
-    let (metadata, start) = read_header(path, &mut file)?;
-    let Some(info) = metadata.info(TENSOR) else { return Err(missing(path, &metadata, TENSOR, SHAPE)) };
-    let (height, width) = sides(path, info, patch)?;
-    let values = read_values(path, &mut file, start, info)?;
-    let sha256 = hash(&mut file).map_err(|err| unreadable(path, &err))?;
+    let bytes = Arc::new(Bytes::open(path)?);
+    let places = safetensors::places(&bytes)?;
+    let place = places.get(TENSOR).ok_or_else(|| missing(path, &places, TENSOR, SHAPE))?;
+    let (height, width) = sides(path, place, patch)?;
+    let values = read_values(path, &bytes, place)?;
+    let sha256 = Digest::of(vec![bytes]).hexadecimal()?.to_owned();
     let rgb = shown(&values);
     let seen = PixelRect { x: 0.0, y: 0.0, width: width as f64, height: height as f64 };
     let picture = Picture { name: file_name(path), width, height, rgb: rgb.into(), file_size: (width, height), sha256 };
@@ -45,7 +40,7 @@ pub fn read_pixel_values(path: &Path, patch: usize) -> Result<(Prepared, Picture
 
 /// Whether the file holds the ids of a text, as far as its header tells.
 pub fn holds_ids(path: &Path) -> bool {
-    open(path).and_then(|mut file| read_header(path, &mut file)).is_ok_and(|(metadata, _)| metadata.info(IDS).is_some())
+    Bytes::open(path).and_then(|bytes| safetensors::places(&bytes)).is_ok_and(|places| places.contains_key(IDS))
 }
 
 /// Reads `input_ids`, i64 or i32 `[tokens]` or `[1, tokens]`.
@@ -53,16 +48,16 @@ pub fn holds_ids(path: &Path) -> bool {
 /// # Errors
 /// A damaged file, a missing tensor, another shape or type, numbers that no vocabulary has.
 pub fn read_input_ids(path: &Path) -> Result<Vec<u32>> {
-    let mut file = open(path)?;
-    let (metadata, start) = read_header(path, &mut file)?;
-    let Some(info) = metadata.info(IDS) else { return Err(missing(path, &metadata, IDS, IDS_SHAPE)) };
+    let bytes = Bytes::open(path)?;
+    let places = safetensors::places(&bytes)?;
+    let place = places.get(IDS).ok_or_else(|| missing(path, &places, IDS, IDS_SHAPE))?;
     let refused = |what: String| Error::refused(path.display(), format!("\"{IDS}\" {what}")).expected(IDS_SHAPE);
-    let (dtype, shape) = (info.dtype, &info.shape);
+    let (dtype, shape) = (place.dtype.as_str(), &place.shape);
     let count = match shape[..] {
-        [count] | [1, count] if matches!(dtype, Dtype::I64 | Dtype::I32) && (1..=MAX_IDS).contains(&count) => count,
-        _ => return Err(refused(format!("is {dtype:?} {shape:?}"))),
+        [count] | [1, count] if matches!(dtype, "I64" | "I32") && (1..=MAX_IDS).contains(&count) => count,
+        _ => return Err(refused(format!("is {dtype} {shape:?}"))),
     };
-    let bytes = read_bytes(path, &mut file, start, info)?;
+    let bytes = place.read(&bytes).map_err(|err| damaged(path, &err))?;
     let number = |b: &[u8]| match b {
         [a, b, c, d] => i64::from(i32::from_le_bytes([*a, *b, *c, *d])),
         _ => b.iter().rev().fold(0_i64, |sum, &byte| (sum << 8) | i64::from(byte)),
@@ -71,46 +66,14 @@ pub fn read_input_ids(path: &Path) -> Result<Vec<u32>> {
     ids.map(|id| u32::try_from(id).map_err(|_| refused(format!("holds {id}")))).collect()
 }
 
-fn damaged(path: &Path, why: impl std::fmt::Display) -> Error {
+fn damaged(path: &Path, why: &std::io::Error) -> Error {
     let refused = Error::refused(path.display(), format!("is damaged ({why})"));
     refused.expected("a .safetensors file").remedy("write or copy the file again")
 }
 
-fn open(path: &Path) -> Result<File> {
-    let failed = |err: std::io::Error| unreadable(path, &err);
-    let facts = std::fs::metadata(path).map_err(failed)?;
-    if !facts.is_file() {
-        return Err(Error::refused(path.display(), "is not a regular file").expected("a .safetensors file"));
-    }
-    File::open(path).map_err(failed)
-}
-
-/// The header, and where the tensors begin.
-fn read_header(path: &Path, file: &mut File) -> Result<(Metadata, u64)> {
-    let total = file.metadata().map_err(|err| unreadable(path, &err))?.len();
-    let mut prefix = [0; 8];
-    file.read_exact(&mut prefix).map_err(|_| damaged(path, "shorter than the length of its header"))?;
-    let length = u64::from_le_bytes(prefix);
-    if length > MAX_HEADER || length > total.saturating_sub(8) {
-        return Err(damaged(path, format!("its header claims {length} bytes, the file has {total}")));
-    }
-    let mut header = vec![0; length as usize];
-    file.read_exact(&mut header).map_err(|err| damaged(path, err))?;
-    // Reading checks that the tensors lie one after the other and have the size of their shape.
-    let metadata: Metadata = serde_json::from_slice(&header).map_err(|err| damaged(path, format!("header: {err}")))?;
-    let start = 8 + length;
-    let expected = start.saturating_add(metadata.data_len() as u64);
-    if expected > total {
-        return Err(damaged(path, format!("cut off: {total} of {expected} bytes")));
-    }
-    Ok((metadata, start))
-}
-
-fn missing(path: &Path, metadata: &Metadata, tensor: &str, shape: &str) -> Error {
-    let mut names = metadata.offset_keys();
-    names.sort();
-    let rest = names.len().saturating_sub(8);
-    names.truncate(8);
+fn missing(path: &Path, places: &BTreeMap<String, Place>, tensor: &str, shape: &str) -> Error {
+    let names: Vec<&str> = places.keys().map(String::as_str).take(8).collect();
+    let rest = places.len() - names.len();
     let listed = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
     let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
     Error::refused(path.display(), format!("holds no \"{tensor}\", but {listed}{more}"))
@@ -118,12 +81,12 @@ fn missing(path: &Path, metadata: &Metadata, tensor: &str, shape: &str) -> Error
         .remedy("save the processor's output under this name")
 }
 
-fn sides(path: &Path, info: &TensorInfo, patch: usize) -> Result<(usize, usize)> {
-    let (dtype, shape) = (info.dtype, &info.shape);
+fn sides(path: &Path, place: &Place, patch: usize) -> Result<(usize, usize)> {
+    let (dtype, shape) = (place.dtype.as_str(), &place.shape);
     let (height, width) = match shape[..] {
-        [3, height, width] | [1, 3, height, width] if dtype == Dtype::F32 => (height, width),
+        [3, height, width] | [1, 3, height, width] if dtype == "F32" => (height, width),
         _ => {
-            let refused = Error::refused(path.display(), format!("\"{TENSOR}\" is {dtype:?} {shape:?}"));
+            let refused = Error::refused(path.display(), format!("\"{TENSOR}\" is {dtype} {shape:?}"));
             return Err(refused.expected(SHAPE).remedy("save one picture as float32"));
         }
     };
@@ -137,29 +100,14 @@ fn sides(path: &Path, info: &TensorInfo, patch: usize) -> Result<(usize, usize)>
     Ok((height, width))
 }
 
-fn read_bytes(path: &Path, file: &mut File, start: u64, info: &TensorInfo) -> Result<Vec<u8>> {
-    let (from, to) = info.data_offsets;
-    let mut bytes = vec![0; to.saturating_sub(from)];
-    file.seek(SeekFrom::Start(start + from as u64)).map_err(|err| unreadable(path, &err))?;
-    file.read_exact(&mut bytes).map_err(|err| damaged(path, err))?;
-    Ok(bytes)
-}
-
-fn read_values(path: &Path, file: &mut File, start: u64, info: &TensorInfo) -> Result<Vec<f32>> {
-    let bytes = read_bytes(path, file, start, info)?;
-    let values: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+fn read_values(path: &Path, bytes: &Bytes, place: &Place) -> Result<Vec<f32>> {
+    let bytes = place.read(bytes).map_err(|err| damaged(path, &err))?;
+    let values: Vec<f32> = bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes).collect();
     if let Some(at) = values.iter().position(|v| !v.is_finite()) {
         let refused = Error::refused(path.display(), format!("\"{TENSOR}\" holds {} at index {at}", values[at]));
         return Err(refused.expected("finite numbers"));
     }
     Ok(values)
-}
-
-fn hash(file: &mut File) -> std::io::Result<String> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut sha = Sha256::new();
-    std::io::copy(file, &mut sha)?;
-    Ok(hex(&sha.finalize()))
 }
 
 /// Values `[3, height, width]` as `[height, width, 3]` of 8 bits, the smallest at 0 and the largest at 255.

@@ -6,9 +6,11 @@ use std::path::Path;
 
 use tokenizers::{TruncationParams, tokenizer::Tokenizer as Inner};
 
-use super::picture::unreadable;
+use super::growing::joins;
+use super::padding::padding;
 use crate::domain::text::{Piece, Text};
 use crate::domain::{Error, Result};
+use crate::store::unreadable;
 
 /// Bytes of a tokenizer.json; the largest known have 35 MB.
 const MAX_FILE: u64 = 256 << 20;
@@ -20,7 +22,7 @@ const BYTES_PER_TOKEN: usize = 64;
 /// A checkpoint's tokenizer.
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
-    inner: Inner,
+    pub(super) inner: Inner,
     max_tokens: usize,
 }
 
@@ -70,6 +72,17 @@ impl Tokenizer {
         }
     }
 
+    /// The same, and every text is filled up to the most tokens: with what the checkpoint folder names for it, or with the token
+    /// of this id.
+    ///
+    /// # Errors
+    /// A tokenizer_config.json that cannot be read.
+    pub fn padded(mut self, folder: &Path, id: u32) -> Result<Self> {
+        let padding = padding(folder, &self.inner, id, self.max_tokens)?;
+        self.inner.with_padding(Some(padding));
+        Ok(self)
+    }
+
     /// The tokens of a text. What is longer than the model can take is cut, and [`Text::cut_at`] says where.
     ///
     /// # Errors
@@ -84,7 +97,7 @@ impl Tokenizer {
             Error::refused("the text", "cannot be spelled by the model's tokenizer").expected("words of its vocabulary")
         })?;
         let rows = encoding.get_tokens().iter().zip(encoding.get_offsets()).zip(encoding.get_special_tokens_mask());
-        let pieces: Vec<Piece> = rows
+        let mut pieces: Vec<Piece> = rows
             .zip(encoding.get_word_ids())
             .map(|(((piece, &(start, end)), &special), word)| Piece {
                 piece: piece.clone(),
@@ -93,10 +106,30 @@ impl Tokenizer {
                 word: word.map(|w| w as usize),
             })
             .collect();
+        part_words(head, &mut pieces);
         let last = pieces.iter().map(|p| p.span.end).max().unwrap_or(0);
         let is_cut = !encoding.get_overflowing().is_empty() || head.len() < string.len();
-        let text = Text { string: head.to_owned(), pieces, cut_at: is_cut.then_some(last) };
+        let text = Text { string: head.to_owned(), pieces, cut_at: is_cut.then_some(last), generated_from: None };
         Ok(Encoded { ids: encoding.get_ids().to_vec(), text })
+    }
+}
+
+/// Tokenizers that look for no words before they look for tokens (SentencePiece's) call all of a text one word. There a word begins
+/// where letters do not go on.
+fn part_words(string: &str, pieces: &mut [Piece]) {
+    if pieces.iter().any(|p| p.word.is_some_and(|word| word > 0)) || !string.trim().contains(char::is_whitespace) {
+        return;
+    }
+    let mut last: Option<(usize, Range<usize>)> = None;
+    for piece in pieces.iter_mut().filter(|p| p.word.is_some()) {
+        let (before, letters) = (&string[..piece.span.start], &string[piece.span.clone()]);
+        let word = match &last {
+            Some((word, span)) if joins(before, letters) || *span == piece.span => *word,
+            Some((word, _)) => word + 1,
+            None => 0,
+        };
+        piece.word = Some(word);
+        last = Some((word, piece.span.clone()));
     }
 }
 
@@ -113,7 +146,7 @@ pub fn read_text(path: &Path) -> Result<String> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n"))
 }
 
-fn read_file(path: &Path, most: u64, expected: &str) -> Result<Vec<u8>> {
+pub(super) fn read_file(path: &Path, most: u64, expected: &str) -> Result<Vec<u8>> {
     let facts = std::fs::metadata(path).map_err(|err| unreadable(path, &err))?;
     if !facts.is_file() || facts.len() > most {
         return Err(Error::refused(path.display(), "cannot be taken for one")

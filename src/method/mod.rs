@@ -1,8 +1,10 @@
 //! Methods: one file each, one row in [`METHODS`]. Menus, `methods`, help and the README's table come from [`Info`].
 
+pub mod agreement;
 pub mod attention;
 pub mod rollout;
 pub mod similarity;
+pub mod span;
 pub mod ultra;
 
 use crate::domain::request::Params;
@@ -43,6 +45,8 @@ pub enum Uses {
     Facet,
     /// `scalar`.
     Scalar,
+    /// The phrase of `scalar`, and nothing else of it.
+    Phrase,
     /// `rows`.
     Rows,
     /// `own`.
@@ -53,6 +57,11 @@ impl Info {
     /// Whether the method looks at a parameter.
     pub fn uses(&self, what: Uses) -> bool {
         self.uses.contains(&what)
+    }
+
+    /// Whether the method can do something with a phrase.
+    pub fn takes_phrase(&self) -> bool {
+        self.uses(Uses::Scalar) || self.uses(Uses::Phrase)
     }
 }
 
@@ -65,6 +74,8 @@ pub struct Target<'a> {
     pub positions: &'a [usize],
     /// The method's parameters.
     pub params: &'a Params,
+    /// Where the phrase of [`Params::scalar`] lies in the space that images and texts share, `[E]`, of length 1.
+    pub phrase: Option<&'a [f32]>,
 }
 
 /// How a long method is stopped and says how far it is.
@@ -92,7 +103,8 @@ pub trait Method: Sync {
 }
 
 /// Every method, in menu order.
-pub const METHODS: &[&dyn Method] = &[&ultra::Ultra, &attention::Attention, &rollout::Rollout, &similarity::Similarity];
+pub const METHODS: &[&dyn Method] =
+    &[&ultra::Ultra, &attention::Attention, &rollout::Rollout, &similarity::Similarity, &agreement::Agreement];
 
 /// The method with an id.
 ///

@@ -3,8 +3,9 @@
 use candle_core::Tensor;
 
 use super::{Control, Info, Method, Target, Uses};
-use crate::domain::Result;
 use crate::domain::request::Scalar;
+use crate::domain::{Error, Result};
+use crate::model::joint::Joint;
 use crate::model::{Backward, Model, Trace};
 
 /// The method at the heart of the program.
@@ -30,7 +31,11 @@ impl Method for Ultra {
     }
 
     fn explain(&self, model: &Model, trace: &Trace, target: &Target<'_>, control: &Control) -> Result<Vec<f32>> {
-        let seeds = seeds(&trace.residual[target.layer], target.positions, target.params.scalar.resolved(model.is_post_norm()))?;
+        let stream = &trace.residual[target.layer];
+        let seeds = match (&target.params.scalar, target.phrase) {
+            (Scalar::Text(_), Some(phrase)) => seeds_towards(model.joint()?, stream, target.positions, phrase)?,
+            (scalar, _) => seeds(stream, target.positions, &scalar.resolved(model.is_post_norm()))?,
+        };
         let backward = Backward {
             model,
             trace,
@@ -50,13 +55,36 @@ impl Method for Ultra {
 /// `stream` is `[T, D]`, the result `[positions, D]`.
 ///
 /// # Errors
-/// [`crate::domain::Error::Internal`] when a position does not exist.
-pub fn seeds(stream: &Tensor, positions: &[usize], scalar: Scalar) -> Result<Tensor> {
+/// [`Error::Internal`] when a position does not exist, or the scalar needs more than the tokens.
+pub fn seeds(stream: &Tensor, positions: &[usize], scalar: &Scalar) -> Result<Tensor> {
+    let z = rows(stream, positions)?;
+    match scalar {
+        Scalar::Auto | Scalar::Sum => Ok(z.ones_like()?.broadcast_div(&length(&z)?)?),
+        Scalar::Norm => Ok(z.broadcast_div(&length(&z)?)?),
+        Scalar::Text(text) => Err(Error::Internal(format!("the phrase \"{text}\" was not read"))),
+    }
+}
+
+/// Seeds along a point of the space that images and texts share: w / (|w| |z|), w the way there (methods.md 1.2).
+///
+/// # Shapes
+/// `stream` is `[T, D]`, `phrase` `[E]`, the result `[positions, D]`.
+///
+/// # Errors
+/// [`Error::Internal`] when shapes disagree.
+pub fn seeds_towards(joint: &Joint, stream: &Tensor, positions: &[usize], phrase: &[f32]) -> Result<Tensor> {
+    let z = rows(stream, positions)?;
+    let direction = joint.directions(&z, phrase)?;
+    let unit = direction.broadcast_div(&length(&direction)?)?;
+    Ok(unit.broadcast_div(&length(&z)?)?)
+}
+
+fn rows(stream: &Tensor, positions: &[usize]) -> Result<Tensor> {
     let rows: Vec<u32> = positions.iter().map(|&p| p as u32).collect();
-    let z = stream.index_select(&Tensor::new(rows, stream.device())?, 0)?;
-    let norm = z.sqr()?.sum_keepdim(1)?.sqrt()?.maximum(f64::from(f32::MIN_POSITIVE))?;
-    Ok(match scalar {
-        Scalar::Auto | Scalar::Sum => z.ones_like()?.broadcast_div(&norm)?,
-        Scalar::Norm => z.broadcast_div(&norm)?,
-    })
+    Ok(stream.index_select(&Tensor::new(rows, stream.device())?, 0)?)
+}
+
+/// `[positions, 1]`; that of a zero vector as good as zero, but no divisor of zero.
+fn length(z: &Tensor) -> Result<Tensor> {
+    Ok(z.sqr()?.sum_keepdim(1)?.sqrt()?.maximum(f64::from(f32::MIN_POSITIVE))?)
 }

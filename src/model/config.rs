@@ -15,8 +15,8 @@ pub struct Config {
     root: Value,
 }
 
-/// No config.json of a real model comes near it.
-const MAX_BYTES: u64 = 64 << 20;
+/// No config.json of a real model comes near it; what fills it takes up to forty times as much memory when it is read.
+const MAX_BYTES: u64 = 4 << 20;
 
 impl Config {
     /// Reads a config.json.
@@ -26,7 +26,7 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self> {
         let facts = fs::metadata(path).map_err(|err| {
             Error::refused(path.display(), format!("cannot be read ({err})"))
-                .expected("a Hugging Face model folder with config.json and model.safetensors")
+                .expected("a Hugging Face model folder: config.json beside the weights")
                 .remedy("choose such a folder with --model")
         })?;
         if !facts.is_file() || facts.len() > MAX_BYTES {
@@ -42,6 +42,8 @@ impl Config {
     /// # Errors
     /// A refusal when it is no JSON object.
     pub fn parse(place: String, text: &[u8]) -> Result<Self> {
+        // Editors on Windows begin UTF-8 with a mark.
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let root: Value = serde_json::from_slice(text)
             .map_err(|err| Error::refused(&place, format!("not valid JSON ({err})")).remedy("download the file again"))?;
         if !root.is_object() {
@@ -79,6 +81,25 @@ impl Config {
             Some(value) => value.as_u64().and_then(|v| usize::try_from(v).ok()),
         };
         value.filter(|v| (1..=1 << 24).contains(v)).ok_or_else(|| self.refuse(field, "a whole number from 1"))
+    }
+
+    /// A whole number from 0 to 2^24, or the default where the field is missing.
+    ///
+    /// # Errors
+    /// A refusal that blames the field.
+    pub fn whole(&self, field: &str, default: usize) -> Result<usize> {
+        match self.root.get(field) {
+            Some(value) if value.as_u64() == Some(0) => Ok(0),
+            _ => self.count(field, Some(default.max(1))).map(|n| if self.has(field) { n } else { default }),
+        }
+    }
+
+    /// The first of several spellings of a count, in the configuration or in that of a tower of it, where there is one: for lists,
+    /// which show what they find.
+    pub fn any_count(&self, fields: &[&str]) -> Option<usize> {
+        let parts = [Some(&self.root), self.root.get("vision_config"), self.root.get("text_config")];
+        let of = |part: &Value| fields.iter().find_map(|field| part.get(field)?.as_u64());
+        parts.into_iter().flatten().find_map(of).and_then(|count| usize::try_from(count).ok())
     }
 
     /// Like [`Self::count`], for a field that may also be `[n, n]`.
@@ -122,20 +143,86 @@ impl Config {
         }
     }
 
-    /// `hidden_act`.
+    /// The name of an activation.
     ///
     /// # Errors
     /// A refusal that lists the known ones.
-    pub fn activation(&self) -> Result<Activation> {
-        let name = self.root.get("hidden_act").filter(|value| !value.is_null());
-        match name.map_or(Some("gelu"), Value::as_str) {
+    pub fn activation(&self, field: &str, default: &str) -> Result<Activation> {
+        let name = self.root.get(field).filter(|value| !value.is_null());
+        match name.map_or(Some(default), Value::as_str) {
             Some("gelu") => Ok(Activation::Gelu),
-            Some("gelu_new" | "gelu_pytorch_tanh") => Ok(Activation::GeluTanh),
+            Some("gelu_new" | "gelu_pytorch_tanh" | "gelu_fast") => Ok(Activation::GeluTanh),
             Some("quick_gelu") => Ok(Activation::QuickGelu),
             Some("silu" | "swish") => Ok(Activation::Silu),
             Some("relu") => Ok(Activation::Relu),
-            _ => Err(self.refuse("hidden_act", "gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, silu or relu")),
+            _ => Err(self.refuse(field, "gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, silu or relu")),
         }
+    }
+
+    /// A configuration inside this one; an empty one where the field is missing, which means the class's defaults.
+    ///
+    /// # Errors
+    /// A refusal when the field is no object.
+    pub fn section(&self, field: &str) -> Result<Self> {
+        let root = match self.root.get(field) {
+            None | Some(Value::Null) => Value::Object(serde_json::Map::new()),
+            Some(value) if value.is_object() => value.clone(),
+            Some(_) => return Err(self.refuse(field, "an object of fields")),
+        };
+        Ok(Self { place: format!("{field} of {}", self.place), root })
+    }
+
+    /// Whether a field is there and not null.
+    pub fn has(&self, field: &str) -> bool {
+        self.root.get(field).is_some_and(|value| !value.is_null())
+    }
+
+    /// Whether a field is there and says nothing.
+    pub fn is_null(&self, field: &str) -> bool {
+        self.root.get(field).is_some_and(Value::is_null)
+    }
+
+    /// A positive finite number, or `None` where the field is missing or null.
+    ///
+    /// # Errors
+    /// A refusal that blames the field.
+    pub fn optional_number(&self, field: &str) -> Result<Option<f64>> {
+        if self.has(field) { self.number(field, 1.0).map(Some) } else { Ok(None) }
+    }
+
+    /// A word, or `None` where the field is missing.
+    ///
+    /// # Errors
+    /// A refusal that blames the field.
+    pub fn word(&self, field: &str) -> Result<Option<&str>> {
+        match self.root.get(field).filter(|value| !value.is_null()) {
+            None => Ok(None),
+            Some(value) => value.as_str().map(Some).ok_or_else(|| self.refuse(field, "a word in quotes")),
+        }
+    }
+
+    /// A list of words, or `None` where the field is missing.
+    ///
+    /// # Errors
+    /// A refusal that blames the field.
+    pub fn words(&self, field: &str) -> Result<Option<Vec<&str>>> {
+        let Some(value) = self.root.get(field).filter(|value| !value.is_null()) else { return Ok(None) };
+        let words = value.as_array().and_then(|list| list.iter().map(Value::as_str).collect());
+        words.map(Some).ok_or_else(|| self.refuse(field, "a list of words"))
+    }
+
+    /// A number of the vocabulary or a list of such, or `None` where the field is missing.
+    ///
+    /// # Errors
+    /// A refusal that blames the field.
+    pub fn ids(&self, field: &str) -> Result<Option<Vec<u32>>> {
+        let Some(value) = self.root.get(field).filter(|value| !value.is_null()) else { return Ok(None) };
+        let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+        let ids = match value {
+            Value::Array(list) => list.iter().map(id).collect(),
+            one => id(one).map(|id| vec![id]),
+        };
+        ids.map(Some).ok_or_else(|| self.refuse(field, "a number of the vocabulary, or a list of them"))
     }
 
     /// Whether one of `architectures`, the classes that the checkpoint was saved from, has `part` in its name.

@@ -5,13 +5,17 @@ pub mod backward;
 pub mod block;
 pub mod checkpoint;
 pub mod config;
+pub mod decode;
 pub mod device;
-pub mod digest;
 pub mod embed;
 pub mod families;
 pub mod head;
+pub mod joint;
+pub mod outline;
+pub mod sampling;
 pub mod trace;
 pub mod weights;
+pub mod witness;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,17 +23,23 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 
 pub use backward::Backward;
-use block::{Block, ForwardOptions, Norm, NormPlace};
+use block::{Block, ForwardOptions, Norm, NormPlace, Places, Rotary, Sees, Turn};
 pub use checkpoint::Checkpoint;
-pub use digest::Digest;
+pub use decode::Decoder;
 pub use embed::ModelInput;
 use embed::{Embedding, Patches, Words};
 use head::Head;
+use joint::Joint;
+pub use outline::{Estimate, Outline, estimate, outline};
+pub use sampling::Sampler;
 pub use trace::Trace;
 use weights::Weights;
 
+use crate::domain::request::Tower;
 use crate::domain::token::TokenLayout;
 use crate::domain::{Cancel, Error, Progress, Result};
+pub use crate::store::Digest;
+use crate::store::{available_memory, size_in_words};
 
 /// A loaded checkpoint.
 #[derive(Clone, Debug)]
@@ -44,13 +54,17 @@ pub struct Model {
     pub blocks: Vec<Block>,
     /// After layer L, where the model has one.
     pub norm: Option<Norm>,
-    /// Class scores, where the checkpoint has them.
+    /// Class scores or words, where the checkpoint has them.
     pub head: Option<Head>,
+    /// Into the space that images and texts share, where the checkpoint has one.
+    pub joint: Option<Joint>,
+    /// Which of a checkpoint's towers this is; `None` where there is only one.
+    pub tower: Option<Tower>,
     /// `[C]`, empty without a head.
     pub class_names: Vec<String>,
     /// Parameters that were read.
     pub num_parameters: usize,
-    /// SHA-256 of the weights file.
+    /// SHA-256 of the weights files.
     pub sha256: Digest,
     dtype: DType,
     device: Device,
@@ -62,17 +76,26 @@ pub const TRACE_BUDGET: usize = 1 << 30;
 const MAX_BLOCK_ATTENTION: usize = 4 << 30;
 
 impl Model {
-    /// Loads a checkpoint in `f32`: a path to a Hugging Face folder or to the .safetensors file beside its config.json, or one
-    /// that the program brings along.
+    /// Loads a checkpoint in `f32`: a path to a Hugging Face folder or to the file of weights beside its config.json, or one that
+    /// the program brings along.
     ///
     /// # Errors
-    /// A refusal that names the file, the field or the weight.
+    /// A refusal that names the file, the field or the weight, or says that the memory does not suffice.
     pub fn load(checkpoint: impl Into<Checkpoint>, device: &Device) -> Result<Self> {
+        Self::load_tower(checkpoint, Tower::Image, device)
+    }
+
+    /// The same, and of a checkpoint with two towers the one that is named.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_tower(checkpoint: impl Into<Checkpoint>, tower: Tower, device: &Device) -> Result<Self> {
         let checkpoint = checkpoint.into();
-        let (config, bytes) = checkpoint.open()?;
-        let bytes = Arc::new(bytes);
-        let mut weights = Weights::open(bytes.clone(), DType::F32, device)?;
-        let parts = families::load(&config, &mut weights)?;
+        let (config, files) = checkpoint.open()?;
+        check_memory(&checkpoint, files.bytes_needed(), available_memory())?;
+        let sha256 = files.digest();
+        let mut weights = Weights::new(files, DType::F32, device);
+        let parts = families::load(&config, &mut weights, tower)?;
         let class_names = config.class_names(parts.head.as_ref().map_or(0, Head::num_classes));
         Ok(Self {
             checkpoint,
@@ -81,9 +104,11 @@ impl Model {
             blocks: parts.blocks,
             norm: parts.norm,
             head: parts.head,
+            joint: parts.joint,
+            tower: families::has_towers(config.model_type()?).then_some(tower),
             class_names,
             num_parameters: weights.num_parameters(),
-            sha256: Digest::of(bytes),
+            sha256,
             dtype: DType::F32,
             device: device.clone(),
         })
@@ -123,6 +148,11 @@ impl Model {
     /// Tokens that a text may have at most; none for models of images.
     pub fn max_tokens(&self) -> Option<usize> {
         self.words().ok().map(Words::max_tokens)
+    }
+
+    /// The id that fills every text up to that many tokens, where the model was trained so.
+    pub fn padding(&self) -> Option<u32> {
+        self.words().ok()?.padding
     }
 
     /// Ids that a text may hold are smaller; none for models of images.
@@ -221,17 +251,50 @@ impl Model {
     ) -> Result<Trace> {
         let mut residual = vec![self.embed(input)?];
         let mut blocks = Vec::with_capacity(self.num_layers());
+        let mut turns = Turns::default();
         for (i, block) in self.blocks.iter().enumerate() {
             cancel.check()?;
-            let (trace, out) = block.forward(&residual[i], options(i))?;
+            let turn = block.rotary.as_ref().map(|rotary| turns.of(rotary, || rotary.turn(&layout, &self.device, self.dtype)));
+            let places = Places { turn: turn.transpose()?, grid: layout.grid };
+            let (trace, out) = block.forward(&residual[i], places, options(i))?;
             blocks.push(trace);
             residual.push(out);
         }
         check_finite(&residual)?;
         let last = &residual[self.num_layers()];
         let output = self.norm.as_ref().map_or_else(|| Ok(last.clone()), |n| block::composed::norm(last, n).map(|(y, _)| y))?;
-        let logits = self.head.as_ref().map(|head| head.logits(&output)).transpose()?;
+        let classifier = self.head.as_ref().filter(|head| !matches!(head, Head::Language(_)));
+        let logits = classifier.map(|head| head.logits(&output)).transpose()?;
         Ok(Trace { layout, residual, blocks, output, logits })
+    }
+
+    /// V of the language head: it scores the words that may stand at each place, or come next. `None` without one.
+    pub fn num_scored_words(&self) -> Option<usize> {
+        match &self.head {
+            Some(Head::Language(language)) => Some(language.decoder.weight.dims()[0]),
+            _ => None,
+        }
+    }
+
+    /// Whether the model writes: every token sees only itself and those before it, and a language head scores what comes next.
+    pub fn is_causal(&self) -> bool {
+        self.num_scored_words().is_some() && self.blocks.iter().all(|block| block.heads.sees != Sees::All)
+    }
+
+    /// Scores of every word at some positions, by a language head.
+    ///
+    /// # Shapes
+    /// The result is `[positions, V]`, row-major.
+    ///
+    /// # Errors
+    /// A refusal of a model without a language head.
+    pub fn token_logits(&self, trace: &Trace, positions: &[usize]) -> Result<Vec<f32>> {
+        let Some(Head::Language(language)) = &self.head else {
+            return Err(Error::refused(&self.checkpoint, "this model scores no words").expected("a language model"));
+        };
+        let rows: Vec<u32> = positions.iter().map(|&p| p as u32).collect();
+        let rows = trace.output.index_select(&Tensor::new(rows, trace.output.device())?, 0)?;
+        trace::values(&language.scores(&rows)?)
     }
 
     /// The same model in another type, for witnesses in `f64`; without its head.
@@ -244,9 +307,38 @@ impl Model {
             norm: self.norm.as_ref().map(|n| n.to_dtype(dtype)).transpose()?,
             embedding: self.embedding.to_dtype(dtype)?,
             head: None,
+            joint: None,
             dtype,
             ..self.clone()
         })
+    }
+}
+
+/// Blocks share their rotary positions, so the tables are made once for all of them.
+#[derive(Default)]
+struct Turns(Vec<(Arc<Rotary>, Turn)>);
+
+impl Turns {
+    fn of(&mut self, rotary: &Arc<Rotary>, make: impl FnOnce() -> Result<Turn>) -> Result<Turn> {
+        if let Some((_, turn)) = self.0.iter().find(|(known, _)| Arc::ptr_eq(known, rotary)) {
+            return Ok(turn.clone());
+        }
+        let turn = make()?;
+        self.0.push((rotary.clone(), turn.clone()));
+        Ok(turn)
+    }
+}
+
+/// Refuses a checkpoint that would not fit, before its weights are read; `available` is `None` where the system does not say.
+fn check_memory(checkpoint: &Checkpoint, needed: u64, available: Option<u64>) -> Result<()> {
+    match available.filter(|&available| needed > available) {
+        None => Ok(()),
+        Some(available) => {
+            let [needed, available] = [needed, available].map(size_in_words);
+            Err(Error::refused(checkpoint, format!("needs {needed} of memory, {available} are free"))
+                .expected("a checkpoint that fits into memory in single precision")
+                .remedy("close other programs, or choose a smaller model"))
+        }
     }
 }
 

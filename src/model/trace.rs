@@ -48,7 +48,9 @@ impl Trace {
             let attention = b.attention.as_ref().map_or(0, size);
             // Of a pre-norm block this is the stream itself.
             let before_norm1 = if b.before_norm1.id() == below.id() { 0 } else { size(&b.before_norm1) };
-            attention + before_norm1 + [&b.qkv, &b.before_norm2, &b.slope].map(size).iter().sum::<usize>()
+            let branches = b.branches.as_ref().map_or(0, |b| size(&b.attention) + size(&b.mlp));
+            let heads = b.before_qk_norms.as_ref().map_or(0, size) + branches;
+            heads + attention + before_norm1 + [&b.qkv, &b.before_norm2, &b.slope].map(size).iter().sum::<usize>()
         };
         let blocks = self.residual.iter().zip(&self.blocks).map(block);
         self.residual.iter().map(size).sum::<usize>() + blocks.sum::<usize>()

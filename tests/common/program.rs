@@ -92,6 +92,15 @@ impl Desk {
         Ran::new(line, self.command(line).output().unwrap())
     }
 
+    /// Runs a line that may not use more memory at its height than so many megabytes, where the system says how much it was.
+    /// Of all programs that this test has run the largest counts, so that the first one over the limit is named.
+    pub fn watch(&self, line: &str, most_mb: u64) -> Ran {
+        let ran = self.run(line);
+        let peak = peak_mb();
+        assert!(peak < most_mb, "{peak} MB: {ran:?}");
+        ran
+    }
+
     /// Runs words that may hold spaces, with something to read on standard input.
     pub fn run_with(&self, words: &[&str], stdin: &[u8]) -> Ran {
         let mut command = self.command("");
@@ -123,4 +132,15 @@ impl Desk {
             word.to_owned()
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+fn peak_mb() -> u64 {
+    use nix::sys::resource::{UsageWho, getrusage};
+    getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss() as u64 / 1024
+}
+
+#[cfg(not(target_os = "linux"))]
+fn peak_mb() -> u64 {
+    0
 }

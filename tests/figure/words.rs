@@ -25,7 +25,7 @@ const CODE: &str =
 /// `[CLS]`, runs of letters in pieces of at most seven, other signs one by one, `[SEP]`.
 fn text(string: &str) -> Text {
     let special = |piece: &str| Piece { piece: piece.into(), span: 0..0, special: true, word: None };
-    let mut text = Text { string: string.into(), pieces: vec![special("[CLS]")], cut_at: None };
+    let mut text = Text { string: string.into(), pieces: vec![special("[CLS]")], cut_at: None, generated_from: None };
     let (mut start, mut word) = (0, 0);
     let mut ends: Vec<usize> = string.char_indices().map(|(at, _)| at).skip(1).collect();
     ends.extend((!string.is_empty()).then_some(string.len()));
@@ -57,11 +57,14 @@ fn explained(text: Text, input: Input, positions: &[usize], value: impl Fn(usize
         name: "tiny-bert".into(),
         folder: Some("models/tiny".into()),
         family: "bert".into(),
+        tower: None,
+        takes_phrases: false,
         num_layers: 6,
         num_heads: 3,
         width: 32,
         patch_size: 0,
         is_post_norm: true,
+        is_causal: false,
         num_parameters: 1000,
         sha256: tokenscope::model::Digest::known("cd".repeat(32)),
     };
@@ -71,7 +74,17 @@ fn explained(text: Text, input: Input, positions: &[usize], value: impl Fn(usize
     request.tokens = Tokens::These(positions.iter().map(|&p| TokenRef::Position(p)).collect());
     let relevance = positions.iter().flat_map(|&p| (0..tokens).map(move |t| (p, t))).map(|(p, t)| value(p, t)).collect();
     let (scene, positions) = (Arc::new(scene), positions.to_vec());
-    Output::Explanation(Arc::new(Explanation { request, scene, method: &METHOD, layer: 4, positions, relevance }))
+    Output::Explanation(Arc::new(Explanation {
+        request,
+        scene,
+        method: &METHOD,
+        layer: 4,
+        positions,
+        relevance,
+        layers: None,
+        score: None,
+        matches: Vec::new(),
+    }))
 }
 
 /// Near tokens matter, and `[SEP]` outshines them all.
@@ -149,7 +162,7 @@ fn tokens_of_white_space_and_of_hidden_bytes_are_seen() {
     // Three tokens of one character, a space of its own, a line break with what indents the next line.
     let pieces =
         vec![piece("é1", 0..2), piece("é2", 0..2), piece(" ", 2..3), piece(" x", 3..5), piece("\n  ", 5..8), piece("y", 8..9)];
-    let text = Text { string: "é  x\n  y".into(), pieces, cut_at: None };
+    let text = Text { string: "é  x\n  y".into(), pieces, cut_at: None, generated_from: None };
     let setting = words::set(&text, 100.0);
     let of = |position: usize| {
         setting.items.iter().filter(|i| i.position == Some(position)).map(|i| i.what.clone()).collect::<Vec<_>>()

@@ -7,13 +7,17 @@ use std::sync::Arc;
 
 use tokenscope::builtin::sample;
 use tokenscope::domain::grid::{Grid, PixelRect};
-use tokenscope::domain::request::{Input, Request, Task, Tokens};
+use tokenscope::domain::request::{Input, ModelRef, Request, Task, Tokens, Tower};
 use tokenscope::domain::text::{Piece, Text};
 use tokenscope::domain::token::{TokenKind, TokenLayout};
 use tokenscope::domain::{Cancel, Error, Progress, Result};
-use tokenscope::engine::{Explanation, ModelFacts, Oracle, Output, Photo, Prediction, Reply, Scene, Segments};
+use tokenscope::engine::verify::Check;
+use tokenscope::engine::{
+    Explanation, Match, ModelFacts, Oracle, Output, Photo, Prediction, Reply, Scene, Segments, Verification,
+};
 use tokenscope::input::Picture;
-use tokenscope::method;
+use tokenscope::measure::{Removal, Score};
+use tokenscope::method::{self, span::Sources};
 use tokenscope::model::Digest;
 use tokenscope::segment::MapTree;
 
@@ -111,11 +115,14 @@ pub fn scene() -> Arc<Scene> {
         name: "tiny".to_owned(),
         folder: Some("tiny".into()),
         family: "vit".to_owned(),
+        tower: None,
+        takes_phrases: false,
         num_layers: 3,
         num_heads: 2,
         width: 8,
         patch_size: PATCH,
         is_post_norm: false,
+        is_causal: false,
         num_parameters: 12_345,
         sha256: Digest::known("1".repeat(64)),
     };
@@ -162,47 +169,92 @@ pub fn text_scene(string: &str) -> Arc<Scene> {
         at += part.len();
     }
     pieces.push(piece("[SEP]", 0..0, true, None));
-    let text = Text { string: string.to_owned(), pieces, cut_at };
+    let text = Text { string: string.to_owned(), pieces, cut_at, generated_from: None };
     let model = ModelFacts { family: "bert".to_owned(), patch_size: 0, ..scene().model.clone() };
     Arc::new(Scene { photo: None, layout: TokenLayout::text(Arc::new(text)), model, predictions: Vec::new() })
 }
 
-/// The scene of an input, the same each time.
-fn scene_of(input: &Input) -> Result<Arc<Scene>> {
-    thread_local!(static SCENES: RefCell<HashMap<Input, Arc<Scene>>> = RefCell::default());
-    if let Some(scene) = SCENES.with_borrow(|s| s.get(input).cloned()) {
+/// Name of a scripted model that predicts each token from those before it.
+pub const CAUSAL: &str = "causal";
+
+/// The scene of an input, the same each time. A model called `clip` has a tower for each kind of input.
+fn scene_of(request: &Request) -> Result<Arc<Scene>> {
+    thread_local!(static SCENES: RefCell<HashMap<(Input, ModelRef), Arc<Scene>>> = RefCell::default());
+    let (input, key) = (&request.input, (request.input.clone(), request.model.clone()));
+    if let Some(scene) = SCENES.with_borrow(|s| s.get(&key).cloned()) {
         return Ok(scene);
     }
-    let made = match input {
+    let mut made = match input {
         Input::Text(text) => text_scene(text),
         Input::Sample(name) if input.is_text() => text_scene(std::str::from_utf8(sample(name)?.bytes).expect("a text")),
         Input::File(path) if input.is_text() => text_scene(&std::fs::read_to_string(path).expect("a file")),
         _ => scene(),
     };
-    SCENES.with_borrow_mut(|s| s.insert(input.clone(), made.clone()));
+    if request.model == ModelRef::from(CAUSAL) {
+        let model = ModelFacts { is_causal: true, ..made.model.clone() };
+        made = Arc::new(Scene { model, ..(*made).clone() });
+    }
+    if request.model == ModelRef::from("clip") {
+        made = two_towers(&made);
+    }
+    SCENES.with_borrow_mut(|s| s.insert(key, made.clone()));
     Ok(made)
+}
+
+fn two_towers(scene: &Scene) -> Arc<Scene> {
+    let tower = Some(if scene.photo.is_some() { Tower::Image } else { Tower::Text });
+    let model = ModelFacts { family: "clip".to_owned(), tower, takes_phrases: true, ..scene.model.clone() };
+    Arc::new(Scene { model, ..scene.clone() })
 }
 
 /// What an engine would answer.
 pub fn answer(request: &Request) -> Result<Output> {
-    let scene = scene_of(&request.input)?;
+    let scene = scene_of(request)?;
     let method = method::by_id(&request.method)?.info();
     let layer = request.layer.max(0) as usize;
     Ok(match request.task {
         Task::Trace => Output::Scene(scene),
+        Task::Generate => panic!("the scripted models continue no text"),
+        Task::Verify => {
+            let check = Check { name: "backward against autograd".to_owned(), error: 2e-6, allowed: 1e-3 };
+            Output::Verification(Arc::new(Verification { fixtures: Vec::new(), checks: vec![check] }))
+        }
         Task::Explain => {
             let positions: Vec<usize> = match &request.tokens {
                 Tokens::All => (0..scene.layout.len()).collect(),
                 Tokens::These(tokens) => tokens.iter().map(|t| scene.layout.resolve(t)).collect::<Result<_>>()?,
+                Tokens::Span(span) => vec![span.from],
             };
             let row = |p: usize| match &scene.layout.text {
-                Some(text) => text_row(text, p),
+                Some(text) => text_row(text, p, layer),
                 None => row(p, layer, method.signed),
             };
-            let relevance = positions.iter().flat_map(|&p| row(p)).collect();
+            let relevance = match &request.tokens {
+                Tokens::Span(span) => {
+                    let sources = Sources { span: *span, is_causal: scene.model.is_causal, signed: method.signed };
+                    let rows: Vec<Vec<f32>> = sources.targets().into_iter().map(row).collect();
+                    sources.mean(rows.iter().map(Vec::as_slice), scene.layout.len()).into()
+                }
+                _ => positions.iter().flat_map(|&p| row(p)).collect(),
+            };
+            let score = request.score.then(|| Arc::new(score(&request.tokens)));
             let mut request = request.clone();
             request.params.scalar = request.params.scalar.resolved(false);
-            Output::Explanation(Arc::new(Explanation { request, scene, method, layer, positions, relevance }))
+            let phrases = request.params.scalar.phrases();
+            let probability = (phrases.len() > 1).then(|| 1.0 / phrases.len() as f32);
+            let matched = |phrase: &&str| Match { phrase: (*phrase).to_owned(), cosine: 0.25, probability };
+            let matches = phrases.iter().map(matched).collect();
+            Output::Explanation(Arc::new(Explanation {
+                request,
+                scene,
+                method,
+                layer,
+                positions,
+                relevance,
+                layers: None,
+                score,
+                matches,
+            }))
         }
         Task::Segment { .. } => {
             let all = Request { task: Task::Explain, tokens: Tokens::All, ..request.clone() };
@@ -228,12 +280,26 @@ fn row(position: usize, layer: usize, signed: bool) -> Vec<f32> {
     (0..TOKENS).map(|p| if p == position { 9.0 } else { bump(p) }).collect()
 }
 
-/// Near words and words spelled alike say most; the last token holds far more than any, and the last but one no number.
-fn text_row(text: &Text, position: usize) -> Vec<f32> {
+/// A score in which the strongest sources are missed twice as much as others.
+fn score(tokens: &Tokens) -> Score {
+    let Tokens::Span(span) = *tokens else { panic!("no span") };
+    let removal = |percent: u32| Removal {
+        percent,
+        num_tokens: percent as usize,
+        comprehensiveness: 0.2 * f64::from(percent),
+        random: 0.1 * f64::from(percent),
+        sufficiency: 4.0 / f64::from(percent),
+    };
+    Score { span, num_context: 100, log_probability: -3.5, removals: [1, 5, 10, 20, 50].map(removal).to_vec() }
+}
+
+/// Near words and words spelled alike say most, in the third layer at full strength; the last token holds far more than any, and
+/// the last but one no number.
+fn text_row(text: &Text, position: usize, layer: usize) -> Vec<f32> {
     let last = text.pieces.len() - 1;
     let value = |p: usize| {
         let alike = if text.pieces[p].piece == text.pieces[position].piece { 0.8 } else { 0.0 };
-        1.0 / (1.0 + p.abs_diff(position) as f32).sqrt() + alike + 0.001 * p as f32
+        (1.0 / (1.0 + p.abs_diff(position) as f32).sqrt() + alike) * (1.0 + layer as f32) / 4.0 + 0.001 * p as f32
     };
     (0..=last)
         .map(|p| {

@@ -1,40 +1,34 @@
-//! A text with its map behind the words: pointer, keyboard, outlines, and a node for every token in the accessibility tree. What
-//! is set once is kept; a frame paints the lines in sight, so that hovering recolours hundreds of tokens in time.
+//! A text with its map behind the words: pointer, keyboard and selection. What is set once is kept; a frame paints the lines in
+//! sight ([`sheet`]), so that hovering recolours hundreds of tokens in time. Below it, where they are asked for, the same map at
+//! every layer ([`layers`]) and how much a span depends on its sources ([`score`]).
 
+pub mod layers;
+pub mod score;
 pub mod setting;
+pub mod sheet;
 
 use std::sync::Arc;
 
-use eframe::egui::{
-    self, Align2, Color32, CornerRadius, CursorIcon, FontId, Galley, Painter, Pos2, Rect, Response, ScrollArea, Sense, Stroke,
-    StrokeKind, Ui, pos2, vec2,
-};
+use eframe::egui::{self, CursorIcon, PointerButton, Pos2, Rect, Response, ScrollArea, Sense, Ui, vec2};
 
-use super::canvas::{PatchValues, paint_note};
+use super::canvas::paint_note;
 use super::command::Command;
 use super::session::Session;
+use super::theme;
 use super::view::{Pointing, View};
-use super::wanted::token_at;
-use super::{theme, words};
-use crate::domain::request::Input;
+use crate::domain::span::Span;
 use crate::domain::text::Text;
 use crate::engine::Scene;
-use setting::{Aside, CHIP_PADDING, LINE_HEIGHT, Measure, Place, Setting};
+use layers::Layers;
+use setting::{LINE_HEIGHT, Setting};
+use sheet::{Fonts, Sheet};
 
-/// Size of the letters.
-const FONT_SIZE: f32 = 17.0;
-const CHIP_FONT_SIZE: f32 = 12.5;
 /// About eighty letters.
 const MEASURE: f32 = 660.0;
 /// Left of the text and right of it, at least.
 const SIDE: f32 = 28.0;
 /// Above the text and below it, at least.
 const END: f32 = 26.0;
-/// How far the ground of a word reaches beyond its letters.
-const PADDING: f32 = 3.0;
-const ROUNDING: u8 = 4;
-/// Tokens that get a node of their own.
-const MAX_NODES: usize = 2048;
 
 /// What a text's page needs of a frame.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +52,11 @@ pub struct TextView {
     placed: Option<Placed>,
     /// The pinned token that was brought into sight.
     followed: Option<usize>,
+    /// Where the selection began.
+    anchor: Option<usize>,
+    layers: Layers,
+    /// Tokens of a growing text when its end was brought into sight.
+    end: usize,
 }
 
 #[derive(Debug)]
@@ -84,6 +83,16 @@ impl TextView {
         self.set.as_ref()?.setting.position_at(pos - placed.origin)
     }
 
+    /// Layer and token under a point of the screen, where that is on the matrix.
+    pub fn cell_at(&self, pos: Pos2) -> Option<(usize, usize)> {
+        self.layers.cell_at(pos)
+    }
+
+    /// Where the selection began, as far as the pointer made it.
+    pub fn anchor(&self) -> Option<usize> {
+        self.anchor
+    }
+
     /// The tokens above and below a token.
     pub fn neighbours(&self, position: usize) -> [Option<usize>; 2] {
         self.set.as_ref().map_or([None; 2], |set| set.setting.neighbours(position))
@@ -94,8 +103,10 @@ impl TextView {
         self.placed.is_some_and(|p| ctx.memory(|m| m.has_focus(p.id)))
     }
 
-    /// Draws the text into what is left of the window.
+    /// Draws the text into what is left of the window, and below it what belongs to it.
     pub fn show(&mut self, ui: &mut Ui, page: Page<'_>, commands: &mut Vec<Command>) {
+        self.layers.panel_ui(ui, page, commands);
+        score::panel_ui(ui, page, commands);
         let (canvas, ground) = (ui.available_rect_before_wrap(), theme::palette(ui.visuals()).canvas);
         ui.painter().rect_filled(canvas, 0.0, ground);
         let width = (canvas.width() - 2.0 * SIDE).clamp(120.0, MEASURE).floor();
@@ -108,7 +119,9 @@ impl TextView {
         area.show(ui, |ui| {
             let top = ((canvas.height() - setting.height()) * 0.3).max(END).round();
             let height = (setting.height() + top + END).max(canvas.height());
-            let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::click());
+            // A finger that moves over the text scrolls it.
+            let sense = if ui.input(egui::InputState::any_touches) { Sense::click() } else { Sense::click_and_drag() };
+            let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), sense);
             let left = ((rect.width() - width) / 2.0).max(SIDE).round();
             let origin = (rect.min + vec2(left, top)).round();
             let placed = Placed { id: response.id, clip: ui.clip_rect().intersect(rect), origin };
@@ -119,10 +132,7 @@ impl TextView {
             let sheet = Sheet { page, setting: &setting, origin, ground, fade: page.view.fade(ui.input(|i| i.time)) };
             self.follow(ui, &sheet);
             sheet.paint(ui);
-            let clicked = response.clicked().then(|| response.interact_pointer_pos()).flatten();
-            if let Some(position) = clicked.and_then(|pos| setting.position_at(pos - origin)) {
-                commands.push(sheet.click(position));
-            }
+            self.select(ui, &sheet, &response, commands);
             sheet.describe(ui, &response, commands);
             if page.pointing.patch.is_some() && response.hovered() {
                 ui.ctx().set_cursor_icon(CursorIcon::PointingHand);
@@ -130,6 +140,34 @@ impl TextView {
         });
         if let Some(obstacle) = &page.view.obstacle {
             paint_note(ui, &ui.painter_at(canvas), canvas, obstacle);
+        }
+    }
+
+    /// Clicks pin a token; dragging, Shift and double clicks select.
+    fn select(&mut self, ui: &Ui, sheet: &Sheet<'_>, response: &Response, commands: &mut Vec<Command>) {
+        let (setting, session) = (sheet.setting, sheet.page.session);
+        let Some(pos) = response.interact_pointer_pos().map(|pos| pos - sheet.origin) else { return };
+        let at = setting.position_at(pos);
+        if response.drag_started_by(PointerButton::Primary) {
+            let pressed = ui.input(|i| i.pointer.press_origin()).map(|origin| origin - sheet.origin);
+            self.anchor = pressed.and_then(|pos| setting.position_at(pos));
+        }
+        if response.dragged_by(PointerButton::Primary) {
+            let span = self.anchor.zip(setting.nearest(pos)).map(|(anchor, end)| Span::between(anchor, end));
+            commands.extend(span.filter(|span| session.span != Some(*span)).map(Command::Select));
+            return;
+        }
+        let Some(position) = at.filter(|_| response.clicked()) else { return };
+        if response.double_clicked() {
+            let sentence = sheet.page.text.sentence(position);
+            self.anchor = Some(sentence.start);
+            commands.push(Command::Select(Span { from: sentence.start, to: sentence.end }));
+        } else if let Some(anchor) = sheet.pinned().or(self.anchor).filter(|_| ui.input(|i| i.modifiers.shift)) {
+            self.anchor = Some(anchor);
+            commands.push(Command::Select(Span::between(anchor, position)));
+        } else {
+            self.anchor = Some(position);
+            commands.push(sheet.click(position));
         }
     }
 
@@ -145,8 +183,15 @@ impl TextView {
         setting
     }
 
-    /// Brings a token that was just pinned into sight.
+    /// Brings a token that was just pinned, or just added, into sight.
     fn follow(&mut self, ui: &Ui, sheet: &Sheet<'_>) {
+        let end = sheet.page.text.pieces.len();
+        if sheet.page.view.is_growing && self.end != end {
+            self.end = end;
+            if let Some(place) = sheet.setting.place(end - 1) {
+                ui.scroll_to_rect(place.rect.translate(sheet.origin.to_vec2()).expand2(vec2(0.0, LINE_HEIGHT)), None);
+            }
+        }
         let pinned = sheet.pinned();
         if pinned == self.followed {
             return;
@@ -160,206 +205,4 @@ impl TextView {
             ui.scroll_to_rect(rect, None);
         }
     }
-}
-
-/// The window's fonts.
-struct Fonts<'a>(&'a Ui);
-
-impl Measure for Fonts<'_> {
-    fn letters(&self, text: &str) -> f32 {
-        galley(self.0.painter(), text, FONT_SIZE).size().x
-    }
-
-    fn chip(&self, text: &str) -> f32 {
-        galley(self.0.painter(), text, CHIP_FONT_SIZE).size().x
-    }
-
-    /// Wider than the font's own: the grounds of two words must not touch.
-    fn space(&self) -> f32 {
-        self.0.painter().fonts_mut(|f| f.glyph_width(&FontId::proportional(FONT_SIZE), ' ')) + PADDING
-    }
-}
-
-/// egui keeps what was laid out in the frame before, so that this is a look-up.
-fn galley(painter: &Painter, text: &str, size: f32) -> Arc<Galley> {
-    painter.layout_no_wrap(text.to_owned(), FontId::proportional(size), Color32::PLACEHOLDER)
-}
-
-/// A frame of the text.
-struct Sheet<'a> {
-    page: Page<'a>,
-    setting: &'a Setting,
-    origin: Pos2,
-    ground: Color32,
-    fade: f32,
-}
-
-impl Sheet<'_> {
-    fn pinned(&self) -> Option<usize> {
-        self.page.session.pinned.as_ref().and_then(|t| self.page.scene.layout.resolve(t).ok())
-    }
-
-    fn click(&self, position: usize) -> Command {
-        Command::Pin(token_at(&self.page.scene.layout, position))
-    }
-
-    fn rect(&self, place: &Place) -> Rect {
-        let [left, right] = place.joins.map(|joined| if joined || place.chip { 0.0 } else { PADDING });
-        let rect = place.rect.translate(self.origin.to_vec2());
-        Rect::from_min_max(rect.min - vec2(left, 0.0), rect.max + vec2(right, 0.0))
-    }
-
-    /// The lines in sight.
-    fn paint(&self, ui: &Ui) {
-        let painter = ui.painter();
-        let seen = ui.clip_rect().translate(-self.origin.to_vec2());
-        let first = (seen.top() / LINE_HEIGHT).floor().max(0.0) as usize;
-        let count = (seen.height() / LINE_HEIGHT).ceil().max(0.0) as usize + 1;
-        let lines = || self.setting.lines.iter().skip(first).take(count);
-        for place in lines().flat_map(|line| &line.places) {
-            self.paint_ground(ui, painter, place);
-        }
-        self.paint_outlines(painter);
-        for place in lines().flat_map(|line| &line.places) {
-            self.paint_letters(ui, painter, place);
-        }
-        let quiet = theme::palette(ui.visuals()).quiet;
-        for (aside, at) in lines().flat_map(|line| &line.asides) {
-            self.paint_aside(painter, aside, self.origin + at.to_vec2(), quiet);
-        }
-    }
-
-    /// Below the letters: where pieces of a word touch, the outline of one reaches under the other's.
-    fn paint_outlines(&self, painter: &Painter) {
-        let session = self.page.session;
-        let shown = self.page.view.map.as_ref().filter(|_| session.pinned.is_none() || self.page.pointing.peek);
-        let (shown, pinned) = (shown.map(|m| m.position), self.pinned());
-        let pointed = self.page.pointing.patch.filter(|&p| pinned != Some(p));
-        self.outline(painter, shown.filter(|&p| pointed != Some(p)), theme::OUTLINE);
-        self.outline(painter, pinned, theme::WORD_PIN_OUTLINE);
-        self.outline(painter, pointed, theme::OUTLINE);
-    }
-
-    fn paint_ground(&self, ui: &Ui, painter: &Painter, place: &Place) {
-        let (rect, colour) = (self.rect(place), self.colour(place.position));
-        let corners = corners(place);
-        // A hair between the pieces of a word.
-        let ground = if place.joins[1] { rect.with_max_x(rect.right() - 1.0) } else { rect };
-        if let Some(colour) = colour {
-            painter.rect_filled(ground, corners, colour);
-        }
-        if place.chip && colour.is_none() {
-            painter.rect_stroke(rect, corners, Stroke::new(1.0, theme::palette(ui.visuals()).quiet), StrokeKind::Inside);
-        }
-    }
-
-    fn paint_letters(&self, ui: &Ui, painter: &Painter, place: &Place) {
-        let plain = if place.chip { theme::palette(ui.visuals()).quiet } else { ui.visuals().text_color() };
-        let (size, padding) = if place.chip { (CHIP_FONT_SIZE, CHIP_PADDING) } else { (FONT_SIZE, 0.0) };
-        let galley = galley(painter, &place.text, size);
-        let letters = place.rect.translate(self.origin.to_vec2());
-        let at = pos2(letters.left() + padding, letters.center().y - galley.size().y / 2.0).round();
-        let ink = self.colour(place.position).map_or(plain, ink_on);
-        // Letters that no line could hold end at its edge.
-        let clip = if galley.size().x > letters.width() + 1.0 { letters } else { Rect::EVERYTHING };
-        let painter = painter.with_clip_rect(painter.clip_rect().intersect(clip));
-        painter.galley_with_override_text_color(at, galley, ink);
-    }
-
-    fn paint_aside(&self, painter: &Painter, aside: &Aside, at: Pos2, quiet: Color32) {
-        match aside {
-            Aside::Unread(text) => {
-                let galley = galley(painter, text, FONT_SIZE);
-                let at = (at - vec2(0.0, galley.size().y / 2.0)).round();
-                painter.galley_with_override_text_color(at, galley, quiet.gamma_multiply(0.7));
-            }
-            Aside::Stop => {
-                let note = format!("the model reads {} tokens; the rest is not seen", self.page.text.pieces.len());
-                let font = FontId::proportional(CHIP_FONT_SIZE);
-                let note = painter.text(at, Align2::LEFT_CENTER, note, font, quiet);
-                painter.hline(
-                    note.right() + 10.0..=note.right() + 150.0,
-                    at.y.round(),
-                    Stroke::new(1.0, quiet.gamma_multiply(0.6)),
-                );
-            }
-        }
-    }
-
-    /// Open where another piece of the word touches, so that its letters do not drown: a hair stands there.
-    fn outline(&self, painter: &Painter, position: Option<usize>, lines: [(f32, Color32); 2]) {
-        let Some(place) = position.and_then(|p| self.setting.place(p)) else { return };
-        let (rect, [left, right]) = (self.rect(place), place.joins);
-        let mut clip = painter.clip_rect();
-        if left {
-            clip.min.x = clip.min.x.max(rect.left() - 1.0);
-        }
-        if right {
-            clip.max.x = clip.max.x.min(rect.right());
-        }
-        let painter = painter.with_clip_rect(clip);
-        for (width, colour) in lines {
-            painter.rect_stroke(rect, corners(place), Stroke::new(width, colour), StrokeKind::Outside);
-        }
-        for x in [left.then_some(rect.left()), right.then_some(rect.right())].into_iter().flatten() {
-            painter.vline(x - 0.5, rect.y_range(), Stroke::new(1.0, ink_on(self.ground)));
-        }
-    }
-
-    /// The ground of a token, as the overlay of a picture is blended; none where the map has no value.
-    fn colour(&self, position: usize) -> Option<Color32> {
-        let session = self.page.session;
-        let map = self.page.view.map.as_ref().filter(|_| session.look.overlay)?;
-        let unit = map.range.unit(map.value_at(position)?);
-        let over = session.colormap(map.method.signed).colour(unit);
-        let share = (session.look.opacity * self.fade).clamp(0.0, 1.0);
-        let [r, g, b, _] = self.ground.to_array();
-        let mix = |under: u8, over: u8| (f32::from(under) * (1.0 - share) + f32::from(over) * share).round() as u8;
-        (!unit.is_nan()).then(|| Color32::from_rgb(mix(r, over[0]), mix(g, over[1]), mix(b, over[2])))
-    }
-
-    /// Names for those who do not see the text, and for tests: the text, and every token with its value and rank.
-    fn describe(&self, ui: &Ui, response: &Response, commands: &mut Vec<Command>) {
-        let (scene, map) = (self.page.scene, &self.page.view.map);
-        response.widget_info(|| {
-            let name = self.page.session.input.as_ref().map_or_else(String::new, Input::name);
-            egui::WidgetInfo::labeled(egui::Role::Document, true, format!("Text {name}, {} tokens", scene.layout.len()))
-        });
-        let heard = ui.ctx().accesskit_node_builder(response.id, |node| {
-            if let Some(map) = map {
-                node.set_value(words::map(map, scene));
-            }
-        });
-        if heard.is_none() {
-            return;
-        }
-        let (values, pinned) = (PatchValues::new(self.page.session, self.page.view), self.pinned());
-        for place in self.setting.lines.iter().flat_map(|line| &line.places).take(MAX_NODES) {
-            let id = response.id.with(place.position);
-            let token = ui.interact(self.rect(place), id, Sense::hover());
-            let label = format!("{}, position {}", place.text, place.position);
-            let is_pinned = pinned == Some(place.position);
-            token.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_pinned, &label));
-            ui.ctx().accesskit_node_builder(id, |node| {
-                node.set_value(values.describe(place.position));
-                node.add_action(egui::accesskit::Action::Click);
-            });
-            if ui.input(|i| i.has_accesskit_action_request(id, egui::accesskit::Action::Click)) {
-                commands.push(self.click(place.position));
-            }
-        }
-    }
-}
-
-/// Round where the word begins and ends.
-fn corners(place: &Place) -> CornerRadius {
-    let [left, right] = place.joins.map(|joined| if joined { 0 } else { ROUNDING });
-    CornerRadius { nw: left, sw: left, ne: right, se: right }
-}
-
-/// Black or white, whichever is easier to read on a colour.
-fn ink_on(ground: Color32) -> Color32 {
-    let [r, g, b, _] = egui::Rgba::from(ground).to_array();
-    // At this luminance black and white have the same contrast (WCAG 2).
-    if 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 { Color32::BLACK } else { Color32::WHITE }
 }

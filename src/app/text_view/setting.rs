@@ -103,6 +103,15 @@ impl Setting {
         (distance(nearest) <= 5.0).then_some(nearest.position)
     }
 
+    /// The token nearest to a point, wherever that is: in its line, or the first above it that has one.
+    pub fn nearest(&self, at: Vec2) -> Option<usize> {
+        let line = ((at.y / LINE_HEIGHT).max(0.0) as usize).min(self.lines.len().checked_sub(1)?);
+        let distance = |p: &Place| (p.rect.left() - at.x).max(at.x - p.rect.right());
+        let in_line = |line: &Line| line.places.iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).map(|p| p.position);
+        let (above, below) = (self.lines[..=line].iter().rev(), self.lines[line + 1..].iter());
+        above.chain(below).find_map(in_line)
+    }
+
     /// The nearest tokens in the line above and in the line below; lines without a token are passed over.
     pub fn neighbours(&self, position: usize) -> [Option<usize>; 2] {
         let Some(&Some((line, _))) = self.index.get(position) else { return [None; 2] };
@@ -314,7 +323,7 @@ mod tests {
             special: false,
             word: Some(span.start),
         };
-        Text { string: string.to_owned(), pieces: spans.iter().map(piece).collect(), cut_at }
+        Text { string: string.to_owned(), pieces: spans.iter().map(piece).collect(), cut_at, generated_from: None }
     }
 
     fn lines(setting: &Setting) -> Vec<String> {
@@ -356,6 +365,10 @@ mod tests {
         }
         assert_eq!(setting.position_at(vec2(200.0, 10.0)), None);
         assert_eq!(setting.position_at(vec2(5.0, -1.0)), None);
+        assert_eq!(
+            [vec2(-9.0, -50.0), vec2(900.0, 10.0), vec2(900.0, 900.0)].map(|at| setting.nearest(at)),
+            [Some(0), Some(1), Some(1)]
+        );
         let asides: Vec<&Aside> = setting.lines.iter().flat_map(|l| l.asides.iter().map(|(a, _)| a)).collect();
         let unread = |text: &str| Aside::Unread(text.to_owned());
         assert_eq!(asides, [&Aside::Stop, &unread("."), &unread("And"), &unread("more")]);

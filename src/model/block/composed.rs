@@ -4,27 +4,30 @@
 
 use candle_core::{D, Tensor};
 
-use super::{Activation, Block, BlockTrace, ForwardOptions, Heads, Linear, Norm, NormPlace, RowSet, Step};
+use super::{
+    Activation, Block, BlockTrace, Branches, ForwardOptions, Heads, Linear, Norm, NormKind, NormPlace, Places, RowSet, Sees,
+    Step, Turn,
+};
 use crate::domain::Result;
 
 type Candle<T> = candle_core::Result<T>;
 
-fn linear(x: &Tensor, linear: &Linear) -> Candle<Tensor> {
+pub(crate) fn linear(x: &Tensor, linear: &Linear) -> Candle<Tensor> {
     x.matmul(&linear.weight.t()?)?.broadcast_add(&linear.bias)
 }
 
-/// Layer norm and its `[T, 2]` mean and 1/sigma.
+/// A norm over the last axis, and its `[.., 2]` mean (0 where it is not taken out) and 1/sigma.
 pub(crate) fn norm(x: &Tensor, norm: &Norm) -> Candle<(Tensor, Tensor)> {
     let mean = x.mean_keepdim(D::Minus1)?;
+    let mean = if norm.kind == NormKind::Layer { mean } else { mean.zeros_like()? };
     let centred = x.broadcast_sub(&mean)?;
     let rstd = (centred.sqr()?.mean_keepdim(D::Minus1)? + norm.eps)?.sqrt()?.recip()?;
     let y = centred.broadcast_mul(&rstd)?.broadcast_mul(&norm.weight)?.broadcast_add(&norm.bias)?;
-    Ok((y, Tensor::cat(&[&mean, &rstd], 1)?))
+    Ok((y, Tensor::cat(&[&mean, &rstd], D::Minus1)?))
 }
 
 /// Value and derivative of the activation.
-fn activate(kind: Activation, u: &Tensor) -> Candle<(Tensor, Tensor)> {
-    let logistic = |x: &Tensor| (x.neg()?.exp()? + 1.0)?.recip();
+pub(crate) fn activate(kind: Activation, u: &Tensor) -> Candle<(Tensor, Tensor)> {
     match kind {
         Activation::Gelu => {
             let phi = ((u * std::f64::consts::FRAC_1_SQRT_2)?.erf()? + 1.0)?.affine(0.5, 0.0)?;
@@ -45,15 +48,20 @@ fn activate(kind: Activation, u: &Tensor) -> Candle<(Tensor, Tensor)> {
     }
 }
 
+/// 1 / (1 + exp(-x)), written so that neither it nor its gradient overflows.
+fn logistic(x: &Tensor) -> Candle<Tensor> {
+    (x * 0.5)?.tanh()?.affine(0.5, 0.5)
+}
+
 /// x sigmoid(k x).
 fn logistic_unit(u: &Tensor, k: f64) -> Candle<(Tensor, Tensor)> {
-    let s = ((u * -k)?.exp()? + 1.0)?.recip()?;
+    let s = logistic(&(u * k)?)?;
     let slope = ((u * &s)? * (1.0 - &s)?)?;
     Ok(((u * &s)?, (&s + (slope * k)?)?))
 }
 
 /// Queries, keys or values of all their heads: `[heads, T, d]`, from the column `first`.
-fn heads_of(qkv: &Tensor, first: usize, num_heads: usize, dim: usize) -> Candle<Tensor> {
+pub(super) fn heads_of(qkv: &Tensor, first: usize, num_heads: usize, dim: usize) -> Candle<Tensor> {
     let tokens = qkv.dim(0)?;
     qkv.narrow(1, first, num_heads * dim)?.reshape((tokens, num_heads, dim))?.transpose(0, 1)?.contiguous()
 }
@@ -68,44 +76,182 @@ fn shared_heads(heads: Heads, qkv: &Tensor, first: usize) -> Candle<Tensor> {
     own.unsqueeze(1)?.broadcast_as((count, heads.group(), tokens, dim))?.reshape((heads.num_heads, tokens, dim))
 }
 
-fn softmax(scores: &Tensor) -> Candle<Tensor> {
+pub(crate) fn softmax(scores: &Tensor) -> Candle<Tensor> {
     let exp = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?.detach())?.exp()?;
     exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
 }
 
-pub(super) fn attention(block: &Block, qkv: &Tensor) -> Result<Tensor> {
-    let heads = block.heads;
-    let queries = heads_of(qkv, 0, heads.num_heads, heads.head_dim)?;
-    let keys = shared_heads(heads, qkv, heads.key_column(0))?;
-    Ok(softmax(&(queries.matmul(&keys.t()?)? * heads.scale)?)?)
+/// What a softmax reads where a token is not seen: its share is zero in every float type.
+const UNSEEN: f64 = -1e30;
+
+/// `[T, keys]`, added to the scores of the last T of so many tokens; `None` where every token is seen.
+fn mask(sees: Sees, rows: usize, keys: usize, like: &Tensor) -> Candle<Option<Tensor>> {
+    if sees == Sees::All {
+        return Ok(None);
+    }
+    let row = |i: usize| {
+        let seen = sees.range(keys - rows + i, keys);
+        (0..keys).map(move |j| if seen.contains(&j) { 0.0 } else { UNSEEN as f32 })
+    };
+    let values: Vec<f32> = (0..rows).flat_map(row).collect();
+    Tensor::from_vec(values, (rows, keys), like.device())?.to_dtype(like.dtype()).map(Some)
 }
 
-pub(super) fn forward(block: &Block, x: &Tensor, options: ForwardOptions<'_>) -> Result<(BlockTrace, Tensor)> {
+/// Scores before the mask, `[H, rows, keys]`, of queries `[H, rows, d]` and keys `[G, keys, d]`: the queries that share a key head
+/// are rows of one product.
+fn scores(heads: Heads, queries: &Tensor, keys: &Tensor) -> Candle<Tensor> {
+    let (rows, kv_heads) = (queries.dim(1)?, heads.num_kv_heads);
+    let folded = queries.reshape((kv_heads, heads.group() * rows, heads.head_dim))?;
+    let scores = (folded.matmul(&keys.t()?)? * heads.scale)?.reshape((heads.num_heads, rows, keys.dim(1)?))?;
+    match heads.softcap {
+        Some(cap) => (scores / cap)?.tanh()? * cap,
+        None => Ok(scores),
+    }
+}
+
+/// Shares of keys in the outputs of the last tokens, `[H, rows, keys]`.
+pub(super) fn shares(heads: Heads, queries: &Tensor, keys: &Tensor, bias: Option<&Tensor>) -> Candle<Tensor> {
+    let mut scores = scores(heads, queries, keys)?;
+    if let Some(bias) = bias {
+        scores = (scores + bias)?;
+    }
+    if let Some(mask) = mask(heads.sees, queries.dim(1)?, keys.dim(1)?, queries)? {
+        scores = scores.broadcast_add(&mask)?;
+    }
+    softmax(&scores)
+}
+
+/// Values `[G, keys, d]` mixed by their shares, the heads beside each other: `[rows, H d]`.
+pub(super) fn mixed(heads: Heads, shares: &Tensor, values: &Tensor) -> Candle<Tensor> {
+    let (rows, keys) = (shares.dim(1)?, shares.dim(2)?);
+    let folded = shares.reshape((heads.num_kv_heads, heads.group() * rows, keys))?;
+    let mixed = folded.matmul(values)?.reshape((heads.num_heads, rows, heads.head_dim))?;
+    mixed.transpose(0, 1)?.reshape((rows, heads.output_width()))
+}
+
+pub(super) fn attention(block: &Block, qkv: &Tensor, places: &Places) -> Result<Tensor> {
     let heads = block.heads;
+    let queries = heads_of(qkv, 0, heads.num_heads, heads.head_dim)?;
+    let keys = heads_of(qkv, heads.key_column(0), heads.num_kv_heads, heads.head_dim)?;
+    let bias = block.relative_bias.as_ref().map(|bias| bias.between(places.grid)).transpose()?;
+    Ok(shares(heads, &queries, &keys, bias.as_ref())?)
+}
+
+/// Each head of `[T, heads d]` on its own: `[T, heads, d]`.
+fn by_head(x: &Tensor, dim: usize) -> Candle<Tensor> {
+    let (tokens, width) = x.dims2()?;
+    x.reshape((tokens, width / dim, dim))
+}
+
+/// Turns `[T, heads, d]` by the angles of each token, or back.
+fn turned(x: &Tensor, turn: &Turn, back: bool) -> Candle<Tensor> {
+    let half = x.dim(2)? / 2;
+    let (a, b) = (x.narrow(2, 0, half)?, x.narrow(2, half, half)?);
+    let (cos, sin) = (turn.cos.unsqueeze(1)?, turn.sin.unsqueeze(1)?);
+    let sin = if back { sin.neg()? } else { sin };
+    let first = (a.broadcast_mul(&cos)? - b.broadcast_mul(&sin)?)?;
+    let second = (b.broadcast_mul(&cos)? + a.broadcast_mul(&sin)?)?;
+    Tensor::cat(&[first, second], 2)
+}
+
+/// Queries, keys and values as the attention takes them, and queries and keys before their norms, where there are such.
+fn prepared(block: &Block, qkv: &Tensor, turn: Option<&Turn>) -> Candle<(Tensor, Option<Tensor>)> {
+    if block.qk_norms.is_none() && turn.is_none() {
+        return Ok((qkv.clone(), None));
+    }
+    let heads = block.heads;
+    let (of_queries, of_keys) = (heads.key_column(0), heads.value_column(0) - heads.key_column(0));
+    let prepare = |first: usize, width: usize, own_norm: Option<&Norm>| -> Candle<Tensor> {
+        let mut x = by_head(&qkv.narrow(1, first, width)?.contiguous()?, heads.head_dim)?;
+        if let Some(own_norm) = own_norm {
+            x = norm(&x, own_norm)?.0;
+        }
+        if let Some(turn) = turn {
+            x = turned(&x, turn, false)?;
+        }
+        x.reshape((qkv.dim(0)?, width))
+    };
+    let norms = block.qk_norms.as_ref();
+    let queries = prepare(0, of_queries, norms.map(|n| &n.query))?;
+    let keys = prepare(of_queries, of_keys, norms.map(|n| &n.key))?;
+    let values = qkv.narrow(1, of_queries + of_keys, of_keys)?;
+    let before = norms.map(|_| qkv.narrow(1, 0, of_queries + of_keys)?.contiguous()).transpose()?;
+    Ok((Tensor::cat(&[queries, keys, values], 1)?, before))
+}
+
+/// What the attention starts from.
+pub(super) struct Projected {
+    /// `[T, 2]`, of the norm where it stands before.
+    stats: Option<Tensor>,
+    /// `[T, (H + 2G) d]`, as the attention takes them.
+    pub(super) qkv: Tensor,
+    /// `[T, (H + G) d]`, where queries and keys have norms.
+    before_qk_norms: Option<Tensor>,
+}
+
+/// Norm, where it stands before, the linear map, then what queries and keys go through.
+pub(super) fn projected(block: &Block, x: &Tensor, turn: Option<&Turn>) -> Candle<Projected> {
     let normed = match block.norm_place {
         NormPlace::Before => Some(norm(x, &block.norm1)?),
         NormPlace::After => None,
     };
     let qkv = linear(normed.as_ref().map_or(x, |(y, _)| y), &block.qkv)?;
-    let mut attention = attention(block, &qkv)?;
+    let (qkv, before_qk_norms) = prepared(block, &qkv, turn)?;
+    Ok(Projected { stats: normed.map(|(_, stats)| stats), qkv, before_qk_norms })
+}
+
+pub(super) fn forward(block: &Block, x: &Tensor, places: Places, options: ForwardOptions<'_>) -> Result<(BlockTrace, Tensor)> {
+    let heads = block.heads;
+    let Projected { stats, qkv, before_qk_norms } = projected(block, x, places.turn.as_ref())?;
+    let mut attention = attention(block, &qkv, &places)?;
     if let Some(shift) = options.shift {
         attention = (attention + shift)?;
     }
-    let values = shared_heads(heads, &qkv, heads.value_column(0))?;
-    let mixed = attention.matmul(&values)?.transpose(0, 1)?.reshape((x.dim(0)?, heads.output_width()))?;
-    let mid = (x + linear(&mixed, &block.out)?)?;
+    let values = heads_of(&qkv, heads.value_column(0), heads.num_kv_heads, heads.head_dim)?;
+    let mixed = mixed(heads, &attention, &values)?;
+    let after = after_attention(block, x, &linear(&mixed, &block.out)?)?;
     let attention = (!options.drop_attention).then_some(attention);
-    if let Some((_, stats1)) = normed {
-        let (y, stats2) = norm(&mid, &block.norm2)?;
-        let (branch, slope) = mlp(block, &y)?;
-        let out = (&mid + branch)?;
-        return Ok((BlockTrace { before_norm1: x.clone(), stats1, qkv, attention, before_norm2: mid, stats2, slope }, out));
-    }
-    let (y, stats1) = norm(&mid, &block.norm1)?;
-    let (branch, slope) = mlp(block, &y)?;
-    let end = (y + branch)?;
-    let (out, stats2) = norm(&end, &block.norm2)?;
-    Ok((BlockTrace { before_norm1: mid, stats1, qkv, attention, before_norm2: end, stats2, slope }, out))
+    let Rest { mid, mid_stats, slope, end, out, end_stats, branches } = after;
+    let (before_norm1, stats1, before_norm2, stats2) = match stats {
+        Some(stats) => (x.clone(), stats, mid, mid_stats),
+        None => (mid, mid_stats, end, end_stats),
+    };
+    let trace =
+        BlockTrace { before_norm1, stats1, qkv, before_qk_norms, places, attention, before_norm2, stats2, slope, branches };
+    Ok((trace, out))
+}
+
+/// What comes after the attention.
+pub(super) struct Rest {
+    mid: Tensor,
+    mid_stats: Tensor,
+    slope: Tensor,
+    end: Tensor,
+    end_stats: Tensor,
+    pub(super) out: Tensor,
+    branches: Option<Branches>,
+}
+
+pub(super) fn after_attention(block: &Block, x: &Tensor, branch: &Tensor) -> Candle<Rest> {
+    let norms = block.branch_norms.as_ref();
+    let normed = norms.map(|n| norm(branch, &n.attention)).transpose()?;
+    let mid = (x + normed.as_ref().map_or(branch, |(y, _)| y))?;
+    let (y, mid_stats) = norm(&mid, if block.norm_place == NormPlace::Before { &block.norm2 } else { &block.norm1 })?;
+    let (mlp_branch, slope) = mlp(block, &y)?;
+    let mlp_normed = norms.map(|n| norm(&mlp_branch, &n.mlp)).transpose()?;
+    let added = mlp_normed.as_ref().map_or(&mlp_branch, |(y, _)| y);
+    let end = (if block.norm_place == NormPlace::Before { &mid } else { &y } + added)?;
+    let (out, end_stats) = match block.norm_place {
+        NormPlace::Before => (end.clone(), mid_stats.clone()),
+        NormPlace::After => norm(&end, &block.norm2)?,
+    };
+    let branches = normed.zip(mlp_normed).map(|((_, attention_stats), (_, mlp_stats))| Branches {
+        attention: branch.clone(),
+        attention_stats,
+        mlp: mlp_branch.clone(),
+        mlp_stats,
+    });
+    Ok(Rest { mid, mid_stats, slope, end, end_stats, out, branches })
 }
 
 /// The MLP's branch, and the slope that its backward needs.
@@ -122,14 +268,15 @@ fn mlp(block: &Block, y: &Tensor) -> Candle<(Tensor, Tensor)> {
     Ok((linear(&activated, &block.down)?, slope))
 }
 
-/// Layer norm's backward at the rows `tokens` of its input.
+/// A norm's backward at the rows `tokens` of its input.
 fn norm_backward(g: &Tensor, x: &Tensor, stats: &Tensor, norm: &Norm, tokens: &Tensor) -> Candle<Tensor> {
     let (x, stats) = (x.index_select(tokens, 0)?, stats.index_select(tokens, 0)?);
     let (mean, rstd) = (stats.narrow(1, 0, 1)?, stats.narrow(1, 1, 1)?);
     let normal = x.broadcast_sub(&mean)?.broadcast_mul(&rstd)?;
     let g = g.broadcast_mul(&norm.weight)?;
     let along = normal.broadcast_mul(&(&g * &normal)?.mean_keepdim(D::Minus1)?)?;
-    (g.broadcast_sub(&g.mean_keepdim(D::Minus1)?)? - along)?.broadcast_mul(&rstd)
+    let centred = if norm.kind == NormKind::Layer { g.broadcast_sub(&g.mean_keepdim(D::Minus1)?)? } else { g };
+    (centred - along)?.broadcast_mul(&rstd)
 }
 
 fn index(rows: &[usize], like: &Tensor) -> Candle<Tensor> {
@@ -148,7 +295,11 @@ pub(super) fn backward(
     let heads = block.heads;
     let rows = index(&step.from.tokens, cotangent)?;
     let g = row_local_backward(block, trace, cotangent, &rows)?;
-    let output_g = g.matmul(&block.out.weight)?.reshape((step.from.len(), heads.num_heads, heads.head_dim))?;
+    let branch_g = match block.branch_norms.as_ref().zip(trace.branches.as_ref()) {
+        Some((norms, branches)) => norm_backward(&g, &branches.attention, &branches.attention_stats, &norms.attention, &rows)?,
+        None => g.clone(),
+    };
+    let output_g = branch_g.matmul(&block.out.weight)?.reshape((step.from.len(), heads.num_heads, heads.head_dim))?;
     let output_g = output_g.transpose(0, 1)?.contiguous()?;
     let shares = attention.index_select(&rows, 1)?;
     let values = shared_heads(heads, &trace.qkv, heads.value_column(0))?;
@@ -156,11 +307,18 @@ pub(super) fn backward(
     let flow = flow(&flowing, relevance, step.from)?;
     let Some(to) = step.to else { return Ok((flow, None)) };
     let scores_g = (&flowing - shares.broadcast_mul(&flowing.sum_keepdim(D::Minus1)?)?)?;
-    let scores_g = (scores_g * heads.scale)?;
+    let mut scores_g = (scores_g * heads.scale)?;
+    if let Some(cap) = heads.softcap {
+        let queries = heads_of(&trace.qkv, 0, heads.num_heads, heads.head_dim)?.index_select(&rows, 1)?;
+        let keys = heads_of(&trace.qkv, heads.key_column(0), heads.num_kv_heads, heads.head_dim)?;
+        let bent = scores(heads, &queries, &keys)?;
+        scores_g = (scores_g * (bent / cap)?.sqr()?.affine(-1.0, 1.0)?)?;
+    }
     let qkv_g = attention_inputs_backward(heads, trace, &AttentionCotangent { scores_g, shares, output_g }, step.from, to)?;
     let sources: Vec<usize> = step.sources().iter().map(|s| s.unwrap_or(step.from.len())).collect();
     let sources = index(&sources, cotangent)?;
-    let branch = with_sources(heads, &qkv_g, &sources)?.matmul(&block.qkv.weight)?;
+    let qkv_g = with_sources(heads, &qkv_g, &sources)?;
+    let branch = prepared_backward(block, trace, &qkv_g, &index(&to.tokens, cotangent)?)?.matmul(&block.qkv.weight)?;
     let branch = match block.norm_place {
         NormPlace::Before => norm1_backward(block, trace, &branch, &index(&to.tokens, cotangent)?)?,
         NormPlace::After => branch,
@@ -172,7 +330,11 @@ pub(super) fn backward(
 /// MLP and norms: from the cotangent of the stream above the block to that of the stream with the attention's branch added.
 fn row_local_backward(block: &Block, trace: &BlockTrace, cotangent: &Tensor, rows: &Tensor) -> Candle<Tensor> {
     let mlp_backward = |g: &Tensor| -> Candle<Tensor> {
-        let hidden = g.matmul(&block.down.weight)?;
+        let hidden = match block.branch_norms.as_ref().zip(trace.branches.as_ref()) {
+            Some((norms, branches)) => norm_backward(g, &branches.mlp, &branches.mlp_stats, &norms.mlp, rows)?,
+            None => g.clone(),
+        };
+        let hidden = hidden.matmul(&block.down.weight)?;
         let hidden = if block.gated { Tensor::cat(&[&hidden, &hidden], 1)? } else { hidden };
         (hidden * trace.slope.index_select(rows, 0)?)?.matmul(&block.up.weight)
     };
@@ -241,6 +403,36 @@ fn attention_inputs_backward(
         key: grouped(restricted(&g.scores_g)?.matmul(&rows(&queries)?)?)?,
         value: grouped(restricted(&g.shares)?.matmul(&rows(&g.output_g)?)?)?,
     })
+}
+
+/// The backward of [`prepared`] at the rows `tokens`.
+fn prepared_backward(block: &Block, trace: &BlockTrace, g: &Tensor, tokens: &Tensor) -> Candle<Tensor> {
+    let turn = trace.places.turn.as_ref();
+    if block.qk_norms.is_none() && turn.is_none() {
+        return Ok(g.clone());
+    }
+    let heads = block.heads;
+    let (of_queries, of_keys) = (heads.key_column(0), heads.value_column(0) - heads.key_column(0));
+    let at = |x: &Tensor| x.index_select(tokens, 0);
+    let turn = turn.map(|turn| Candle::Ok(Turn { cos: at(&turn.cos)?, sin: at(&turn.sin)? })).transpose()?;
+    let back = |first: usize, width: usize, own_norm: Option<&Norm>| -> Candle<Tensor> {
+        let mut part = by_head(&g.narrow(1, first, width)?.contiguous()?, heads.head_dim)?;
+        if let Some(turn) = &turn {
+            part = turned(&part, turn, true)?;
+        }
+        let mut part = part.reshape(((), heads.head_dim))?;
+        if let Some((own_norm, before)) = own_norm.zip(trace.before_qk_norms.as_ref()) {
+            let x =
+                by_head(&at(before)?.narrow(1, first, width)?.contiguous()?, heads.head_dim)?.reshape(((), heads.head_dim))?;
+            let all: Vec<usize> = (0..x.dim(0)?).collect();
+            part = norm_backward(&part, &x, &norm(&x, own_norm)?.1, own_norm, &index(&all, &x)?)?;
+        }
+        part.reshape((g.dim(0)?, width))
+    };
+    let norms = block.qk_norms.as_ref();
+    let queries = back(0, of_queries, norms.map(|n| &n.query))?;
+    let keys = back(of_queries, of_keys, norms.map(|n| &n.key))?;
+    Tensor::cat(&[queries, keys, g.narrow(1, of_queries + of_keys, of_keys)?], 1)
 }
 
 /// Queries, keys and values beside each other, `[to rows, (H + 2G) d]`; queries have a cotangent only where `sources` say so.

@@ -47,6 +47,11 @@ fn logistic(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
+#[inline(always)]
+fn tanh(x: f32) -> f32 {
+    2.0 * logistic(2.0 * x) - 1.0
+}
+
 /// x Phi(x) and its derivative; Phi by Abramowitz and Stegun 7.1.26, absolute error below 1e-7.
 #[inline(always)]
 fn gelu(u: f32) -> (f32, f32) {
@@ -179,7 +184,17 @@ fn lane_dot(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
-/// What layer norm's backward reads at one row: its input, mean and 1/sigma.
+/// Weights of a norm over rows.
+#[derive(Clone, Copy)]
+pub(super) struct NormWeights<'a> {
+    pub weight: &'a [f32],
+    pub bias: &'a [f32],
+    pub eps: f32,
+    /// Whether the mean is taken out: layer norm, not RMS norm.
+    pub centred: bool,
+}
+
+/// What a norm's backward reads at one row: its input, mean (0 where it is not taken out) and 1/sigma.
 #[derive(Clone, Copy)]
 pub(super) struct NormRow<'a> {
     pub x: &'a [f32],
@@ -188,16 +203,16 @@ pub(super) struct NormRow<'a> {
 }
 
 wide! {
-    /// Layer norm of rows with `(weight, bias, eps)`; keeps mean and 1/sigma.
+    /// Norm of rows; keeps mean (0 where it is not taken out) and 1/sigma.
     ///
     /// # Shapes
     /// `x` and `y` are `[rows, D]`, `stats` `[rows, 2]`.
-    fn norm_rows(x: &[f32], norm: (&[f32], &[f32], f32), y: &mut [f32], stats: &mut [f32]) {
-        let (weight, bias, eps) = norm;
+    fn norm_rows(x: &[f32], norm: NormWeights<'_>, y: &mut [f32], stats: &mut [f32]) {
+        let NormWeights { weight, bias, eps, centred } = norm;
         let width = weight.len();
         let bias = &bias[..width];
         for ((x, y), stats) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(stats.chunks_exact_mut(2)) {
-            let mean = lane_sum(x, |v| v) / width as f32;
+            let mean = if centred { lane_sum(x, |v| v) / width as f32 } else { 0.0 };
             let variance = lane_sum(x, |v| (v - mean) * (v - mean)) / width as f32;
             let rstd = 1.0 / (variance + eps).sqrt();
             for i in 0..width {
@@ -208,15 +223,16 @@ wide! {
         }
     }
 
-    /// Layer norm's backward at one row: `out += LN'(g)`; `g` is overwritten.
-    fn add_norm_backward(g: &mut [f32], weight: &[f32], row: NormRow<'_>, out: &mut [f32]) {
+    /// A norm's backward at one row: `out += norm'(g)`; `g` is overwritten.
+    fn add_norm_backward(g: &mut [f32], norm: NormWeights<'_>, row: NormRow<'_>, out: &mut [f32]) {
+        let NormWeights { weight, centred, .. } = norm;
         let NormRow { x, mean, rstd } = row;
         let width = weight.len();
         let (x, g, out) = (&x[..width], &mut g[..width], &mut out[..width]);
         for i in 0..width {
             g[i] *= weight[i];
         }
-        let g_mean = lane_sum(g, |v| v) / width as f32;
+        let g_mean = if centred { lane_sum(g, |v| v) / width as f32 } else { 0.0 };
         let along = lane_dot(g, x, |g, x| g * (x - mean)) * rstd / width as f32;
         for i in 0..width {
             out[i] += rstd * (g[i] - g_mean - (x[i] - mean) * rstd * along);
@@ -231,6 +247,36 @@ wide! {
     /// `out += factor * row`.
     fn add_scaled(out: &mut [f32], row: &[f32], factor: f32) {
         out.iter_mut().zip(row).for_each(|(o, &v)| *o += factor * v);
+    }
+
+    /// Turns one token's heads: each pair (i, i + d/2) by the angle whose cosine and sine, times `direction`, are given.
+    ///
+    /// # Shapes
+    /// `heads` is `[heads, d]`, `cos` and `sin` `[d/2]`.
+    fn turn_heads(heads: &mut [f32], cos: &[f32], sin: &[f32], direction: f32) {
+        let half = cos.len();
+        let sin = &sin[..half];
+        for head in heads.chunks_exact_mut(2 * half) {
+            let (a, b) = head.split_at_mut(half);
+            for i in 0..half {
+                let (x, y, sin) = (a[i], b[i], direction * sin[i]);
+                a[i] = x * cos[i] - y * sin;
+                b[i] = y * cos[i] + x * sin;
+            }
+        }
+    }
+
+    /// Bends scores back: `c tanh(score / c)`.
+    fn bend(scores: &mut [f32], cap: f32) {
+        scores.iter_mut().for_each(|v| *v = cap * tanh(*v / cap));
+    }
+
+    /// `g *= ` the slope of [`bend`] at `scores`.
+    fn bend_backward(g: &mut [f32], scores: &[f32], cap: f32) {
+        g.iter_mut().zip(scores).for_each(|(g, &v)| {
+            let t = tanh(v / cap);
+            *g *= 1.0 - t * t;
+        });
     }
 
     /// Softmax of each row in place.

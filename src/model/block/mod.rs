@@ -8,26 +8,43 @@
 //! Letters: T tokens, D width, H query heads, G key/value heads, d head width, F hidden width of the MLP, U width of what the
 //! MLP's first product makes (F, or 2F with a gate), R rows that carry a cotangent.
 
+mod cached;
 pub mod composed;
 pub mod fused;
 mod loops;
+mod position;
 mod product;
 pub mod rows;
+
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
 use crate::domain::{Error, Result};
+pub use cached::KeysValues;
+pub use position::{Places, RelativeBias, Rotary, Turn};
 pub use rows::{RowSet, Step};
 
-/// Layer norm over the last axis.
+/// A norm over the last axis.
 #[derive(Clone, Debug)]
 pub struct Norm {
+    /// What it makes equal.
+    pub kind: NormKind,
     /// `[D]`.
     pub weight: Tensor,
-    /// `[D]`.
+    /// `[D]`; zeros for [`NormKind::RootMeanSquare`].
     pub bias: Tensor,
-    /// Added to the variance.
+    /// Added to the variance, or to the mean square.
     pub eps: f64,
+}
+
+/// What a norm makes equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NormKind {
+    /// Layer norm: mean zero, variance one.
+    Layer,
+    /// RMS norm: mean square one (Zhang and Sennrich 2019).
+    RootMeanSquare,
 }
 
 /// Where the layer norms stand.
@@ -74,6 +91,50 @@ pub struct Heads {
     pub head_dim: usize,
     /// Scores are multiplied by it before the softmax.
     pub scale: f64,
+    /// Scores above it are bent back: c tanh(score / c) (Gemma 2).
+    pub softcap: Option<f64>,
+    /// Which tokens a token sees.
+    pub sees: Sees,
+}
+
+/// Which tokens a token sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sees {
+    /// Every token.
+    All,
+    /// Itself and those before it.
+    Earlier,
+    /// Itself and the tokens before it, so many in all.
+    Window(usize),
+}
+
+impl Sees {
+    /// The tokens, out of `tokens`, that the one at `position` sees.
+    pub fn range(self, position: usize, tokens: usize) -> std::ops::Range<usize> {
+        match self {
+            Self::All => 0..tokens,
+            Self::Earlier => 0..position + 1,
+            Self::Window(width) => (position + 1).saturating_sub(width)..position + 1,
+        }
+    }
+}
+
+/// Norms of queries and keys, head by head, before they are turned.
+#[derive(Clone, Debug)]
+pub struct QkNorms {
+    /// Over `[d]`.
+    pub query: Norm,
+    /// Over `[d]`.
+    pub key: Norm,
+}
+
+/// Norms of what the branches add to the stream (Gemma 2 and 3), beside those before the branches.
+#[derive(Clone, Debug)]
+pub struct BranchNorms {
+    /// Of the attention.
+    pub attention: Norm,
+    /// Of the MLP.
+    pub mlp: Norm,
 }
 
 impl Heads {
@@ -114,6 +175,12 @@ pub struct Block {
     pub qkv: Linear,
     /// Shape of the attention.
     pub heads: Heads,
+    /// Of queries and keys, where the family has them.
+    pub qk_norms: Option<QkNorms>,
+    /// How queries and keys are turned by where their tokens stand, where the family does so.
+    pub rotary: Option<Arc<Rotary>>,
+    /// What is added to the scores by how far apart two patches lie, where the family does so.
+    pub relative_bias: Option<Arc<RelativeBias>>,
     /// `[D, H d]`.
     pub out: Linear,
     /// Of the MLP: before it, or after the stream has taken it up.
@@ -126,6 +193,8 @@ pub struct Block {
     pub gated: bool,
     /// `[D, F]`.
     pub down: Linear,
+    /// Of what the branches add, where the family has them; only in pre-norm blocks.
+    pub branch_norms: Option<BranchNorms>,
 }
 
 /// Everything the backward needs of one block, and what methods look at.
@@ -135,8 +204,12 @@ pub struct BlockTrace {
     pub before_norm1: Tensor,
     /// `[T, 2]`, its mean and 1/sigma.
     pub stats1: Tensor,
-    /// `[T, (H + 2G) d]`, queries, keys, values.
+    /// `[T, (H + 2G) d]`, queries, keys, values as the attention compares and mixes them: after their norms and turned.
     pub qkv: Tensor,
+    /// `[T, (H + G) d]`, queries and keys before their norms, where there are such norms.
+    pub before_qk_norms: Option<Tensor>,
+    /// Where the tokens stand.
+    pub places: Places,
     /// `[H, T, T]` after the softmax; `None` where it is recomputed from `qkv` to save memory.
     pub attention: Option<Tensor>,
     /// `[T, D]`, what `norm2` reads: the residual stream between attention and MLP, in a post-norm block with the MLP's branch
@@ -146,6 +219,21 @@ pub struct BlockTrace {
     pub stats2: Tensor,
     /// `[T, U]`, derivative of what `down` reads with respect to what `up` makes.
     pub slope: Tensor,
+    /// What the branches' own norms read, where there are such norms.
+    pub branches: Option<Branches>,
+}
+
+/// What the norms of the branches read.
+#[derive(Clone, Debug)]
+pub struct Branches {
+    /// `[T, D]`, of the attention.
+    pub attention: Tensor,
+    /// `[T, 2]`, its mean (0 for RMS norms) and 1/sigma.
+    pub attention_stats: Tensor,
+    /// `[T, D]`, of the MLP.
+    pub mlp: Tensor,
+    /// `[T, 2]`.
+    pub mlp_stats: Tensor,
 }
 
 /// What goes beside a block's input.
@@ -170,11 +258,11 @@ impl Block {
     ///
     /// # Errors
     /// [`Error::Internal`] when shapes disagree.
-    pub fn forward(&self, x: &Tensor, options: ForwardOptions<'_>) -> Result<(BlockTrace, Tensor)> {
+    pub fn forward(&self, x: &Tensor, places: Places, options: ForwardOptions<'_>) -> Result<(BlockTrace, Tensor)> {
         if is_fused(x) && options.shift.is_none() {
-            fused::forward(self, x, options.drop_attention)
+            fused::forward(self, x, places, options.drop_attention)
         } else {
-            composed::forward(self, x, options)
+            composed::forward(self, x, places, options)
         }
     }
 
@@ -185,8 +273,8 @@ impl Block {
     pub fn attention(&self, trace: &BlockTrace) -> Result<Tensor> {
         match &trace.attention {
             Some(attention) => Ok(attention.clone()),
-            None if is_fused(&trace.qkv) => fused::attention(self, &trace.qkv),
-            None => composed::attention(self, &trace.qkv),
+            None if is_fused(&trace.qkv) => fused::attention(self, &trace.qkv, &trace.places),
+            None => composed::attention(self, &trace.qkv, &trace.places),
         }
     }
 
@@ -225,6 +313,9 @@ impl Block {
             norm2: self.norm2.to_dtype(dtype)?,
             up: self.up.to_dtype(dtype)?,
             down: self.down.to_dtype(dtype)?,
+            qk_norms: self.qk_norms.as_ref().map(|n| n.to_dtype(dtype)).transpose()?,
+            relative_bias: self.relative_bias.as_ref().map(|b| b.to_dtype(dtype).map(Arc::new)).transpose()?,
+            branch_norms: self.branch_norms.as_ref().map(|n| n.to_dtype(dtype)).transpose()?,
             ..self.clone()
         })
     }
@@ -232,7 +323,19 @@ impl Block {
 
 impl Norm {
     pub(super) fn to_dtype(&self, dtype: DType) -> Result<Self> {
-        Ok(Self { weight: self.weight.to_dtype(dtype)?, bias: self.bias.to_dtype(dtype)?, eps: self.eps })
+        Ok(Self { weight: self.weight.to_dtype(dtype)?, bias: self.bias.to_dtype(dtype)?, kind: self.kind, eps: self.eps })
+    }
+}
+
+impl QkNorms {
+    fn to_dtype(&self, dtype: DType) -> Result<Self> {
+        Ok(Self { query: self.query.to_dtype(dtype)?, key: self.key.to_dtype(dtype)? })
+    }
+}
+
+impl BranchNorms {
+    fn to_dtype(&self, dtype: DType) -> Result<Self> {
+        Ok(Self { attention: self.attention.to_dtype(dtype)?, mlp: self.mlp.to_dtype(dtype)? })
     }
 }
 

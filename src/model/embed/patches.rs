@@ -6,7 +6,7 @@ use crate::domain::grid::Grid;
 use crate::domain::resample::{Kernel, Taps, pillow_taps, resample_plane, torch_bicubic_taps};
 use crate::domain::token::{TokenKind, TokenLayout};
 use crate::domain::{Error, Result};
-use crate::model::block::Linear;
+use crate::model::block::{Linear, Norm, composed};
 
 /// How a position table is resized for another grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +28,14 @@ pub struct Patches {
     pub patch: Linear,
     /// Prefix tokens with their positions added.
     pub prefix: Vec<(TokenKind, Tensor)>,
-    /// `[n, D]`, positions of the patches of the grid that the model was trained on.
-    pub positions: Tensor,
+    /// `[n, D]`, positions of the patches of the grid that the model was trained on, where positions are learned.
+    pub positions: Option<Tensor>,
     /// That grid.
     pub trained_grid: Grid,
     /// How `positions` are resized.
     pub resize: Positions,
+    /// Over all tokens, before the first block (CLIP).
+    pub norm: Option<Norm>,
 }
 
 impl Patches {
@@ -64,27 +66,36 @@ impl Patches {
             .contiguous()?
             .reshape((grid.len(), 3 * side * side))?;
         let patches = patches.matmul(&self.patch.weight.t()?)?.broadcast_add(&self.patch.bias)?;
-        let patches = (patches + self.positions_for(grid)?)?;
+        let patches = match self.positions_for(grid)? {
+            Some(positions) => (patches + positions)?,
+            None => patches,
+        };
         let prefix: Vec<Tensor> = self.prefix.iter().map(|(_, t)| t.unsqueeze(0)).collect::<candle_core::Result<_>>()?;
         let mut rows: Vec<&Tensor> = prefix.iter().collect();
         rows.push(&patches);
-        Ok(Tensor::cat(&rows, 0)?)
+        let tokens = Tensor::cat(&rows, 0)?;
+        match &self.norm {
+            Some(norm) => Ok(composed::norm(&tokens, norm)?.0),
+            None => Ok(tokens),
+        }
     }
 
     pub(super) fn to_dtype(&self, dtype: DType) -> Result<Self> {
         let prefix = self.prefix.iter().map(|(kind, token)| Ok((kind.clone(), token.to_dtype(dtype)?)));
         Ok(Self {
             patch: self.patch.to_dtype(dtype)?,
-            positions: self.positions.to_dtype(dtype)?,
+            positions: self.positions.as_ref().map(|p| p.to_dtype(dtype)).transpose()?,
+            norm: self.norm.as_ref().map(|n| n.to_dtype(dtype)).transpose()?,
             prefix: prefix.collect::<Result<_>>()?,
             ..self.clone()
         })
     }
 
     /// `[N, D]`: the table itself for the trained grid, interpolated for any other.
-    fn positions_for(&self, grid: Grid) -> Result<Tensor> {
+    fn positions_for(&self, grid: Grid) -> Result<Option<Tensor>> {
+        let Some(positions) = &self.positions else { return Ok(None) };
         if grid == self.trained_grid {
-            return Ok(self.positions.clone());
+            return Ok(Some(positions.clone()));
         }
         let taps = |from: usize, to: usize| -> Vec<Taps> {
             match self.resize {
@@ -93,11 +104,11 @@ impl Patches {
             }
         };
         let (ys, xs) = (taps(self.trained_grid.rows, grid.rows), taps(self.trained_grid.cols, grid.cols));
-        let width = self.positions.dim(1)?;
-        let planes: Vec<f32> = self.positions.t()?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        let width = positions.dim(1)?;
+        let planes: Vec<f32> = positions.t()?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
         let resized: Vec<f32> =
             planes.chunks(self.trained_grid.len()).flat_map(|p| resample_plane(p, self.trained_grid.cols, &ys, &xs)).collect();
-        let resized = Tensor::from_vec(resized, (width, grid.len()), self.positions.device())?;
-        Ok(resized.t()?.contiguous()?.to_dtype(self.positions.dtype())?)
+        let resized = Tensor::from_vec(resized, (width, grid.len()), positions.device())?;
+        Ok(Some(resized.t()?.contiguous()?.to_dtype(positions.dtype())?))
     }
 }

@@ -1,4 +1,4 @@
-//! Layer 0 of a text: a row of the vocabulary and one of the positions for each token, then a layer norm.
+//! Layer 0 of a text: a row of the vocabulary for each token, and, as the family has them, one of the positions and a norm.
 
 use std::sync::Arc;
 
@@ -14,11 +14,17 @@ use crate::model::block::{Norm, composed};
 pub struct Words {
     /// `[V, D]`.
     pub words: Tensor,
-    /// `[P, D]`: the sequence is at most P tokens long. What every token of one text shares (BERT's first token type) is added to
-    /// it when the weights are read.
-    pub positions: Tensor,
+    /// What their rows are multiplied by (Gemma: the root of D), 1 otherwise.
+    pub scale: f64,
+    /// `[P, D]`, where positions are learned. What every token of one text shares (BERT's first token type) is added to it when
+    /// the weights are read, and rows that no token ever has (RoBERTa's first ones) are left out.
+    pub positions: Option<Tensor>,
     /// After their sum.
-    pub norm: Norm,
+    pub norm: Option<Norm>,
+    /// P: the sequence is at most so many tokens long.
+    pub max_tokens: usize,
+    /// The id that fills every text up to P tokens, where the model was trained so.
+    pub padding: Option<u32>,
 }
 
 impl Words {
@@ -29,7 +35,7 @@ impl Words {
 
     /// P.
     pub fn max_tokens(&self) -> usize {
-        self.positions.dims()[0]
+        self.max_tokens
     }
 
     /// The sequence for a text.
@@ -61,16 +67,35 @@ impl Words {
     /// # Errors
     /// [`Error::Internal`] when there are more ids than positions.
     pub fn forward(&self, ids: &[u32]) -> Result<Tensor> {
-        let rows = self.words.index_select(&Tensor::new(ids, self.words.device())?, 0)?;
-        let sum = (rows + self.positions.narrow(0, 0, ids.len())?)?;
-        Ok(composed::norm(&sum, &self.norm)?.0)
+        self.forward_from(ids, 0)
+    }
+
+    /// The same for tokens that follow `first` others.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub fn forward_from(&self, ids: &[u32], first: usize) -> Result<Tensor> {
+        let mut rows = self.words.index_select(&Tensor::new(ids, self.words.device())?, 0)?;
+        if self.scale != 1.0 {
+            rows = (rows * self.scale)?;
+        }
+        if let Some(positions) = &self.positions {
+            rows = (rows + positions.narrow(0, first, ids.len())?)?;
+        }
+        match &self.norm {
+            Some(norm) => Ok(composed::norm(&rows, norm)?.0),
+            None => Ok(rows),
+        }
     }
 
     pub(super) fn to_dtype(&self, dtype: DType) -> Result<Self> {
         Ok(Self {
             words: self.words.to_dtype(dtype)?,
-            positions: self.positions.to_dtype(dtype)?,
-            norm: self.norm.to_dtype(dtype)?,
+            positions: self.positions.as_ref().map(|p| p.to_dtype(dtype)).transpose()?,
+            norm: self.norm.as_ref().map(|n| n.to_dtype(dtype)).transpose()?,
+            scale: self.scale,
+            max_tokens: self.max_tokens,
+            padding: self.padding,
         })
     }
 }

@@ -1,32 +1,65 @@
-//! `bert` (transformers `BertModel`): post-norm blocks over words, with the heads for sequences and for tokens. Checkpoints with
-//! a masked-language head are read without it: its scores over a whole vocabulary explain no token.
+//! `bert` and `roberta` (transformers `BertModel`, `RobertaModel`): post-norm blocks over words, with the heads for words,
+//! sequences and tokens.
 
-use super::{Assembly, Block, Config, Embedding, Head, NormPlace, Result, Sizes, Weights, Words, classifier};
+use super::{
+    Activation, Assembly, Block, Config, Embedding, Head, Language, NormPlace, Pooling, Result, Sizes, Tower, Transform, Weights,
+    Words, blocks, classifier, without_bias,
+};
+use crate::model::block::Linear;
 
 const EPS: f64 = 1e-12;
 
-pub(super) fn load(config: &Config, weights: &mut Weights) -> Result<Assembly> {
+pub(super) fn load_bert(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
+    let sizes = read(config, weights, &["", "bert.", "model."])?;
+    let words = words(config, sizes, weights, 0)?;
+    let head = match language(config, sizes, weights, &words, &BERT_WORDS)? {
+        None => bert_classifier(config, weights, sizes.width)?,
+        language => language,
+    };
+    assemble(config, sizes, weights, words, head)
+}
+
+/// Positions count from behind the padding's id.
+pub(super) fn load_roberta(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
+    let sizes = read(config, weights, &["", "roberta.", "model."])?;
+    let words = words(config, sizes, weights, config.whole("pad_token_id", 1)? + 1)?;
+    let head = match language(config, sizes, weights, &words, &ROBERTA_WORDS)? {
+        None => roberta_classifier(weights, sizes.width)?,
+        language => language,
+    };
+    assemble(config, sizes, weights, words, head)
+}
+
+fn read(config: &Config, weights: &mut Weights, prefixes: &[&str]) -> Result<Sizes> {
     let sizes = Sizes::read(config, EPS)?;
-    let hidden = config.count("intermediate_size", Some(3072))?;
     config.only("position_embedding_type", "absolute")?;
     if config.flag("is_decoder", false)? {
         return Err(config.refuse("is_decoder", "false: every token sees every other"));
     }
-    weights.find_prefix("embeddings.word_embeddings.weight", &["", "bert.", "model."])?;
-    let embedding = Embedding::Words(words(config, sizes, weights)?);
-    let blocks = (0..sizes.num_layers).map(|i| block(sizes, hidden, weights, &format!("encoder.layer.{i}")));
-    let blocks = blocks.collect::<Result<Vec<_>>>()?;
-    Ok(Assembly { embedding, blocks, norm: None, head: head(config, weights, sizes.width)? })
+    weights.find_prefix("embeddings.word_embeddings.weight", prefixes)?;
+    Ok(sizes)
+}
+
+fn assemble(config: &Config, sizes: Sizes, weights: &mut Weights, words: Words, head: Option<Head>) -> Result<Assembly> {
+    let hidden = config.count("intermediate_size", Some(3072))?;
+    let blocks = blocks(sizes.num_layers, |i| block(sizes, hidden, weights, &format!("encoder.layer.{i}")))?;
+    Ok(Assembly { embedding: Embedding::Words(words), blocks, norm: None, head, joint: None })
 }
 
 /// The rows of words, positions and token types. One text is all of the first type.
-fn words(config: &Config, sizes: Sizes, weights: &mut Weights) -> Result<Words> {
+fn words(config: &Config, sizes: Sizes, weights: &mut Weights, first_position: usize) -> Result<Words> {
     let mut table = |name: &str, rows: usize| weights.tensor(&format!("embeddings.{name}.weight"), &[rows, sizes.width]);
     let words = table("word_embeddings", config.count("vocab_size", Some(30_522))?)?;
-    let positions = table("position_embeddings", config.count("max_position_embeddings", Some(512))?)?;
+    let positions = config.count("max_position_embeddings", Some(512))?;
+    if positions <= first_position {
+        return Err(config.refuse("max_position_embeddings", &format!("more than {first_position}")));
+    }
+    let max_tokens = positions - first_position;
+    let positions = table("position_embeddings", positions)?.narrow(0, first_position, max_tokens)?;
     let types = table("token_type_embeddings", config.count("type_vocab_size", Some(2))?)?;
-    let positions = positions.broadcast_add(&types.narrow(0, 0, 1)?)?;
-    Ok(Words { words, positions, norm: weights.norm("embeddings.LayerNorm", sizes.width, sizes.eps)? })
+    let positions = Some(positions.broadcast_add(&types.narrow(0, 0, 1)?)?);
+    let norm = Some(weights.norm("embeddings.LayerNorm", sizes.width, sizes.eps)?);
+    Ok(Words { words, scale: 1.0, positions, norm, max_tokens, padding: None })
 }
 
 fn block(sizes: Sizes, hidden: usize, weights: &mut Weights, at: &str) -> Result<Block> {
@@ -36,23 +69,76 @@ fn block(sizes: Sizes, hidden: usize, weights: &mut Weights, at: &str) -> Result
         norm1: weights.norm(&format!("{at}.attention.output.LayerNorm"), width, sizes.eps)?,
         qkv: sizes.qkv(weights, &format!("{at}.attention.self"))?,
         heads: sizes.heads(),
+        qk_norms: None,
+        rotary: None,
+        relative_bias: None,
         out: weights.linear(&format!("{at}.attention.output.dense"), width, width, true)?,
         norm2: weights.norm(&format!("{at}.output.LayerNorm"), width, sizes.eps)?,
         up: weights.linear(&format!("{at}.intermediate.dense"), hidden, width, true)?,
         activation: sizes.activation,
         gated: false,
         down: weights.linear(&format!("{at}.output.dense"), width, hidden, true)?,
+        branch_norms: None,
     })
+}
+
+/// Names of a head that scores words.
+struct WordNames {
+    dense: &'static str,
+    norm: &'static str,
+    decoder: &'static str,
+    bias: &'static str,
+    activation: Option<Activation>,
+}
+
+const BERT_WORDS: WordNames = WordNames {
+    dense: "/cls.predictions.transform.dense",
+    norm: "/cls.predictions.transform.LayerNorm",
+    decoder: "/cls.predictions.decoder",
+    bias: "/cls.predictions.bias",
+    activation: None,
+};
+
+const ROBERTA_WORDS: WordNames = WordNames {
+    dense: "/lm_head.dense",
+    norm: "/lm_head.layer_norm",
+    decoder: "/lm_head.decoder",
+    bias: "/lm_head.bias",
+    activation: Some(Activation::Gelu),
+};
+
+/// The head that scores the words that may stand at each place, where the checkpoint has it.
+fn language(config: &Config, sizes: Sizes, weights: &mut Weights, words: &Words, names: &WordNames) -> Result<Option<Head>> {
+    if !weights.has(&format!("{}.weight", names.dense)) {
+        return Ok(None);
+    }
+    let linear = weights.linear(names.dense, sizes.width, sizes.width, true)?;
+    let norm = weights.norm(names.norm, sizes.width, sizes.eps)?;
+    let transform = Some(Transform { linear, activation: names.activation.unwrap_or(sizes.activation), norm });
+    let (vocab, bias) = (words.vocab_size(), format!("{}.bias", names.decoder));
+    let bias = if weights.has(names.bias) { names.bias } else { bias.as_str() };
+    let Linear { weight, .. } = super::decoder(config, weights, names.decoder, &words.words, true)?;
+    let decoder =
+        if weights.has(bias) { Linear { weight, bias: weights.tensor(bias, &[vocab])? } } else { without_bias(weight)? };
+    Ok(Some(Head::Language(Language { transform, decoder, softcap: None })))
 }
 
 /// Classifiers of sequences and of tokens go by one name. A pooler says nothing for sure: old classifiers of tokens have one that
 /// they do not use.
-fn head(config: &Config, weights: &mut Weights, width: usize) -> Result<Option<Head>> {
+fn bert_classifier(config: &Config, weights: &mut Weights, width: usize) -> Result<Option<Head>> {
     let Some(linear) = classifier(weights, "/classifier", width)? else { return Ok(None) };
     let has_pooler = weights.has("pooler.dense.weight");
     if config.is_architecture("TokenClassification") || !(has_pooler || config.is_architecture("SequenceClassification")) {
         return Ok(Some(Head::EachToken(linear)));
     }
     let pooler = weights.linear("pooler.dense", width, width, true)?;
-    Ok(Some(Head::Pooled { pooler, linear }))
+    Ok(Some(Head::Pooled { pooler, pooling: Pooling::Tanh, linear }))
+}
+
+fn roberta_classifier(weights: &mut Weights, width: usize) -> Result<Option<Head>> {
+    if let Some(linear) = classifier(weights, "/classifier.out_proj", width)? {
+        let pooler = weights.linear("/classifier.dense", width, width, true)?;
+        return Ok(Some(Head::Pooled { pooler, pooling: Pooling::Tanh, linear }));
+    }
+    Ok(classifier(weights, "/classifier", width)?.map(Head::EachToken))
 }

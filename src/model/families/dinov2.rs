@@ -2,17 +2,17 @@
 
 use super::{
     Activation, Assembly, Block, Config, Defaults, Embedding, Head, ImageSizes, NormPlace, Positions, Prefix, Result, Sizes,
-    TokenKind, Weights, classifier, scaled,
+    TokenKind, Tower, Weights, blocks, classifier, scaled,
 };
 
 const DEFAULTS: Defaults = Defaults { image_size: 224, patch_size: 14, eps: 1e-6 };
 const PREFIXES: &[&str] = &["", "dinov2.", "dinov2_with_registers.", "model."];
 
-pub(super) fn load_plain(config: &Config, weights: &mut Weights) -> Result<Assembly> {
+pub(super) fn load_plain(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
     load(config, weights, None, Positions::Bicubic)
 }
 
-pub(super) fn load_with_registers(config: &Config, weights: &mut Weights) -> Result<Assembly> {
+pub(super) fn load_with_registers(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
     let count = config.count("num_register_tokens", Some(4))?;
     load(config, weights, Some(("embeddings.register_tokens", count)), Positions::BicubicAntialias)
 }
@@ -22,13 +22,13 @@ fn load(config: &Config, weights: &mut Weights, registers: Option<(&str, usize)>
     let mlp = Mlp::read(config, sizes.width)?;
     weights.find_prefix("embeddings.cls_token", PREFIXES)?;
     let placed = &[(TokenKind::Cls, "embeddings.cls_token")];
-    let embedding = image.embedding(weights, sizes.width, &Prefix { placed, registers }, resize)?;
-    let blocks = (0..sizes.num_layers).map(|i| block(sizes, mlp, weights, &format!("encoder.layer.{i}")));
-    let blocks = blocks.collect::<Result<Vec<_>>>()?;
+    let names = Prefix { placed, registers, patch: "embeddings.patch_embeddings.projection", has_positions: true };
+    let embedding = image.embedding(weights, sizes.width, &names, resize)?;
+    let blocks = blocks(sizes.num_layers, |i| block(sizes, mlp, weights, &format!("encoder.layer.{i}")))?;
     let norm = Some(weights.norm("layernorm", sizes.width, sizes.eps)?);
     let num_prefix = embedding.prefix.len();
     let head = classifier(weights, "/classifier", 2 * sizes.width)?.map(|linear| Head::ClsAndMean { num_prefix, linear });
-    Ok(Assembly { embedding: Embedding::Patches(embedding), blocks, norm, head })
+    Ok(Assembly { embedding: Embedding::Patches(embedding), blocks, norm, head, joint: None })
 }
 
 /// Shape of the MLP.
@@ -61,11 +61,15 @@ fn block(sizes: Sizes, mlp: Mlp, weights: &mut Weights, at: &str) -> Result<Bloc
         norm1: weights.norm(&format!("{at}.norm1"), width, sizes.eps)?,
         qkv: sizes.qkv(weights, &format!("{at}.attention.attention"))?,
         heads: sizes.heads(),
+        qk_norms: None,
+        rotary: None,
+        relative_bias: None,
         out: scaled(weights.linear(&format!("{at}.attention.output.dense"), width, width, true)?, &scale1)?,
         norm2: weights.norm(&format!("{at}.norm2"), width, sizes.eps)?,
         up: weights.linear(&format!("{at}.mlp.{up}"), up_width, width, true)?,
         activation: if mlp.gated { Activation::Silu } else { sizes.activation },
         gated: mlp.gated,
         down: scaled(weights.linear(&format!("{at}.mlp.{down}"), width, mlp.hidden, true)?, &scale2)?,
+        branch_norms: None,
     })
 }

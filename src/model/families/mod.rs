@@ -1,18 +1,29 @@
 //! Families: each maps config.json and weight names to the one instrumented transformer.
 
+mod beit;
 mod bert;
+mod clip;
 mod dinov2;
+mod dinov3;
+mod distilbert;
+mod gemma;
+mod gpt2;
+mod llama;
+mod rope;
 mod vit;
 
-use super::block::{Activation, Block, Heads, Linear, Norm, NormPlace};
+use candle_core::Tensor;
+
+use super::block::{Activation, Block, Heads, Linear, Norm, NormKind, NormPlace, Sees};
 use super::config::Config;
 use super::embed::{Embedding, Patches, Positions, Words};
-use super::head::Head;
+use super::head::{Head, Language, Pooling, Transform};
+use super::joint::Joint;
 use super::weights::Weights;
 use crate::domain::grid::Grid;
+use crate::domain::request::Tower;
 use crate::domain::token::TokenKind;
 use crate::domain::{Error, Result};
-use candle_core::Tensor;
 
 /// Everything that a family makes of a checkpoint.
 #[derive(Clone, Debug)]
@@ -25,30 +36,75 @@ pub struct Assembly {
     pub norm: Option<Norm>,
     /// Where the checkpoint has one.
     pub head: Option<Head>,
+    /// Into the space that images and texts share, where the checkpoint has one.
+    pub joint: Option<Joint>,
 }
 
-type Load = fn(&Config, &mut Weights) -> Result<Assembly>;
+type Load = fn(&Config, &mut Weights, Tower) -> Result<Assembly>;
 
-/// `model_type`, what it is, and how it is read.
-pub const FAMILIES: &[(&str, &str, Load)] = &[
-    ("vit", "ViT, DINO, DeiT without distillation", vit::load_vit),
-    ("deit", "DeiT with a distillation token", vit::load_deit),
-    ("dinov2", "DINOv2, plain or SwiGLU", dinov2::load_plain),
-    ("dinov2_with_registers", "DINOv2 with registers", dinov2::load_with_registers),
-    ("bert", "BERT for texts, bare or with a classifier of sequences or tokens", bert::load),
+/// A kind of checkpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// `model_type` of config.json.
+    pub model_type: &'static str,
+    /// What it is.
+    pub about: &'static str,
+    /// Whether its numbers are compared with PyTorch's by a fixture.
+    pub is_verified: bool,
+    load: Load,
+}
+
+const fn family(model_type: &'static str, about: &'static str, load: Load) -> Family {
+    Family { model_type, about, is_verified: true, load }
+}
+
+/// The families that are read.
+pub const FAMILIES: &[Family] = &[
+    family("vit", "ViT, DINO, DeiT without distillation", vit::load_vit),
+    family("deit", "DeiT with a distillation token", vit::load_deit),
+    family("beit", "BEiT", beit::load),
+    family("dinov2", "DINOv2, plain or SwiGLU", dinov2::load_plain),
+    family("dinov2_with_registers", "DINOv2 with registers", dinov2::load_with_registers),
+    family("dinov3_vit", "DINOv3, plain or gated MLP", dinov3::load),
+    family("clip", "CLIP, either tower", clip::load_clip),
+    family("clip_vision_model", "the image tower of CLIP alone", clip::load_clip_image),
+    family("clip_text_model", "the text tower of CLIP alone", clip::load_clip_text),
+    family("siglip", "SigLIP and SigLIP 2 of fixed size, either tower", clip::load_siglip),
+    family("siglip_vision_model", "the image tower of SigLIP alone", clip::load_siglip_image),
+    family("siglip_text_model", "the text tower of SigLIP alone", clip::load_siglip_text),
+    family("bert", "BERT, bare or with a head for words, sequences or tokens", bert::load_bert),
+    family("roberta", "RoBERTa, bare or with a head for words, sequences or tokens", bert::load_roberta),
+    Family { is_verified: false, ..family("xlm-roberta", "XLM-RoBERTa, as RoBERTa", bert::load_roberta) },
+    family("distilbert", "DistilBERT, bare or with a head for words, sequences or tokens", distilbert::load),
+    family("gpt2", "GPT-2", gpt2::load),
+    family("llama", "Llama 1 to 3, SmolLM", llama::load_llama),
+    family("qwen2", "Qwen 2 and 2.5", llama::load_qwen2),
+    family("qwen3", "Qwen 3", llama::load_qwen3),
+    family("gemma2", "Gemma 2", gemma::load_gemma2),
+    family("gemma3_text", "Gemma 3 for texts", gemma::load_gemma3),
 ];
 
-/// Reads a checkpoint of any family.
+/// Reads a checkpoint of any family; of a checkpoint with two towers the one that is named.
 ///
 /// # Errors
 /// A refusal that lists the families, or blames a field or a weight.
-pub fn load(config: &Config, weights: &mut Weights) -> Result<Assembly> {
+pub fn load(config: &Config, weights: &mut Weights, tower: Tower) -> Result<Assembly> {
     let model_type = config.model_type()?;
-    let Some((_, _, load)) = FAMILIES.iter().find(|(name, ..)| *name == model_type) else {
-        let known: Vec<&str> = FAMILIES.iter().map(|(name, ..)| *name).collect();
+    let Some(family) = FAMILIES.iter().find(|family| family.model_type == model_type) else {
+        let known: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
         return Err(config.refuse("model_type", &format!("one of {}", known.join(", "))));
     };
-    load(config, weights)
+    (family.load)(config, weights, tower)
+}
+
+/// Whether checkpoints of this `model_type` hold two towers.
+pub fn has_towers(model_type: &str) -> bool {
+    matches!(model_type, "clip" | "siglip")
+}
+
+/// The blocks of a checkpoint, bottom first.
+fn blocks(count: usize, mut block: impl FnMut(usize) -> Result<Block>) -> Result<Vec<Block>> {
+    (0..count).map(&mut block).collect()
 }
 
 /// Blocks that a checkpoint may claim.
@@ -80,14 +136,19 @@ struct Defaults {
 }
 
 impl Sizes {
-    fn read(config: &Config, default_eps: f64) -> Result<Self> {
+    fn read(config: &Config, eps: f64) -> Result<Self> {
+        Self::read_with(config, 768, 12, eps, "gelu")
+    }
+
+    /// With other defaults.
+    fn read_with(config: &Config, width: usize, num_heads: usize, eps: f64, activation: &str) -> Result<Self> {
         let sizes = Self {
-            width: config.count("hidden_size", Some(768))?,
+            width: config.count("hidden_size", Some(width))?,
             num_layers: config.count("num_hidden_layers", Some(12))?,
-            num_heads: config.count("num_attention_heads", Some(12))?,
-            eps: config.number("layer_norm_eps", default_eps)?,
+            num_heads: config.count("num_attention_heads", Some(num_heads))?,
+            eps: config.number("layer_norm_eps", eps)?,
             qkv_bias: config.flag("qkv_bias", true)?,
-            activation: config.activation()?,
+            activation: config.activation("hidden_act", activation)?,
         };
         if !sizes.width.is_multiple_of(sizes.num_heads) {
             return Err(config.refuse("num_attention_heads", &format!("a divisor of hidden_size {}", sizes.width)));
@@ -101,17 +162,13 @@ impl Sizes {
     fn heads(self) -> Heads {
         let head_dim = self.width / self.num_heads;
         let scale = 1.0 / (head_dim as f64).sqrt();
-        Heads { num_heads: self.num_heads, num_kv_heads: self.num_heads, head_dim, scale }
+        Heads { num_heads: self.num_heads, num_kv_heads: self.num_heads, head_dim, scale, softcap: None, sees: Sees::All }
     }
 
     /// Queries, keys and values as one map.
     fn qkv(self, weights: &mut Weights, attention: &str) -> Result<Linear> {
-        let mut part = |name| weights.linear(&format!("{attention}.{name}"), self.width, self.width, self.qkv_bias);
-        let parts = [part("query")?, part("key")?, part("value")?];
-        Ok(Linear {
-            weight: Tensor::cat(&parts.each_ref().map(|p| &p.weight), 0)?,
-            bias: Tensor::cat(&parts.each_ref().map(|p| &p.bias), 0)?,
-        })
+        let part = |name| (format!("{attention}.{name}"), self.qkv_bias);
+        stacked(weights, self.heads(), self.width, [part("query"), part("key"), part("value")])
     }
 }
 
@@ -136,22 +193,29 @@ impl ImageSizes {
     }
 
     /// The patch embedding, its weights flattened to `[D, 3 P P]`.
-    fn patch(self, weights: &mut Weights, name: &str, width: usize) -> Result<Linear> {
+    fn patch(self, weights: &mut Weights, name: &str, width: usize, has_bias: bool) -> Result<Linear> {
         let side = self.patch_size;
         let weight = weights.tensor(&format!("{name}.weight"), &[width, 3, side, side])?;
-        let bias = weights.tensor(&format!("{name}.bias"), &[width])?;
-        Ok(Linear { weight: weight.reshape((width, 3 * side * side))?, bias })
+        let weight = weight.reshape((width, 3 * side * side))?;
+        if !has_bias {
+            return without_bias(weight);
+        }
+        Ok(Linear { weight, bias: weights.tensor(&format!("{name}.bias"), &[width])? })
     }
 
-    /// Prefix tokens and positions. Tokens in `placed` have a position each, before the patches'; `unplaced` follow without.
+    /// Prefix tokens and positions. Tokens in `placed` have a position each, before the patches'; registers follow without.
     fn embedding(self, weights: &mut Weights, width: usize, names: &Prefix<'_>, resize: Positions) -> Result<Patches> {
-        let grid = self.grid();
-        let num_positions = names.placed.len() + grid.len();
-        let table = weights.tensor("embeddings.position_embeddings", &[1, num_positions, width])?.squeeze(0)?;
+        let (grid, placed) = (self.grid(), names.placed.len());
+        let table = if names.has_positions {
+            Some(weights.tensor("embeddings.position_embeddings", &[1, placed + grid.len(), width])?.squeeze(0)?)
+        } else {
+            None
+        };
         let mut prefix = Vec::new();
         for (i, (kind, name)) in names.placed.iter().enumerate() {
             let token = weights.tensor(name, &[1, 1, width])?.flatten_all()?;
-            prefix.push((kind.clone(), (token + table.get(i)?)?));
+            let token = if let Some(table) = &table { (token + table.get(i)?)? } else { token };
+            prefix.push((kind.clone(), token));
         }
         if let Some((name, count)) = names.registers {
             let registers = weights.tensor(name, &[1, count, width])?.squeeze(0)?;
@@ -162,11 +226,12 @@ impl ImageSizes {
         Ok(Patches {
             patch_size: self.patch_size,
             image_size: self.image_size,
-            patch: self.patch(weights, "embeddings.patch_embeddings.projection", width)?,
+            patch: self.patch(weights, names.patch, width, true)?,
             prefix,
-            positions: table.narrow(0, names.placed.len(), grid.len())?.contiguous()?,
+            positions: table.map(|table| table.narrow(0, placed, grid.len())?.contiguous()).transpose()?,
             trained_grid: grid,
             resize,
+            norm: None,
         })
     }
 }
@@ -175,6 +240,58 @@ impl ImageSizes {
 struct Prefix<'a> {
     placed: &'a [(TokenKind, &'a str)],
     registers: Option<(&'a str, usize)>,
+    patch: &'a str,
+    /// Whether there is a table of learned positions.
+    has_positions: bool,
+}
+
+/// Maps to queries, keys and values as one; each has a name and may have a bias.
+fn stacked(weights: &mut Weights, heads: Heads, width: usize, names: [(String, bool); 3]) -> Result<Linear> {
+    let (queries, keys) = (heads.output_width(), heads.num_kv_heads * heads.head_dim);
+    let mut parts = Vec::with_capacity(3);
+    for ((name, has_bias), rows) in names.into_iter().zip([queries, keys, keys]) {
+        parts.push(weights.linear(&name, rows, width, has_bias)?);
+    }
+    beside(&parts)
+}
+
+/// Maps of the same input as one.
+fn beside(parts: &[Linear]) -> Result<Linear> {
+    let weight: Vec<&Tensor> = parts.iter().map(|p| &p.weight).collect();
+    let bias: Vec<&Tensor> = parts.iter().map(|p| &p.bias).collect();
+    Ok(Linear { weight: Tensor::cat(&weight, 0)?, bias: Tensor::cat(&bias, 0)? })
+}
+
+/// An RMS norm, `NAME.weight` `[width]`.
+fn rms_norm(weights: &mut Weights, name: &str, width: usize, eps: f64) -> Result<Norm> {
+    let weight = weights.tensor(&format!("{name}.weight"), &[width])?;
+    Ok(Norm { kind: NormKind::RootMeanSquare, bias: weight.zeros_like()?, weight, eps })
+}
+
+/// A map without a bias.
+fn without_bias(weight: Tensor) -> Result<Linear> {
+    let bias = Tensor::zeros(weight.dim(0)?, weight.dtype(), weight.device())?;
+    Ok(Linear { weight, bias })
+}
+
+/// The score of every word: a map of its own, or the table of words where the checkpoint ties the two.
+fn decoder(config: &Config, weights: &mut Weights, name: &str, words: &Tensor, tied_by_default: bool) -> Result<Linear> {
+    let has_own = weights.has(&format!("{name}.weight"));
+    if !has_own || config.flag("tie_word_embeddings", tied_by_default)? {
+        return without_bias(words.clone());
+    }
+    let (vocab, width) = words.dims2()?;
+    weights.linear(name, vocab, width, false)
+}
+
+/// A classifier of the last token, which is the only one that has seen all: `score`, without a bias.
+fn last_token_classifier(weights: &mut Weights, width: usize) -> Result<Option<Head>> {
+    let Some(classes) = weights.rows_of("/score.weight") else { return Ok(None) };
+    if weights.has("/score.bias") {
+        return Ok(classifier(weights, "/score", width)?.map(Head::EachToken));
+    }
+    let weight = weights.tensor("/score.weight", &[classes, width])?;
+    Ok(Some(Head::LastToken(without_bias(weight)?)))
 }
 
 /// Folds a layer scale into the map whose output it multiplies.

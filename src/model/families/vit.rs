@@ -3,18 +3,18 @@
 
 use super::{
     Assembly, Block, Config, Defaults, Embedding, Head, ImageSizes, NormPlace, Positions, Prefix, Result, Sizes, TokenKind,
-    Weights, classifier,
+    Tower, Weights, blocks, classifier,
 };
 
 const DEFAULTS: Defaults = Defaults { image_size: 224, patch_size: 16, eps: 1e-12 };
 const CLS: (TokenKind, &str) = (TokenKind::Cls, "embeddings.cls_token");
 const DIST: (TokenKind, &str) = (TokenKind::Dist, "embeddings.distillation_token");
 
-pub(super) fn load_vit(config: &Config, weights: &mut Weights) -> Result<Assembly> {
+pub(super) fn load_vit(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
     load(config, weights, &[CLS])
 }
 
-pub(super) fn load_deit(config: &Config, weights: &mut Weights) -> Result<Assembly> {
+pub(super) fn load_deit(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
     load(config, weights, &[CLS, DIST])
 }
 
@@ -22,11 +22,11 @@ fn load(config: &Config, weights: &mut Weights, placed: &[(TokenKind, &str)]) ->
     let (sizes, image) = (Sizes::read(config, DEFAULTS.eps)?, ImageSizes::read(config, &DEFAULTS)?);
     let hidden = config.count("intermediate_size", Some(3072))?;
     weights.find_prefix("embeddings.cls_token", &["", "vit.", "deit.", "model."])?;
-    let embedding = image.embedding(weights, sizes.width, &Prefix { placed, registers: None }, Positions::Bicubic)?;
-    let blocks = (0..sizes.num_layers).map(|i| block(sizes, hidden, weights, &format!("encoder.layer.{i}")));
-    let blocks = blocks.collect::<Result<Vec<_>>>()?;
+    let names = Prefix { placed, registers: None, patch: "embeddings.patch_embeddings.projection", has_positions: true };
+    let embedding = image.embedding(weights, sizes.width, &names, Positions::Bicubic)?;
+    let blocks = blocks(sizes.num_layers, |i| block(sizes, hidden, weights, &format!("encoder.layer.{i}")))?;
     let norm = Some(weights.norm("layernorm", sizes.width, sizes.eps)?);
-    Ok(Assembly { embedding: Embedding::Patches(embedding), blocks, norm, head: head(weights, sizes.width)? })
+    Ok(Assembly { embedding: Embedding::Patches(embedding), blocks, norm, head: head(weights, sizes.width)?, joint: None })
 }
 
 fn block(sizes: Sizes, hidden: usize, weights: &mut Weights, at: &str) -> Result<Block> {
@@ -36,12 +36,16 @@ fn block(sizes: Sizes, hidden: usize, weights: &mut Weights, at: &str) -> Result
         norm1: weights.norm(&format!("{at}.layernorm_before"), width, sizes.eps)?,
         qkv: sizes.qkv(weights, &format!("{at}.attention.attention"))?,
         heads: sizes.heads(),
+        qk_norms: None,
+        rotary: None,
+        relative_bias: None,
         out: weights.linear(&format!("{at}.attention.output.dense"), width, width, true)?,
         norm2: weights.norm(&format!("{at}.layernorm_after"), width, sizes.eps)?,
         up: weights.linear(&format!("{at}.intermediate.dense"), hidden, width, true)?,
         activation: sizes.activation,
         gated: false,
         down: weights.linear(&format!("{at}.output.dense"), width, hidden, true)?,
+        branch_norms: None,
     })
 }
 

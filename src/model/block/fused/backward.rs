@@ -5,10 +5,10 @@ use std::ops::Deref;
 use candle_core::{Storage, Tensor};
 use rayon::prelude::*;
 
-use super::super::loops::{NormRow, add_norm_backward, add_scaled, attention_row, multiply};
-use super::super::product::{add_product, set_product, view, view_mut};
+use super::super::loops::{NormRow, add_norm_backward, add_scaled, attention_row, bend_backward, multiply};
+use super::super::product::{View, add_product, set_product, view, view_mut};
 use super::super::{Block, BlockTrace, Heads, Norm, NormPlace, RowSet, Step};
-use super::{Held, hold, rows_per_task, tensor};
+use super::{Held, HeldNorm, heads, hold, hold_norm, rows_per_task, tensor};
 use crate::domain::Result;
 
 /// `g W`, the backward of `super::add_linear`.
@@ -47,7 +47,8 @@ pub(in super::super) fn backward(
     let flow = tensor(work.flow(&parts, group), &[targets, tokens])?;
     let Some(to) = step.to else { return Ok((flow, None)) };
     let sources = step.sources();
-    let qkv_g = work.gather(&parts, group, to, &sources);
+    let mut qkv_g = work.gather(&parts, group, to, &sources);
+    heads::backward(block, trace, &mut qkv_g, &to.tokens);
     let below = input_backward(block, trace, to, &InputCotangent { qkv: &qkv_g, stream: &g, sources: &sources })?;
     Ok((flow, Some(tensor(below, &[to.len(), width])?)))
 }
@@ -62,6 +63,10 @@ fn row_local_backward(block: &Block, trace: &BlockTrace, cotangent: &Tensor, row
     let slope = slope.get();
     let norm1 = hold_norm_input(&block.norm1, &trace.before_norm1, &trace.stats1);
     let norm2 = hold_norm_input(&block.norm2, &trace.before_norm2, &trace.stats2);
+    let branch_norms = block.branch_norms.as_ref().zip(trace.branches.as_ref()).map(|(norms, branches)| {
+        let attention = hold_norm_input(&norms.attention, &branches.attention, &branches.attention_stats);
+        (attention, hold_norm_input(&norms.mlp, &branches.mlp, &branches.mlp_stats))
+    });
     let (down, up, out) = (hold(&block.down.weight), hold(&block.up.weight), hold(&block.out.weight));
     let mut g = cotangent.get().to_vec();
     let mut output_g = vec![0.0; rows.len() * heads_width];
@@ -72,7 +77,10 @@ fn row_local_backward(block: &Block, trace: &BlockTrace, cotangent: &Tensor, row
         if block.norm_place == NormPlace::After {
             norm2.replace(g, tokens);
         }
-        let mut hidden = linear_backward(g, down.get(), count);
+        let mut hidden = match &branch_norms {
+            Some((_, mlp)) => linear_backward(&mlp.of(g, tokens), down.get(), count),
+            None => linear_backward(g, down.get(), count),
+        };
         let mut unactivated = if block.gated { doubled(&hidden, up_width) } else { std::mem::take(&mut hidden) };
         for (row, &token) in unactivated.chunks_exact_mut(up_width).zip(tokens) {
             multiply(row, &slope[token * up_width..][..up_width]);
@@ -85,38 +93,50 @@ fn row_local_backward(block: &Block, trace: &BlockTrace, cotangent: &Tensor, row
                 norm1.replace(g, tokens);
             }
         }
-        output_g.copy_from_slice(&linear_backward(g, out.get(), count));
+        output_g.copy_from_slice(&match &branch_norms {
+            Some((attention, _)) => linear_backward(&attention.of(g, tokens), out.get(), count),
+            None => linear_backward(g, out.get(), count),
+        });
     });
     Ok((g, output_g))
 }
 
 /// What the backward of a norm reads, held.
-struct NormInput<G> {
-    weight: Held<G>,
+struct NormInput<W, G> {
+    norm: HeldNorm<W>,
     x: Held<G>,
     stats: Held<G>,
 }
 
-fn hold_norm_input<'a>(norm: &'a Norm, x: &'a Tensor, stats: &'a Tensor) -> NormInput<impl Deref<Target = Storage> + 'a> {
-    NormInput { weight: hold(&norm.weight), x: hold(x), stats: hold(stats) }
+fn hold_norm_input<'a>(
+    norm: &'a Norm,
+    x: &'a Tensor,
+    stats: &'a Tensor,
+) -> NormInput<impl Deref<Target = Storage> + 'a, impl Deref<Target = Storage> + 'a> {
+    NormInput { norm: hold_norm(norm), x: hold(x), stats: hold(stats) }
 }
 
-impl<G: Deref<Target = Storage>> NormInput<G> {
-    /// `out += LN'(g)` at the rows `tokens`; `g` is overwritten.
+impl<W: Deref<Target = Storage>, G: Deref<Target = Storage>> NormInput<W, G> {
+    /// `out += norm'(g)` at the rows `tokens`; `g` is overwritten.
     fn add(&self, g: &mut [f32], tokens: &[usize], out: &mut [f32]) {
-        let (weight, x, stats) = (self.weight.get(), self.x.get(), self.stats.get());
-        let width = weight.len();
+        let (norm, x, stats) = (self.norm.get(), self.x.get(), self.stats.get());
+        let width = norm.weight.len();
         for ((g, out), &token) in g.chunks_exact_mut(width).zip(out.chunks_exact_mut(width)).zip(tokens) {
             let row = NormRow { x: &x[token * width..][..width], mean: stats[2 * token], rstd: stats[2 * token + 1] };
-            add_norm_backward(g, weight, row, out);
+            add_norm_backward(g, norm, row, out);
         }
     }
 
-    /// `g = LN'(g)` at the rows `tokens`.
+    /// `norm'(g)` at the rows `tokens`.
+    fn of(&self, g: &[f32], tokens: &[usize]) -> Vec<f32> {
+        let (mut above, mut below) = (g.to_vec(), vec![0.0; g.len()]);
+        self.add(&mut above, tokens, &mut below);
+        below
+    }
+
+    /// `g = norm'(g)` at the rows `tokens`.
     fn replace(&self, g: &mut [f32], tokens: &[usize]) {
-        let mut above = g.to_vec();
-        g.fill(0.0);
-        self.add(&mut above, tokens, g);
+        g.copy_from_slice(&self.of(g, tokens));
     }
 }
 
@@ -247,6 +267,21 @@ impl AttentionBackward<'_> {
             let flow = &mut flow[target * tokens..][..tokens];
             attention_row(gradient, self.attention_of(head, token), heads.scale as f32, weight, flow);
         }
+        if let Some(cap) = heads.softcap {
+            let keys = view(&self.qkv[heads.key_column(kv_head)..], tokens, heads.head_dim, heads.qkv_width());
+            self.unbend(&from.tokens[first_row..first_row + rows], head, keys, cap as f32, scores_g);
+        }
+    }
+
+    /// Takes the cotangents of bent scores to those of the scores, which are found anew.
+    fn unbend(&self, rows: &[usize], head: usize, keys: View<'_>, cap: f32, scores_g: &mut [f32]) {
+        let (heads, tokens) = (self.heads, self.tokens);
+        let query = |&token: &usize| &self.qkv[token * heads.qkv_width() + head * heads.head_dim..][..heads.head_dim];
+        let queries: Vec<f32> = rows.iter().flat_map(query).copied().collect();
+        let mut scores = vec![0.0; scores_g.len()];
+        let queries = view(&queries, rows.len(), heads.head_dim, heads.head_dim);
+        set_product(view_mut(&mut scores, rows.len(), tokens, tokens), queries, keys.transpose(), heads.scale as f32);
+        bend_backward(scores_g, &scores, cap);
     }
 
     fn attention_of(&self, head: usize, token: usize) -> &[f32] {

@@ -6,13 +6,14 @@ use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest as _, Sha256};
 
-use super::checkpoint::WeightBytes;
+use super::Bytes;
 use crate::domain::{Error, Result};
 
-/// SHA-256 of a weights file; cheap to clone, and clones share what was computed.
+/// SHA-256 of the bytes of one file, or of several as if they were one, in the order of their names; cheap to clone, and clones
+/// share what was computed.
 #[derive(Clone)]
 pub struct Digest {
-    bytes: Option<Arc<WeightBytes>>,
+    files: Vec<Arc<Bytes>>,
     value: Arc<OnceLock<Result<String>>>,
 }
 
@@ -20,17 +21,17 @@ pub struct Digest {
 const CHUNK: u64 = 1 << 20;
 
 impl Digest {
-    /// Of weights, later.
-    pub fn of(bytes: Arc<WeightBytes>) -> Self {
-        Self { bytes: Some(bytes), value: Arc::default() }
+    /// Of files, later; of several, in the order given here, which should be that of their names.
+    pub fn of(files: Vec<Arc<Bytes>>) -> Self {
+        Self { files, value: Arc::default() }
     }
 
     /// Of something that was hashed elsewhere, in hexadecimal.
     pub fn known(hexadecimal: impl Into<String>) -> Self {
-        Self { bytes: None, value: Arc::new(Ok(hexadecimal.into()).into()) }
+        Self { files: Vec::new(), value: Arc::new(Ok(hexadecimal.into()).into()) }
     }
 
-    /// The digest in hexadecimal; the first call reads the whole file.
+    /// The digest in hexadecimal; the first call reads the files from end to end.
     ///
     /// A file that another has replaced since it was loaded is hashed as it was; one that was written to is refused, because its
     /// digest would name weights that nothing was computed with.
@@ -38,8 +39,7 @@ impl Digest {
     /// # Errors
     /// A refusal that names the file.
     pub fn hexadecimal(&self) -> Result<&str> {
-        let value = self.value.get_or_init(|| self.bytes.as_deref().map_or_else(|| Ok(String::new()), compute));
-        value.as_deref().map_err(Clone::clone)
+        self.value.get_or_init(|| compute(&self.files)).as_deref().map_err(Clone::clone)
     }
 }
 
@@ -49,13 +49,20 @@ impl fmt::Debug for Digest {
     }
 }
 
-fn compute(bytes: &WeightBytes) -> Result<String> {
+fn compute(files: &[Arc<Bytes>]) -> Result<String> {
     let mut hash = Sha256::new();
-    let mut start = 0;
-    while start < bytes.len() {
+    files.iter().try_for_each(|bytes| add(&mut hash, bytes))?;
+    Ok(hexadecimal(&hash.finalize()))
+}
+
+fn add(hash: &mut Sha256, bytes: &Bytes) -> Result<()> {
+    let (mut start, mut failed) = (0, None);
+    while start < bytes.len() && failed.is_none() {
         let count = CHUNK.min(bytes.len() - start);
-        let part = bytes.read(start, count as usize);
-        hash.update(part.map_err(|err| Error::refused(bytes.place(), format!("cannot be read again for its SHA-256 ({err})")))?);
+        match bytes.read(start, count as usize) {
+            Ok(part) => hash.update(part),
+            Err(err) => failed = Some(err),
+        }
         start += count;
     }
     if bytes.is_changed() {
@@ -63,5 +70,10 @@ fn compute(bytes: &WeightBytes) -> Result<String> {
             .expected("the weights that the figure was computed with")
             .remedy("start again"));
     }
-    Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
+    failed.map_or(Ok(()), |err| Err(Error::refused(bytes.place(), format!("cannot be read again for its SHA-256 ({err})"))))
+}
+
+/// Bytes in lower-case hexadecimal.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

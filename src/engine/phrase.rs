@@ -1,0 +1,84 @@
+//! Phrases in the space that images and texts share: read by the text tower of the checkpoint that looks at the image.
+
+use std::sync::Arc;
+
+use super::output::Match;
+use super::reading::Taken;
+use super::{Engine, Traced};
+use crate::domain::request::{Input, Request, SizeRule, Tower};
+use crate::domain::{Error, Result};
+use crate::input::Encoded;
+use crate::method::{Control, by_id};
+use crate::model::ModelInput;
+use crate::model::joint::Matching;
+
+/// A phrase and where it lies.
+#[derive(Debug)]
+pub(super) struct Phrase {
+    text: String,
+    /// `[E]`, of length 1.
+    pub(super) embedding: Vec<f32>,
+}
+
+impl Engine {
+    /// The phrases of a request, the one that maps are made of first; none where its method looks at no phrase.
+    ///
+    /// # Errors
+    /// A refusal of a model that compares nothing with phrases, or of a phrase that it cannot spell; [`Error::Cancelled`].
+    pub(super) fn phrases(&mut self, request: &Request, traced: &Traced, control: &Control) -> Result<Vec<Arc<Phrase>>> {
+        if !by_id(&request.method)?.info().takes_phrase() {
+            return Ok(Vec::new());
+        }
+        request.params.scalar.phrases().into_iter().map(|phrase| self.phrase(phrase, request, traced, control)).collect()
+    }
+
+    fn phrase(&mut self, text: &str, request: &Request, traced: &Traced, control: &Control) -> Result<Arc<Phrase>> {
+        traced.model.joint()?;
+        if traced.model.tower.is_none() && !traced.model.takes_text() {
+            return Err(Error::refused(&traced.model.checkpoint, "holds the tower for images alone")
+                .expected("a checkpoint with both towers, which can read a phrase too")
+                .remedy("choose the whole model with --model"));
+        }
+        let model_key = self.model_key(request, Tower::Text);
+        let key = format!("{model_key}|{text}");
+        if let Some(phrase) = self.phrases.get(&key) {
+            return Ok(phrase);
+        }
+        control.cancel.check()?;
+        let loaded = self.model(request, Tower::Text)?;
+        let Taken::Words(Encoded { ids, text: words }) = loaded.read(&Input::Text(text.to_owned()), SizeRule::Checkpoint)? else {
+            return Err(Error::Internal("the text tower reads pictures".to_owned()));
+        };
+        let words = ModelInput::Words { ids: &ids, text: Arc::new(words) };
+        let trace = loaded.model.trace(&words, &control.cancel, &control.progress)?;
+        let phrase = Arc::new(Phrase { text: text.to_owned(), embedding: loaded.model.embedding(&trace, &ids)? });
+        self.phrases.put(key, phrase.clone(), phrase.embedding.len() * 4);
+        Ok(phrase)
+    }
+}
+
+/// How the whole picture agrees with each phrase; nothing for a text.
+pub(super) fn matches(traced: &Traced, phrases: &[Arc<Phrase>]) -> Result<Vec<Match>> {
+    if phrases.is_empty() || traced.model.takes_text() {
+        return Ok(Vec::new());
+    }
+    let image = traced.model.embedding(&traced.trace, &[])?;
+    if let Some(other) = phrases.iter().find(|phrase| phrase.embedding.len() != image.len()) {
+        return Err(Error::refused(&traced.model.checkpoint, "its towers end in different spaces").expected(format!(
+            "{} numbers a phrase, as an image has, not {}",
+            image.len(),
+            other.embedding.len()
+        )));
+    }
+    let cosine = |phrase: &Arc<Phrase>| phrase.embedding.iter().zip(&image).map(|(a, b)| a * b).sum::<f32>().clamp(-1.0, 1.0);
+    let cosines: Vec<f32> = phrases.iter().map(cosine).collect();
+    // One of one is certain, and says nothing.
+    let matching = traced.model.joint()?.matching.filter(|m| phrases.len() > 1 || !matches!(m, Matching::OneOf { .. }));
+    let probabilities = matching.map(|matching| matching.probabilities(&cosines));
+    let matches = phrases.iter().zip(&cosines).enumerate().map(|(n, (phrase, &cosine))| Match {
+        phrase: phrase.text.clone(),
+        cosine,
+        probability: probabilities.as_ref().and_then(|p| p.get(n).copied()),
+    });
+    Ok(matches.collect())
+}

@@ -1,0 +1,148 @@
+//! The cache of models on this machine: `models--ORG--NAME/{blobs/ETAG, refs/main, snapshots/COMMIT/FILE}`, a snapshot's files
+//! being links to blobs. Other programs write it too, so nothing in it is taken for granted.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::listing::{CONFIG, is_of_use, is_plain, shards_of, weights_of};
+use crate::domain::source::is_hub_id;
+
+const PREFIX: &str = "models--";
+
+/// A folder of models as the hub's libraries keep them.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    folder: PathBuf,
+}
+
+/// A model of the cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachedModel {
+    /// The hub's id: `org/name`, or `name` alone.
+    pub id: String,
+    /// The snapshot: a model folder like any other.
+    pub folder: PathBuf,
+    /// Of those files that are of use here.
+    pub bytes: u64,
+    /// Whether its configuration and all of its weights are there.
+    pub is_complete: bool,
+}
+
+impl Cache {
+    /// The cache in a folder, which need not be there.
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Every model that has a configuration and some weights, by id.
+    pub fn models(&self) -> Vec<CachedModel> {
+        let names = entries(&self.folder).into_iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
+        let ids = names.filter_map(|name| name.strip_prefix(PREFIX).map(|id| id.replacen("--", "/", 1)));
+        let mut models: Vec<CachedModel> = ids.filter(|id| is_hub_id(id)).filter_map(|id| self.find(&id)).collect();
+        models.sort_by_cached_key(|model| (model.id.to_lowercase(), model.id.clone()));
+        models
+    }
+
+    /// A model: the snapshot that `refs/main` names if it is complete, else the newest that is, else any with some weights.
+    pub fn find(&self, id: &str) -> Option<CachedModel> {
+        let folder = self.model_folder(id);
+        let main = fs::read_to_string(folder.join("refs/main")).ok().map(|commit| commit.trim().to_owned());
+        let main = main.filter(|commit| is_plain(commit)).map(|commit| folder.join("snapshots").join(commit));
+        let mut snapshots = entries(&folder.join("snapshots"));
+        snapshots.sort_by_key(|path| std::cmp::Reverse(modified(path)));
+        let found = main.into_iter().chain(snapshots).filter_map(|snapshot| examine(id, snapshot));
+        let mut partial = None;
+        for model in found {
+            if model.is_complete {
+                return Some(model);
+            }
+            partial = partial.or(Some(model));
+        }
+        partial
+    }
+
+    /// Where a model's blobs, references and snapshots are.
+    pub(super) fn model_folder(&self, id: &str) -> PathBuf {
+        self.folder.join(format!("{PREFIX}{}", id.replace('/', "--")))
+    }
+
+    /// Where programs say that they are downloading a blob.
+    pub(super) fn lock_file(&self, id: &str, etag: &str) -> PathBuf {
+        self.folder.join(".locks").join(format!("{PREFIX}{}", id.replace('/', "--"))).join(format!("{etag}.lock"))
+    }
+}
+
+/// Paths in a folder; none where it cannot be read.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+fn modified(path: &Path) -> SystemTime {
+    fs::metadata(path).and_then(|facts| facts.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// What a snapshot holds; `None` without a configuration or without weights. Links that lead nowhere count as not there.
+fn examine(id: &str, folder: PathBuf) -> Option<CachedModel> {
+    let file = |path: &PathBuf| {
+        let name = path.file_name()?.to_str()?.to_owned();
+        let facts = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        is_of_use(&name).then_some((name, facts.len()))
+    };
+    let files: Vec<(String, u64)> = entries(&folder).iter().filter_map(file).collect();
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    let weights = weights_of(&names);
+    let first = weights.first().filter(|_| names.contains(&CONFIG))?;
+    let is_complete = !first.ends_with(".index.json") || {
+        let named = fs::read(folder.join(first)).ok().and_then(|index| shards_of(&index));
+        named.is_some_and(|named| named.iter().all(|name| names.contains(&name.as_str())))
+    };
+    let bytes = files.iter().map(|(_, bytes)| bytes).sum();
+    Some(CachedModel { id: id.to_owned(), folder, bytes, is_complete })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(root: &Path, path: &str, text: &str) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn broken_caches_are_read_as_far_as_they_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        assert_eq!(Cache::new(&root.join("none")).models(), []);
+        put(root, "models--org--old/snapshots/abc/config.json", "{}");
+        put(root, "models--org--old/snapshots/abc/model.safetensors", "12345");
+        put(root, "models--org--old/snapshots/abc/README.md", "not counted");
+        put(root, "models--org--old/refs/main", "gone\n");
+        put(root, "models--gpt2/snapshots/c/config.json", "{}");
+        put(
+            root,
+            "models--gpt2/snapshots/c/model.safetensors.index.json",
+            r#"{"weight_map": {"a": "model-1-of-2.safetensors"}}"#,
+        );
+        put(root, "models--org--words/snapshots/c/config.json", "{}");
+        put(root, "models--org--evil/refs/main", "../../models--org--old/snapshots/abc");
+        put(root, "models--org--file/snapshots", "no folder");
+        put(root, "models--..--x/snapshots/c/config.json", "{}");
+        put(root, "datasets--org--d/snapshots/c/config.json", "{}");
+        let cache = Cache::new(root);
+        let models = cache.models();
+        let seen: Vec<_> = models.iter().map(|m| (m.id.as_str(), m.bytes, m.is_complete)).collect();
+        assert_eq!(seen, [("gpt2", 51, false), ("org/old", 7, true)]);
+        assert_eq!(cache.find("org/old").unwrap().folder, root.join("models--org--old/snapshots/abc"));
+        put(root, "models--gpt2/snapshots/c/model-1-of-2.safetensors", "1");
+        assert!(cache.find("gpt2").unwrap().is_complete);
+        assert_eq!(cache.find("org/words"), None);
+    }
+}

@@ -1,0 +1,181 @@
+//! `llama`, `qwen2` and `qwen3` (transformers `LlamaModel`, `Qwen2Model`, `Qwen3Model`): causal pre-norm blocks with RMS norms,
+//! rotary positions, grouped heads and a gated MLP.
+
+use std::sync::Arc;
+
+use super::rope::{self, PLAIN};
+use super::{
+    Activation, Assembly, Block, Config, Embedding, Head, Heads, Language, MAX_LAYERS, NormPlace, Result, Sees, Tower, Weights,
+    Words, beside, blocks, decoder, last_token_classifier, rms_norm, stacked,
+};
+use crate::model::block::{QkNorms, Rotary};
+
+/// In what the families differ.
+#[derive(Clone, Copy)]
+struct Kind {
+    width: usize,
+    hidden: usize,
+    vocab: usize,
+    max_tokens: usize,
+    /// Where no field says it; the width over the number of heads otherwise.
+    head_dim: Option<usize>,
+    /// Queries, keys and values always have a bias (Qwen 2), or as `attention_bias` says.
+    qkv_bias: bool,
+    qk_norms: bool,
+}
+
+const LLAMA: Kind =
+    Kind { width: 4096, hidden: 11_008, vocab: 32_000, max_tokens: 2048, head_dim: None, qkv_bias: false, qk_norms: false };
+const QWEN2: Kind = Kind { hidden: 22_016, vocab: 151_936, max_tokens: 32_768, qkv_bias: true, ..LLAMA };
+const QWEN3: Kind = Kind { head_dim: Some(128), qkv_bias: false, qk_norms: true, ..QWEN2 };
+
+pub(super) fn load_llama(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
+    load(config, weights, LLAMA)
+}
+
+pub(super) fn load_qwen2(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
+    load(config, weights, QWEN2)
+}
+
+pub(super) fn load_qwen3(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
+    load(config, weights, QWEN3)
+}
+
+/// What the blocks share.
+struct Shape {
+    width: usize,
+    hidden: usize,
+    heads: Heads,
+    eps: f64,
+    activation: Activation,
+    qkv_bias: bool,
+    out_bias: bool,
+    mlp_bias: bool,
+    qk_norms: bool,
+    rotary: Arc<Rotary>,
+}
+
+fn load(config: &Config, weights: &mut Weights, kind: Kind) -> Result<Assembly> {
+    let width = config.count("hidden_size", Some(kind.width))?;
+    let num_layers = config.count("num_hidden_layers", Some(32))?;
+    if num_layers > MAX_LAYERS {
+        return Err(config.refuse("num_hidden_layers", &format!("at most {MAX_LAYERS}")));
+    }
+    let heads = heads(config, width, kind.head_dim, 32, 32)?;
+    let attention_bias = config.flag("attention_bias", false)?;
+    let shape = Shape {
+        width,
+        hidden: config.count("intermediate_size", Some(kind.hidden))?,
+        heads,
+        eps: config.number("rms_norm_eps", 1e-6)?,
+        activation: config.activation("hidden_act", "silu")?,
+        qkv_bias: kind.qkv_bias || attention_bias,
+        out_bias: attention_bias && !kind.qkv_bias,
+        mlp_bias: config.flag("mlp_bias", false)?,
+        qk_norms: kind.qk_norms,
+        rotary: Arc::new(rope::read(config, heads.head_dim, PLAIN)?),
+    };
+    weights.find_prefix("embed_tokens.weight", &["model.", "", "transformer."])?;
+    let words = weights.tensor("embed_tokens.weight", &[config.count("vocab_size", Some(kind.vocab))?, width])?;
+    let head = match last_token_classifier(weights, width)? {
+        None if is_bare(config) => None,
+        None => {
+            let decoder = decoder(config, weights, "/lm_head", &words, false)?;
+            Some(Head::Language(Language { transform: None, decoder, softcap: None }))
+        }
+        classifier => classifier,
+    };
+    let max_tokens = config.count("max_position_embeddings", Some(kind.max_tokens))?;
+    let words = Words { words, scale: 1.0, positions: None, norm: None, max_tokens, padding: None };
+    let windows = windows(config, num_layers)?;
+    let blocks = blocks(num_layers, |i| block(&shape, windows[i], weights, &format!("layers.{i}")))?;
+    let norm = Some(rms_norm(weights, "norm", width, shape.eps)?);
+    Ok(Assembly { embedding: Embedding::Words(words), blocks, norm, head, joint: None })
+}
+
+/// Checkpoints of the class without any head: their table of words is tied to nothing.
+fn is_bare(config: &Config) -> bool {
+    ["LlamaModel", "Qwen2Model", "Qwen3Model"].iter().any(|name| config.is_architecture(name))
+}
+
+/// Grouped heads: queries share keys and values.
+pub(super) fn heads(
+    config: &Config,
+    width: usize,
+    head_dim: Option<usize>,
+    num_heads: usize,
+    num_kv_heads: usize,
+) -> Result<Heads> {
+    let default_kv = if config.has("num_attention_heads") { None } else { Some(num_kv_heads) };
+    let num_heads = config.count("num_attention_heads", Some(num_heads))?;
+    let num_kv_heads = config.count("num_key_value_heads", Some(default_kv.unwrap_or(num_heads)))?;
+    if !num_heads.is_multiple_of(num_kv_heads) {
+        return Err(config.refuse("num_key_value_heads", &format!("a divisor of num_attention_heads {num_heads}")));
+    }
+    let head_dim = config.count("head_dim", Some(head_dim.unwrap_or((width / num_heads).max(1))))?;
+    let scale = 1.0 / (head_dim as f64).sqrt();
+    Ok(Heads { num_heads, num_kv_heads, head_dim, scale, softcap: None, sees: Sees::Earlier })
+}
+
+/// Which tokens each layer sees: only some layers of some Qwen models look through a window.
+fn windows(config: &Config, num_layers: usize) -> Result<Vec<Sees>> {
+    if !config.flag("use_sliding_window", false)? || !config.has("sliding_window") {
+        return Ok(vec![Sees::Earlier; num_layers]);
+    }
+    let window = Sees::Window(config.count("sliding_window", None)?);
+    let full = config.whole("max_window_layers", 28)?;
+    by_layer_types(config, num_layers, window, |layer| layer >= full)
+}
+
+/// As `layer_types` says, or where there is no such field as `slides` does.
+pub(super) fn by_layer_types(
+    config: &Config,
+    num_layers: usize,
+    window: Sees,
+    slides: impl Fn(usize) -> bool,
+) -> Result<Vec<Sees>> {
+    let Some(types) = config.words("layer_types")? else {
+        return Ok((0..num_layers).map(|layer| if slides(layer) { window } else { Sees::Earlier }).collect());
+    };
+    if types.len() != num_layers {
+        return Err(config.refuse("layer_types", &format!("a list of {num_layers} layers")));
+    }
+    let sees = |kind: &&str| match *kind {
+        "sliding_attention" => Ok(window),
+        "full_attention" => Ok(Sees::Earlier),
+        _ => Err(config.refuse("layer_types", "sliding_attention and full_attention")),
+    };
+    types.iter().map(sees).collect()
+}
+
+fn block(shape: &Shape, sees: Sees, weights: &mut Weights, at: &str) -> Result<Block> {
+    let (width, hidden, heads) = (shape.width, shape.hidden, Heads { sees, ..shape.heads });
+    let part = |name: &str| (format!("{at}.self_attn.{name}_proj"), shape.qkv_bias);
+    let qkv = stacked(weights, heads, width, [part("q"), part("k"), part("v")])?;
+    let gate = weights.linear(&format!("{at}.mlp.gate_proj"), hidden, width, shape.mlp_bias)?;
+    let up = weights.linear(&format!("{at}.mlp.up_proj"), hidden, width, shape.mlp_bias)?;
+    let mut norm = |name: &str, width: usize| rms_norm(weights, &format!("{at}.{name}"), width, shape.eps);
+    let (norm1, norm2) = (norm("input_layernorm", width)?, norm("post_attention_layernorm", width)?);
+    let qk_norms = if shape.qk_norms {
+        let (query, key) = (norm("self_attn.q_norm", heads.head_dim)?, norm("self_attn.k_norm", heads.head_dim)?);
+        Some(QkNorms { query, key })
+    } else {
+        None
+    };
+    Ok(Block {
+        norm_place: NormPlace::Before,
+        norm1,
+        qkv,
+        heads,
+        qk_norms,
+        rotary: Some(shape.rotary.clone()),
+        relative_bias: None,
+        out: weights.linear(&format!("{at}.self_attn.o_proj"), width, heads.output_width(), shape.out_bias)?,
+        norm2,
+        up: beside(&[gate, up])?,
+        activation: shape.activation,
+        gated: true,
+        down: weights.linear(&format!("{at}.mlp.down_proj"), width, hidden, shape.mlp_bias)?,
+        branch_norms: None,
+    })
+}

@@ -1,0 +1,146 @@
+//! The list of the hub's models: search, what is here, downloads and how they fail.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::server::{Reply, Server, ranged};
+use super::*;
+use tokenscope::domain::request::ModelRef;
+use tokenscope::hub::{Patience, Settings};
+
+/// A window over a cache that holds `org/here`.
+fn window(settings: Settings, session: Session) -> Harness<'static, App> {
+    let folder = settings.cache.join("models--org--here/snapshots/abc");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("config.json"), "{}").unwrap();
+    fs::write(folder.join("model.safetensors"), vec![0; 2_499_998]).unwrap();
+    let mut harness = Harness::builder()
+        .with_size(Vec2::new(1000.0, 640.0))
+        .with_max_steps(12)
+        .build_eframe(move |cc| App::new(&cc.egui_ctx, session, Box::new(Scripted::at_once())).with_hub(settings));
+    harness.run_ok();
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::M);
+    until(&mut harness, |harness| harness.query_by_label("Open org/here").is_some());
+    harness
+}
+
+/// Steps until something is there that comes from beside the frame loop.
+fn until(harness: &mut Harness<'static, App>, is_there: impl Fn(&Harness<'_, App>) -> bool) {
+    let started = Instant::now();
+    harness.run_ok();
+    while !is_there(harness) {
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", harness.state().error());
+        std::thread::sleep(Duration::from_millis(10));
+        harness.step();
+    }
+    harness.run_ok();
+}
+
+fn search(harness: &mut Harness<'static, App>, text: &str) {
+    harness.get_by_label("Search the hub's models").type_text(text);
+    harness.run_ok();
+}
+
+fn chosen(harness: &Harness<'_, App>) -> Option<ModelRef> {
+    harness.state().session().model.clone()
+}
+
+#[test]
+fn the_search_filters_and_what_is_here_opens_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut harness = window(Settings::at(folder.path()), opened());
+    harness.get_by_label("here, 2.5 MB");
+    harness.get_by_label("Download facebook/dino-vits16");
+    search(&mut harness, "dinov2 reg");
+    harness.get_by_label("Download facebook/dinov2-with-registers-small");
+    harness.get_by_label("about 88 MB");
+    for gone in ["Open org/here", "Download facebook/dino-vits16"] {
+        assert!(harness.query_by_label(gone).is_none(), "{gone}");
+    }
+    search(&mut harness, " zzz");
+    harness.get_by_label_contains("None of these is called so");
+    harness.key_press(Key::Escape);
+    harness.run_ok();
+    assert!(harness.query_by_label("Models from the hub").is_none());
+    assert_eq!(chosen(&harness), opened().model);
+
+    let mut harness = window(Settings::at(folder.path()), opened());
+    search(&mut harness, "https://huggingface.co/someone/else");
+    assert!(!harness.get_by_label("Download someone/else").accesskit_node().is_disabled());
+    let mut harness = window(Settings::at(folder.path()), opened());
+    search(&mut harness, "HERE");
+    harness.key_press(Key::Enter);
+    harness.run_ok();
+    assert_eq!(chosen(&harness), Some(ModelRef::Hub("org/here".to_owned())));
+    assert!(harness.query_by_label("Models from the hub").is_none());
+    assert!(harness.state().view().map.is_some());
+}
+
+#[test]
+fn offline_the_list_opens_what_is_here_and_says_why_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { offline: Some("HF_HUB_OFFLINE".to_owned()), ..Settings::at(folder.path()) };
+    let mut harness = window(settings, Session::default());
+    harness.get_by_label_contains("HF_HUB_OFFLINE is set, so nothing is downloaded");
+    assert!(harness.get_by_label("Download facebook/dino-vits16").accesskit_node().is_disabled());
+    harness.get_by_label("Open org/here").click();
+    harness.run_ok();
+    harness.get_by_label("Model: org/here");
+}
+
+#[test]
+fn a_download_shows_how_far_it_is_can_be_stopped_and_opens_at_its_end() {
+    let body = |path: &str| fs::read(Path::new("tests/fixtures/models/vit").join(path)).unwrap();
+    let size = body("model.safetensors").len();
+    let server = Server::start(move |request, count| match request.path.rsplit('/').next() {
+        _ if request.path.contains("gated") => Reply::new(401, "").with("X-Error-Code", "GatedRepo"),
+        Some("config.json") => Reply::new(200, body("config.json")),
+        Some("model.safetensors") => {
+            Reply { stall: (count == 0).then_some(50_000), ..ranged(request, &body("model.safetensors")) }
+        }
+        _ => {
+            let (config, weights) = (body("config.json").len(), size);
+            Reply::new(
+                200,
+                serde_json::json!({"sha": "abc", "siblings": [
+                    {"rfilename": "config.json", "size": config, "blobId": "c0"},
+                    {"rfilename": "model.safetensors", "size": weights, "blobId": "c1"},
+                ]})
+                .to_string(),
+            )
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let patience = Patience { pause: Duration::from_millis(5), ..Patience::default() };
+    let settings = Settings { endpoint: server.address.clone(), patience, ..Settings::at(folder.path()) };
+    let mut harness = window(settings, opened());
+    search(&mut harness, "org/gated");
+    harness.get_by_label("Download org/gated").click();
+    until(&mut harness, |harness| harness.query_by_label_contains("org/gated: is gated").is_some());
+    harness.get_by_label_contains(&format!("open {}/org/gated, accept the terms, and set HF_TOKEN", server.address));
+
+    harness.key_press(Key::Escape);
+    harness.run_ok();
+    harness.get_by_label("Hub...").click();
+    harness.run_ok();
+    harness.get_by_label("Search the hub's models").focus();
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    search(&mut harness, "org/vit");
+    harness.get_by_label("Download org/vit").click();
+    until(&mut harness, |harness| harness.query_by_label("0.1 of 0.1 MB").is_some());
+    assert!(harness.query_by_label_contains("is gated").is_none());
+    harness.get_by_label("org/vit: model.safetensors");
+    harness.get_by_label_contains("downloading org/vit: 5");
+    assert!(harness.get_by_label("Download org/vit").accesskit_node().is_disabled(), "one at a time");
+    harness.get_by_label("Cancel").click();
+    until(&mut harness, |harness| harness.query_by_label("Cancel").is_none());
+    assert_eq!(chosen(&harness), opened().model);
+    harness.get_by_label("Stopped. Download goes on where it was.");
+    harness.get_by_label("Download org/vit").click();
+    until(&mut harness, |harness| chosen(harness) != opened().model);
+    assert_eq!(chosen(&harness), Some(ModelRef::Hub("org/vit".to_owned())));
+    assert_eq!(server.asked("model.safetensors").last().unwrap().range.as_deref(), Some("bytes=50000-"));
+    harness.get_by_label("org/vit is here");
+    assert!(harness.query_by_label("Models from the hub").is_none());
+}
