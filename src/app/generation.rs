@@ -86,7 +86,8 @@ impl Generating {
                 let goes_on = session.generation.filter(|g| is_same_choice(g, &session.sampling));
                 if goes_on.is_none_or(|g| tokens >= g.tokens) {
                     let there = goes_on.map_or(0, |_| tokens);
-                    session.generation = Some(Generation { tokens: there + session.sampling.tokens, ..session.sampling });
+                    session.generation =
+                        Some(Generation { tokens: there.saturating_add(session.sampling.tokens), ..session.sampling });
                 }
             }
             Self::Stop => {
