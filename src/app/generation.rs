@@ -2,6 +2,7 @@
 //! window wishes for one token more than is there, so that words appear one by one and every one of them can be pointed at.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use eframe::egui::{self, Button, DragValue, Painter, Rect, RichText, Stroke, Ui};
 
@@ -49,7 +50,7 @@ impl Session {
         Self { generation, ..self.clone() }
     }
 
-    /// The wishes while a text grows: that it is open, the map of what is pinned or selected, one token more.
+    /// The wishes while a text grows: that it is open, the map of what is pinned or selected, and so many tokens.
     pub fn wanted_while_growing(&self, scene: Option<&Scene>, tokens: usize) -> Vec<Request> {
         let Some(prompt) = self.prompt_request() else { return Vec::new() };
         let mut wishes = vec![prompt];
@@ -64,7 +65,7 @@ impl Session {
                 (false, false) => shorter.table_request(scene),
             });
         }
-        wishes.extend(self.generate_request(tokens + 1));
+        wishes.extend(self.generate_request(tokens));
         wishes
     }
 
@@ -129,19 +130,60 @@ impl App {
         Written { tokens, growing: tokens < generation.tokens && there.is_none_or(|c| c.ending == Ending::Count) }
     }
 
+    /// How many tokens are asked for next: a few more than are there, as many as come in about a tenth of a second.
+    pub(super) fn next_tokens(&self) -> usize {
+        let wanted = self.session.generation.map_or(0, |generation| generation.tokens);
+        (self.written().tokens + self.pace.tokens).min(wanted)
+    }
+
     /// Takes what came of the continuation; a refusal ends it.
     pub(super) fn receive_continuation(&mut self, reply: &Reply, continuation: Option<&Arc<Continuation>>) {
         if let Some(continuation) = continuation {
             if self.session.is_served_by(continuation) {
+                self.pace.keep(continuation.num_generated());
                 self.continuation = Some(continuation.clone());
             }
             return;
         }
-        let next = self.session.generate_request(self.written().tokens + 1);
+        let next = self.session.generate_request(self.next_tokens());
         let whole = self.session.generation.and(self.session.trace_request());
         if [next, whole].into_iter().flatten().any(|request| request.key() == reply.key) {
             self.session.generation = None;
             self.history.amend(&self.session);
+        }
+    }
+}
+
+/// How many tokens are asked for at a time.
+#[derive(Debug)]
+pub struct Pace {
+    tokens: usize,
+    /// When the last ones came, and how many there were then.
+    last: Option<(Instant, usize)>,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { tokens: 1, last: None }
+    }
+}
+
+/// The first tokens come one by one: there is something to read.
+const ONE_BY_ONE: usize = 16;
+
+impl Pace {
+    /// A frame passes between two answers, however quick the model is: quick ones are asked for more at a time.
+    fn keep(&mut self, there: usize) {
+        let now = Instant::now();
+        let last = self.last.replace((now, there));
+        let Some((then, _)) = last.filter(|&(_, before)| before < there && there >= ONE_BY_ONE) else {
+            self.tokens = 1;
+            return;
+        };
+        match now.duration_since(then).as_millis() {
+            0..100 => self.tokens = (self.tokens * 2).min(8),
+            100..300 => {}
+            _ => self.tokens = (self.tokens / 2).max(1),
         }
     }
 }

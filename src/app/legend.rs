@@ -32,9 +32,13 @@ pub fn colour_bar_ui(ui: &mut Ui, session: &Session, map: &MapView, pointed: Opt
     ui.painter().rect_stroke(bar, 0.0, Stroke::new(1.0, theme::palette(ui.visuals()).quiet), StrokeKind::Outside);
     let font = TextStyle::Small.resolve(ui.style());
     let decimals = words::decimals_for(map.range.high - map.range.low, NUM_TICKS);
+    let constant = map.range.constant();
     for tick in 0..NUM_TICKS {
         let part = tick as f32 / (NUM_TICKS - 1) as f32;
-        let value = egui::lerp(map.range.low..=map.range.high, part);
+        let value = constant.unwrap_or_else(|| egui::lerp(map.range.low..=map.range.high, part));
+        if constant.is_some() && 2 * tick + 1 != NUM_TICKS {
+            continue;
+        }
         let y = egui::lerp(bar.bottom()..=bar.top(), part);
         ui.painter().hline(bar.right()..=bar.right() + 4.0, y, Stroke::new(1.0, ink));
         ui.painter().text(pos2(bar.right() + 7.0, y), Align2::LEFT_CENTER, words::tick(value, decimals), font.clone(), ink);

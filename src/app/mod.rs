@@ -81,6 +81,7 @@ pub struct App {
     notice: Option<String>,
     /// The newest part of a continuation that came.
     continuation: Option<Arc<Continuation>>,
+    pace: generation::Pace,
     view: View,
     pointing: Pointing,
     camera: Camera,
@@ -122,6 +123,7 @@ impl App {
             error: None,
             notice: None,
             continuation: None,
+            pace: generation::Pace::default(),
             view: View::default(),
             pointing: Pointing::default(),
             camera: Camera::default(),
@@ -264,7 +266,7 @@ impl App {
     fn wanted(&mut self) -> Vec<(String, Request)> {
         let written = self.written();
         if written.growing {
-            let wanted = self.session.wanted_while_growing(self.view.scene.as_deref(), written.tokens);
+            let wanted = self.session.wanted_while_growing(self.view.scene.as_deref(), self.next_tokens());
             return wanted.into_iter().map(|request| (request.key(), request)).collect();
         }
         let scene = self.traced().cloned();

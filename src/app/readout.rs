@@ -88,8 +88,9 @@ fn pointed(session: &Session, view: &View, scene: &Scene, patch: usize) -> Strin
     let what = match session.mode {
         Mode::Heatmap => view.map.as_ref().and_then(|map| {
             let value = map.heatmap.values.get(patch)?;
-            let rank = map.heatmap.rank(patch);
-            Some(format!("{} {}  |  rank {rank} of {}", map.method.unit, words::value(*value), map.heatmap.values.len()))
+            let (unit, count) = (map.method.unit, map.heatmap.values.iter().filter(|v| !v.is_nan()).count());
+            let rank = (!value.is_nan()).then(|| format!("  |  rank {} of {count}", map.heatmap.rank(patch)));
+            Some(format!("{unit} {}{}", words::value(*value), rank.unwrap_or_default()))
         }),
         Mode::Segments => view.cut.as_ref().and_then(|cut| {
             let label = usize::from(*cut.segmentation.patch_labels.get(patch)?);

@@ -254,12 +254,15 @@ pub fn is_continued(old: &Scene, new: &Scene) -> bool {
     new.generated_from.is_some() && new.string.starts_with(&old.string) && new.pieces.len() >= old.pieces.len()
 }
 
-/// The position whose map is shown: pinned, pointed at, or a first guess that says something about the whole picture; nothing is
-/// guessed while a text grows.
+/// The position whose map is shown: pinned, pointed at, or a first guess that says something about the whole input: the class
+/// token, and where tokens see only those before them the last one; nothing is guessed while a text grows.
 fn target(session: &Session, scene: &Scene, pointing: Pointing, is_growing: bool) -> Option<usize> {
     let pinned = session.pinned.as_ref().filter(|_| !pointing.peek).and_then(|t| scene.layout.resolve(t).ok());
     let focus = pointing.focus.filter(|&p| p < scene.layout.len());
     let first = || {
+        if scene.model.is_causal {
+            return scene.layout.len().checked_sub(1);
+        }
         let cls = scene.layout.resolve(&TokenRef::Prefix(TokenKind::Cls)).ok();
         cls.or_else(|| (!scene.layout.grid.is_empty()).then(|| scene.layout.position_of(scene.layout.grid.len() / 2)))
     };

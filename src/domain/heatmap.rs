@@ -137,6 +137,12 @@ impl Range {
     }
 
     /// A constant map still needs a scale: limits that coincide are drawn apart.
+    /// The one value of a map that is the same everywhere, whose range is made up.
+    pub fn constant(self) -> Option<f32> {
+        let middle = f32::midpoint(self.low, self.high);
+        (self.high - self.low <= (middle.abs() * 2.5e-3).max(2.5e-12)).then_some(middle)
+    }
+
     fn widened(self) -> Self {
         if self.high > self.low {
             return self;
