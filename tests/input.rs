@@ -21,17 +21,25 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
     bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
 }
 
+/// The cases of this project, and those that lie beside a developer's checkout, where they do.
+fn cases() -> Vec<PathBuf> {
+    let own: Vec<PathBuf> = CASES.iter().map(|case| fixtures().join(case)).collect();
+    let beside = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures/preprocess"));
+    let beside = beside.into_iter().flatten().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    own.into_iter().chain(beside).collect()
+}
+
 #[test]
 fn every_processor_agrees_with_transformers() {
-    for case in CASES {
-        let folder = fixtures().join(case);
+    for folder in cases() {
+        let case = folder.file_name().unwrap().to_str().unwrap();
         let processor = Processor::read(&folder).unwrap().unwrap();
         let bytes = fs::read(folder.join("expected.safetensors")).unwrap();
         let expected = SafeTensors::deserialize(&bytes).unwrap();
         // The PIL backend is followed bit for bit. PyTorch's float resize sums in another order.
         let tolerance = if case == "dinov3" { 2e-6 / 0.22 } else { 0.0 };
         for name in ["wide", "tall", "small"] {
-            let picture = Picture::open(&fixtures().join(format!("{name}.png"))).unwrap();
+            let picture = Picture::open(&folder.with_file_name(format!("{name}.png"))).unwrap();
             let got = processor.prepare(&picture, SizeRule::Checkpoint, 1).unwrap();
             let view = expected.tensor(name).unwrap();
             assert_eq!(view.shape(), [3, got.height, got.width], "{case} {name}");
