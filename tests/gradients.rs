@@ -146,6 +146,38 @@ fn autograd(model: &Model, given: &Given, trace: &Trace, layer: usize, target: u
     zeros.iter().take(layer).map(|z| store.get(z).unwrap().clone()).collect()
 }
 
+/// Of a word of several pieces the mean of their scalars is followed, and the mean of their rows is read: gradients of a mean are
+/// means of gradients.
+#[test]
+fn words_of_several_pieces_agree_with_autograd() {
+    for folder in model_folders() {
+        let model = Model::load(&folder, &Device::Cpu).unwrap().to_dtype(DType::F64).unwrap();
+        let (given, pieces) = (Given::any(&model), [3, 4, 5]);
+        let trace = given.trace(&model);
+        let (tokens, layer) = (trace.num_tokens(), model.num_layers());
+        let mut gradients = autograd(&model, &given, &trace, layer, pieces[0]);
+        for &piece in &pieces[1..] {
+            let more = autograd(&model, &given, &trace, layer, piece);
+            gradients = gradients.iter().zip(&more).map(|(a, b)| (a + b).unwrap()).collect();
+        }
+        let gradients: Vec<Tensor> = gradients.iter().map(|g| (g / 3.0).unwrap()).collect();
+        let rows: Vec<Vec<f32>> = pieces.iter().map(|&piece| row_from_gradients(&trace, &gradients, piece)).collect();
+        let want: Vec<f32> = (0..tokens).map(|t| rows.iter().map(|row| row[t]).sum::<f32>() / 3.0).collect();
+        let (cancel, progress) = (Cancel::default(), Progress::default());
+        let seeds = seeds(&trace.residual[layer], &pieces, &Scalar::Sum).unwrap();
+        let run = |rows| {
+            let backward = Backward { model: &model, trace: &trace, layer, rows, cancel: &cancel, progress: &progress };
+            backward.run_word(&pieces, &seeds).unwrap()
+        };
+        let exact = run(Rows::All);
+        assert!(largest_difference(&exact, &want) < 1e-6, "{}", folder.display());
+        assert_eq!(run(Rows::Some(tokens)), exact);
+        for few in [run(Rows::Some(1)), run(Rows::Some(6))] {
+            assert!(few.iter().zip(&exact).all(|(a, b)| (a - b).abs() <= 0.5 * (1.0 + b.abs())), "{}", folder.display());
+        }
+    }
+}
+
 /// The fused loops and candle's operations are two implementations of the same block: any row set must agree.
 #[test]
 fn fused_and_composed_paths_agree_for_every_number_of_rows() {

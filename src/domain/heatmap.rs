@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::grid::Grid;
 use super::request::Own;
+use super::span::Span;
 use super::token::TokenLayout;
 
 /// One value a patch, in row-major order. NaN where a method has no value.
@@ -21,15 +22,18 @@ impl Heatmap {
     /// The patches of a relevance row.
     ///
     /// # Shapes
-    /// `relevance` is `[T]`, prefix tokens included; `target` a position, whose own entry follows `own`.
-    pub fn from_relevance(layout: &TokenLayout, relevance: &[f32], target: usize, own: Own) -> Self {
+    /// `relevance` is `[T]`, prefix tokens included; `target` a position, or those of the pieces of a word, whose own entries follow
+    /// `own`.
+    pub fn from_relevance(layout: &TokenLayout, relevance: &[f32], target: impl Into<Span>, own: Own) -> Self {
+        let target = target.into();
         let mut values: Vec<f32> = relevance.iter().skip(layout.prefix.len()).copied().collect();
-        if let Some(patch) = layout.patch_of(target) {
-            match own {
-                Own::Keep => {}
-                Own::Zero => values[patch] = 0.0,
-                Own::Max => values[patch] = max_except(&values, patch),
-            }
+        let own_value = match own {
+            Own::Keep => None,
+            Own::Zero => Some(0.0),
+            Own::Max => max_except(&values, |patch| target.contains(layout.position_of(patch))),
+        };
+        for patch in target.positions().filter_map(|position| layout.patch_of(position)) {
+            values[patch] = own_value.unwrap_or(values[patch]);
         }
         Self { grid: layout.grid, values: values.into() }
     }
@@ -70,21 +74,22 @@ impl Heatmap {
     /// beyond the limits take the end colours, and the colour bar says so. Every token where no word has a value.
     ///
     /// `target` and `own` are those of [`Self::from_relevance`].
-    pub fn ranged(&self, layout: &TokenLayout, target: usize, own: Own) -> Vec<usize> {
+    pub fn ranged(&self, layout: &TokenLayout, target: impl Into<Span>, own: Own) -> Vec<usize> {
+        let target = target.into();
         let all = 0..self.values.len();
         if layout.text.is_none() {
             return all.collect();
         }
         let has_value = |p: &usize| self.values.get(*p).is_some_and(|v| v.is_finite());
-        let words: Vec<usize> = layout.ranged().filter(|&p| !(own == Own::Max && p == target)).collect();
+        let words: Vec<usize> = layout.ranged().filter(|&p| !(own == Own::Max && target.contains(p))).collect();
         if words.iter().any(has_value) { words } else { all.collect() }
     }
 }
 
-/// The largest of the other values; a lone patch keeps its own.
-fn max_except(values: &[f32], skip: usize) -> f32 {
-    let others = values.iter().enumerate().filter(|&(i, v)| i != skip && !v.is_nan());
-    others.map(|(_, &v)| v).reduce(f32::max).unwrap_or(values[skip])
+/// The largest of the other values, if there are any.
+fn max_except(values: &[f32], skip: impl Fn(usize) -> bool) -> Option<f32> {
+    let others = values.iter().enumerate().filter(|&(i, v)| !skip(i) && !v.is_nan());
+    others.map(|(_, &v)| v).reduce(f32::max)
 }
 
 /// Linear interpolation between order statistics, as NumPy's default; 0 for no values.

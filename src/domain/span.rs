@@ -19,6 +19,13 @@ pub struct Span {
     pub to: usize,
 }
 
+impl From<usize> for Span {
+    /// One position.
+    fn from(position: usize) -> Self {
+        Self::between(position, position)
+    }
+}
+
 impl Span {
     /// Everything between two positions, both of them included, whichever comes first.
     pub fn between(a: usize, b: usize) -> Self {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::grid::Grid;
+use super::span::Span;
 use super::text::Text;
 use super::{Error, Result};
 
@@ -128,18 +129,31 @@ impl TokenLayout {
     /// # Errors
     /// A refusal that says which tokens exist.
     pub fn resolve(&self, token: &TokenRef) -> Result<usize> {
+        let span = self.resolve_all(token)?;
+        match &self.text {
+            Some(text) if span.len() > 1 => Err(several_pieces(token, text, span.positions())),
+            _ => Ok(span.from),
+        }
+    }
+
+    /// The positions that `token` names: of a word those of all its pieces, of all else one.
+    ///
+    /// # Errors
+    /// A refusal that says which tokens exist.
+    pub fn resolve_all(&self, token: &TokenRef) -> Result<Span> {
+        if let (TokenRef::Word { word, occurrence }, Some(text)) = (token, &self.text)
+            && let Some(positions) = text.find(word, *occurrence)
+        {
+            return Ok(Span { from: positions.start, to: positions.end });
+        }
         let found = match (token, &self.text) {
             (TokenRef::Position(p), _) => (*p < self.len()).then_some(*p),
             (TokenRef::Patch { row, col }, None) => self.grid.patch_at(*row, *col).map(|p| self.position_of(p)),
             (TokenRef::Prefix(kind), None) => self.prefix.iter().position(|k| k == kind),
             (TokenRef::Prefix(TokenKind::Cls), Some(text)) => text.pieces.first().filter(|p| p.special).map(|_| 0),
-            (TokenRef::Word { word, occurrence }, Some(text)) => match text.find(word, *occurrence) {
-                Some(positions) if positions.len() > 1 => return Err(several_pieces(token, text, positions)),
-                found => found.map(|positions| positions.start),
-            },
-            (TokenRef::Word { .. }, None) | (TokenRef::Patch { .. } | TokenRef::Prefix(_), Some(_)) => None,
+            (TokenRef::Word { .. }, _) | (TokenRef::Patch { .. } | TokenRef::Prefix(_), Some(_)) => None,
         };
-        found.ok_or_else(|| {
+        found.map(Span::from).ok_or_else(|| {
             Error::refused(format!("--token {token}"), "the model's sequence has no such token")
                 .expected(self.describe())
                 .remedy("choose one of these")

@@ -26,7 +26,6 @@ pub use verify::Verification;
 pub use worker::{Oracle, Reply, Worker};
 
 use crate::domain::request::{DeviceKind, Generation, ModelRef, Params, Request, Task, Tokens, Tower};
-use crate::domain::token::TokenLayout;
 use crate::domain::{Error, Result};
 use crate::hub;
 use crate::input::Encoded;
@@ -349,6 +348,11 @@ fn explain(request: &Request, traced: &Traced, phrases: &[Arc<Phrase>], control:
         let target = Target { layer, positions, params: &request.params, phrase: leading(phrases) };
         method.explain(&traced.model, &traced.trace, &target, control)
     };
+    let word = |pieces: std::ops::Range<usize>| {
+        let positions: Vec<usize> = pieces.collect();
+        let target = Target { layer, positions: &positions, params: &request.params, phrase: leading(phrases) };
+        method.explain_word(&traced.model, &traced.trace, &target, control)
+    };
     let (positions, relevance): (Vec<usize>, Vec<f32>) = match &request.tokens {
         Tokens::Span(span) => {
             let sources = Sources { span: *span, is_causal: traced.scene.model.is_causal, signed: info.signed };
@@ -359,23 +363,24 @@ fn explain(request: &Request, traced: &Traced, phrases: &[Arc<Phrase>], control:
         Tokens::These(tokens) if tokens.is_empty() => {
             return Err(Error::refused("--token", "no token is named").expected(layout.describe()));
         }
-        named => {
-            let positions = positions(named, layout)?;
+        Tokens::These(tokens) => {
+            let targets = tokens.iter().map(|t| layout.resolve_all(t)).collect::<Result<Vec<_>>>()?;
+            let positions: Vec<usize> = targets.iter().map(|target| target.from).collect();
+            let relevance = if targets.iter().all(|target| target.len() == 1) {
+                rows(&positions)?
+            } else {
+                targets.iter().map(|target| word(target.positions())).collect::<Result<Vec<_>>>()?.concat()
+            };
+            (positions, relevance)
+        }
+        Tokens::All => {
+            let positions: Vec<usize> = (0..layout.len()).collect();
             let relevance = rows(&positions)?;
             (positions, relevance)
         }
     };
     let (request, scene, relevance) = (resolved(request, traced), traced.scene.clone(), relevance.into());
     Ok(Explanation { request, scene, method: info, layer, positions, relevance, layers: None, score: None, matches })
-}
-
-/// Of tokens that are explained one by one.
-fn positions(tokens: &Tokens, layout: &TokenLayout) -> Result<Vec<usize>> {
-    match tokens {
-        Tokens::All => Ok((0..layout.len()).collect()),
-        Tokens::These(tokens) => tokens.iter().map(|t| layout.resolve(t)).collect(),
-        Tokens::Span(span) => Ok(span.positions().collect()),
-    }
 }
 
 /// Where the phrase lies that maps are made of.

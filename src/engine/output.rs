@@ -192,7 +192,7 @@ pub struct Explanation {
     pub method: &'static Info,
     /// The layer, 0..L.
     pub layer: usize,
-    /// Positions of the targets; of a span, which has one row, its first.
+    /// Positions of the targets; of a span or of a word of several pieces, which have one row, the first.
     pub positions: Vec<usize>,
     /// `[positions, T]`, prefix tokens included, own entries untouched.
     pub relevance: Arc<[f32]>,
@@ -213,11 +213,11 @@ impl Explanation {
 
     /// The heatmap of the n-th target; the own-entry rule applies to methods that have one.
     pub fn heatmap(&self, n: usize) -> Heatmap {
-        self.heatmap_of(self.row(n), self.positions[n])
+        self.heatmap_of(self.row(n), self.target(n))
     }
 
     /// The heatmap of a relevance row, as [`Self::heatmap`].
-    pub fn heatmap_of(&self, row: &[f32], target: usize) -> Heatmap {
+    pub fn heatmap_of(&self, row: &[f32], target: Span) -> Heatmap {
         Heatmap::from_relevance(&self.scene.layout, row, target, self.own())
     }
 
@@ -230,11 +230,11 @@ impl Explanation {
     /// The patches of the n-th heatmap that set the limits of its colours: see [`Heatmap::ranged`]. Of a span's sources in a causal
     /// model not the first token, where attention is left that means nothing.
     pub fn ranged(&self, n: usize) -> Vec<usize> {
-        self.ranged_of(&self.heatmap(n), self.positions[n])
+        self.ranged_of(&self.heatmap(n), self.target(n))
     }
 
     /// As [`Self::ranged`], of a heatmap.
-    pub fn ranged_of(&self, map: &Heatmap, target: usize) -> Vec<usize> {
+    pub fn ranged_of(&self, map: &Heatmap, target: Span) -> Vec<usize> {
         let mut ranged = map.ranged(&self.scene.layout, target, self.own());
         if self.sources().is_some_and(|s| s.is_causal && s.span.from > 1) {
             ranged.retain(|&position| position != 0);
@@ -248,9 +248,19 @@ impl Explanation {
         Some(Sources { span, is_causal: self.scene.model.is_causal, signed: self.method.signed })
     }
 
-    /// Positions of everything that is explained: the targets, or the tokens of the span.
+    /// What the n-th row is of: a token, the pieces of a word, or the span.
+    pub fn target(&self, n: usize) -> Span {
+        let named = match &self.request.tokens {
+            Tokens::Span(span) => Some(*span),
+            Tokens::These(tokens) => tokens.get(n).and_then(|token| self.scene.layout.resolve_all(token).ok()),
+            Tokens::All => None,
+        };
+        named.unwrap_or_else(|| self.positions[n].into())
+    }
+
+    /// Positions of everything that is explained: the targets, all pieces of words, or the tokens of the span.
     pub fn explained(&self) -> Vec<usize> {
-        self.span().map_or_else(|| self.positions.clone(), |span| span.positions().collect())
+        (0..self.positions.len()).flat_map(|n| self.target(n).positions()).collect()
     }
 
     /// The span that is explained, if one is.

@@ -141,41 +141,46 @@ fn text_panels(explanation: &Explanation, text: &Arc<Text>, maps: &[Heatmap], ba
     let words = |colours, target| Content::Words(Words { text: Arc::clone(text), colours, target });
     let mut panels = Vec::new();
     if style.photo == Some(true) {
-        let target = explanation.positions.first().filter(|_| maps.len() == 1);
-        let target = target.map(|&position| framed(explanation, position));
+        let target = (maps.len() == 1).then(|| explanation.target(0));
         panels.push(Panel { caption: "input".to_owned(), content: words(Vec::new(), target), bar: None });
     }
-    for (n, (map, &position)) in maps.iter().zip(&explanation.positions).enumerate() {
+    for (n, map) in maps.iter().enumerate() {
         let index = n.min(bars.len() - 1);
         let Bar { colormap, range, opacity, .. } = bars[index];
         let colour = |&value: &f32| (!value.is_nan()).then(|| over_white(colormap.colour(range.unit(value)), opacity));
         let caption = match explanation.span() {
             Some(span) => format!("sources of tokens {span}"),
-            None => format!("{} (position {position})", text_name(text, position)),
+            None => target_name(text, explanation.target(n)),
         };
         panels.push(Panel {
             caption,
-            content: words(map.values.iter().map(colour).collect(), Some(framed(explanation, position))),
+            content: words(map.values.iter().map(colour).collect(), Some(explanation.target(n))),
             bar: Some(index),
         });
     }
     panels
 }
 
-/// The target of a row, or the span.
-fn framed(explanation: &Explanation, position: usize) -> Span {
-    explanation.span().unwrap_or(Span::between(position, position))
+/// `bank (position 5)`, `riverbank (tokens 5..7)`.
+fn target_name(text: &Text, target: Span) -> String {
+    let ends = text.pieces.get(target.from).zip(text.pieces.get(target.to - 1)).filter(|_| target.len() > 1);
+    let word = ends.and_then(|(first, last)| text.string.get(first.span.start..last.span.end));
+    match word {
+        Some(word) => format!("{} (tokens {target})", word.trim()),
+        None => format!("{} (position {})", text_name(text, target.from), target.from),
+    }
 }
 
 /// The target at every layer, where that was asked; each row has a range of its own, for values grow with the layer.
 fn cells_panel(explanation: &Explanation, text: &Text, style: &FigureStyle) -> Option<Panel> {
-    let &position = explanation.positions.first()?;
+    explanation.positions.first()?;
+    let target = explanation.target(0);
     let (method, tokens) = (explanation.method, explanation.scene.layout.len());
     let (colormap, rule) = (style.colormap_for(method), style.range_for(method));
     let mut colours = Vec::with_capacity(explanation.layers.as_ref()?.len());
     for row in explanation.layer_rows().into_iter().rev() {
-        let map = explanation.heatmap_of(&row, position);
-        let ranged = explanation.ranged_of(&map, position);
+        let map = explanation.heatmap_of(&row, target);
+        let ranged = explanation.ranged_of(&map, target);
         let range = map.range_over(rule, ranged.iter().copied());
         let mut limits = ranged.iter().filter_map(|&p| map.values.get(p)).filter(|v| v.is_finite());
         let first = limits.next().copied();
@@ -189,7 +194,7 @@ fn cells_panel(explanation: &Explanation, text: &Text, style: &FigureStyle) -> O
         colours.extend(map.values.iter().map(colour));
     }
     let names = (0..tokens).map(|p| text_name(text, p).to_owned()).collect();
-    let cells = Cells { colours, names, layer: explanation.layer, target: framed(explanation, position) };
+    let cells = Cells { colours, names, layer: explanation.layer, target: target };
     let caption = "every layer, each row in a range of its own".to_owned();
     Some(Panel { caption, content: Content::Cells(cells), bar: None })
 }

@@ -100,6 +100,21 @@ pub trait Method: Sync {
     /// # Errors
     /// A refusal where the layer or a parameter does not fit the model; [`Error::Cancelled`].
     fn explain(&self, model: &Model, trace: &Trace, target: &Target<'_>, control: &Control) -> Result<Vec<f32>>;
+
+    /// The one relevance row of a word whose pieces stand at the target's positions: the mean of their rows, unless the method has
+    /// a better way to join them.
+    ///
+    /// # Shapes
+    /// `[T]`.
+    ///
+    /// # Errors
+    /// As [`Self::explain`].
+    fn explain_word(&self, model: &Model, trace: &Trace, target: &Target<'_>, control: &Control) -> Result<Vec<f32>> {
+        let rows = self.explain(model, trace, target, control)?;
+        let (tokens, count) = (trace.num_tokens(), target.positions.len());
+        let mean = |t: usize| (0..count).map(|n| rows[n * tokens + t]).sum::<f32>() / count as f32;
+        Ok((0..tokens).map(mean).collect())
+    }
 }
 
 /// Every method, in menu order.

@@ -31,20 +31,25 @@ impl Method for Ultra {
     }
 
     fn explain(&self, model: &Model, trace: &Trace, target: &Target<'_>, control: &Control) -> Result<Vec<f32>> {
-        let stream = &trace.residual[target.layer];
-        let seeds = match (&target.params.scalar, target.phrase) {
-            (Scalar::Text(_), Some(phrase)) => seeds_towards(model.joint()?, stream, target.positions, phrase)?,
-            (scalar, _) => seeds(stream, target.positions, &scalar.resolved(model.is_post_norm()))?,
-        };
-        let backward = Backward {
-            model,
-            trace,
-            layer: target.layer,
-            rows: target.params.rows,
-            cancel: &control.cancel,
-            progress: &control.progress,
-        };
-        backward.run(target.positions, &seeds)
+        backward(model, trace, target, control).run(target.positions, &seeds_of(model, trace, target)?)
+    }
+
+    fn explain_word(&self, model: &Model, trace: &Trace, target: &Target<'_>, control: &Control) -> Result<Vec<f32>> {
+        backward(model, trace, target, control).run_word(target.positions, &seeds_of(model, trace, target)?)
+    }
+}
+
+fn backward<'a>(model: &'a Model, trace: &'a Trace, target: &Target<'_>, control: &'a Control) -> Backward<'a> {
+    let (layer, rows) = (target.layer, target.params.rows);
+    Backward { model, trace, layer, rows, cancel: &control.cancel, progress: &control.progress }
+}
+
+/// `[positions, D]`.
+fn seeds_of(model: &Model, trace: &Trace, target: &Target<'_>) -> Result<Tensor> {
+    let stream = &trace.residual[target.layer];
+    match (&target.params.scalar, target.phrase) {
+        (Scalar::Text(_), Some(phrase)) => seeds_towards(model.joint()?, stream, target.positions, phrase),
+        (scalar, _) => seeds(stream, target.positions, &scalar.resolved(model.is_post_norm())),
     }
 }
 

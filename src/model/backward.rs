@@ -54,6 +54,29 @@ impl Backward<'_> {
         Ok(out)
     }
 
+    /// The one relevance row of a word of several pieces: of the mean of their scalars, read as the mean of their rows.
+    ///
+    /// # Shapes
+    /// `seeds` is `[pieces, D]`, the gradient of the scalar at each piece; the result `[T]`.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_word(&self, pieces: &[usize], seeds: &Tensor) -> Result<Vec<f32>> {
+        let (tokens, count) = (self.trace.num_tokens(), pieces.len());
+        let seeds = (seeds.contiguous()? / count as f64)?;
+        let own = RowSet { per_target: count, tokens: pieces.to_vec(), all: false };
+        let keep = match self.rows {
+            Rows::All => tokens,
+            Rows::Some(k) => k.clamp(count, tokens),
+        };
+        self.progress.start(self.layer * if keep == count || keep == tokens { 1 } else { 2 });
+        if keep == tokens {
+            return self.descend(&seeds, &own, &RowSet::all(1, tokens));
+        }
+        let first = self.descend(&seeds, &own, &own)?;
+        if keep == count { Ok(first) } else { self.descend(&seeds, &own, &RowSet::around(pieces, &first, keep)) }
+    }
+
     fn chunk(&self, targets: &[usize], seeds: &Tensor, keep: usize) -> Result<Vec<f32>> {
         let tokens = self.trace.num_tokens();
         let own = RowSet::own(targets);
@@ -69,7 +92,7 @@ impl Backward<'_> {
 
     /// From the targets' layer to the embeddings. At the top only the targets' own rows carry a cotangent, below `carried`.
     fn descend(&self, seeds: &Tensor, own: &RowSet, carried: &RowSet) -> Result<Vec<f32>> {
-        let mut relevance = identity_rows(&own.tokens, self.trace.num_tokens(), seeds.dtype(), seeds.device())?;
+        let mut relevance = first_rows(own, self.trace.num_tokens(), seeds.dtype(), seeds.device())?;
         let (mut cotangent, mut from) = (seeds.clone(), own);
         for level in (0..self.layer).rev() {
             self.cancel.check()?;
@@ -85,11 +108,11 @@ impl Backward<'_> {
     }
 }
 
-/// `[targets, T]`, one at each target's own place.
-fn identity_rows(targets: &[usize], tokens: usize, dtype: DType, device: &Device) -> Result<Tensor> {
-    let mut rows = vec![0.0_f32; targets.len() * tokens];
-    for (row, &target) in targets.iter().enumerate() {
-        rows[row * tokens + target] = 1.0;
+/// `[targets, T]`, one at each target's own place, shared by the pieces of a word.
+fn first_rows(own: &RowSet, tokens: usize, dtype: DType, device: &Device) -> Result<Tensor> {
+    let mut rows = vec![0.0_f32; own.num_targets() * tokens];
+    for (row, pieces) in rows.chunks_exact_mut(tokens).zip(own.tokens.chunks_exact(own.per_target)) {
+        pieces.iter().for_each(|&piece| row[piece] += 1.0 / own.per_target as f32);
     }
-    Ok(Tensor::from_vec(rows, (targets.len(), tokens), device)?.to_dtype(dtype)?)
+    Ok(Tensor::from_vec(rows, (own.num_targets(), tokens), device)?.to_dtype(dtype)?)
 }

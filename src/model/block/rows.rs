@@ -45,6 +45,19 @@ impl RowSet {
         Self { per_target: keep, tokens, all: false }
     }
 
+    /// For one target of several rows: these first, then the rows where its map is largest.
+    ///
+    /// # Shapes
+    /// `map` is `[T]`; `keep` rows in all, at least as many as `own`.
+    pub fn around(own: &[usize], map: &[f32], keep: usize) -> Self {
+        let mut others: Vec<usize> = (0..map.len()).filter(|j| !own.contains(j)).collect();
+        others.sort_by(|&a, &b| map[b].total_cmp(&map[a]).then(a.cmp(&b)));
+        others.truncate(keep.saturating_sub(own.len()));
+        others.sort_unstable();
+        let tokens: Vec<usize> = own.iter().copied().chain(others).collect();
+        Self { per_target: tokens.len(), tokens, all: false }
+    }
+
     /// R, rows in all.
     pub fn len(&self) -> usize {
         self.tokens.len()
