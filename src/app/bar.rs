@@ -9,6 +9,7 @@ use super::session::{Mode, Session};
 use super::view::View;
 use super::wanted::token_at;
 use super::{theme, words};
+use crate::domain::request::ModelRef;
 use crate::domain::{Error, Progress};
 use crate::engine::Scene;
 
@@ -104,7 +105,7 @@ fn actions_ui(ui: &mut Ui, view: &View, (history, narrow): (&History, bool), com
 }
 
 /// The error, what to do about it, and how to be rid of it.
-pub fn banner_ui(ui: &mut Ui, error: &Error, commands: &mut Vec<Command>) {
+pub fn banner_ui(ui: &mut Ui, error: &Error, model: Option<&ModelRef>, commands: &mut Vec<Command>) {
     let palette = theme::palette(ui.visuals());
     egui::Frame::new().fill(palette.banner).inner_margin(egui::Margin::symmetric(12, 8)).show(ui, |ui| {
         ui.horizontal(|ui| {
@@ -114,6 +115,14 @@ pub fn banner_ui(ui: &mut Ui, error: &Error, commands: &mut Vec<Command>) {
                 }
                 if ui.button("Try again").clicked() {
                     commands.push(Command::Do(Effect::Retry));
+                }
+                // A model that cannot be opened would meet every input with the same words.
+                if model.is_some_and(|model| !model.is_built_in()) && ui.button("Built-in models").clicked() {
+                    commands.push(Command::BuiltInModel);
+                    commands.push(Command::Do(Effect::Retry));
+                }
+                if matches!(model, Some(ModelRef::Hub(_))) && ui.button("Hub...").clicked() {
+                    commands.push(Command::Do(Effect::ToggleHub));
                 }
                 ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
                     ui.visuals_mut().override_text_color = Some(palette.on_banner);

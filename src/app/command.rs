@@ -15,6 +15,7 @@ use crate::domain::request::{Input, ModelRef};
 use crate::domain::span::Span;
 use crate::domain::token::TokenRef;
 use crate::engine::Scene;
+use crate::method::Uses;
 
 /// One wish of the user.
 #[derive(Clone, Debug, PartialEq)]
@@ -171,6 +172,7 @@ impl Command {
             Self::SetMatrix(look) => session.matrix = look,
             Self::Measure(score) => session.score = score,
             Self::StepLayer(step) => step_layer(session, scene?, step),
+            Self::StepHead(_) if !session.info().is_some_and(|info| info.uses(Uses::Head)) => {}
             Self::StepHead(step) => session.params.head = session.head_after(step, scene?.model.num_heads),
             Self::Show(Mode::Segments) if scene.is_some_and(|s| s.layout.text.is_some()) => {}
             Self::Show(mode) => session.mode = mode,

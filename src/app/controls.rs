@@ -287,7 +287,8 @@ fn predictions_ui(ui: &mut Ui, scene: &Scene) {
     if scene.predictions.is_empty() {
         return;
     }
-    let (heading, kind) = if scene.model.is_causal { ("Next token", "token") } else { ("Predicted classes", "class") };
+    let (heading, kind) =
+        if scene.model.is_causal { ("Next token, after the end", "token") } else { ("Predicted classes", "class") };
     heading_ui(ui, heading);
     let palette = theme::palette(ui.visuals());
     for prediction in &scene.predictions {

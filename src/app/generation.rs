@@ -227,10 +227,13 @@ pub fn generation_ui(
 }
 
 fn sampling_ui(ui: &mut Ui, sampling: &mut Generation) {
-    named_ui(ui, "Tokens", "How many are added at most", |ui| ui.add(DragValue::new(&mut sampling.tokens).range(1..=4096)));
+    named_ui(ui, "Tokens", "How many are added at most", |ui| {
+        ui.add(DragValue::new(&mut sampling.tokens).range(1..=4096).clamp_existing_to_range(false))
+    });
     let tip = "0 is greedy: the most probable token every time. 1 draws as the model was trained";
     named_ui(ui, "Temperature", tip, |ui| {
-        let drag = DragValue::new(&mut sampling.temperature).range(0.0..=2.0).speed(0.01).max_decimals(2);
+        let drag =
+            DragValue::new(&mut sampling.temperature).range(0.0..=2.0).speed(0.01).max_decimals(2).clamp_existing_to_range(false);
         ui.add(drag.custom_formatter(|t, _| if t == 0.0 { "greedy".to_owned() } else { format!("{t:.2}") }))
     });
     if sampling.temperature > 0.0 {
@@ -240,7 +243,9 @@ fn sampling_ui(ui: &mut Ui, sampling: &mut Generation) {
         }
         let tip = "Only the fewest tokens whose probabilities reach this sum are drawn from";
         named_ui(ui, "Top-p", tip, |ui| {
-            ui.add(DragValue::new(&mut sampling.top_p).range(0.05..=1.0).speed(0.01).max_decimals(2))
+            ui.add(
+                DragValue::new(&mut sampling.top_p).range(0.05..=1.0).speed(0.01).max_decimals(2).clamp_existing_to_range(false),
+            )
         });
         named_ui(ui, "Seed", "The same seed draws the same tokens", |ui| ui.add(DragValue::new(&mut sampling.seed)));
     }

@@ -1,9 +1,12 @@
 //! The key list.
 
-use eframe::egui::{self, Align2, Grid, RichText, Window};
+use eframe::egui::{self, Align2, Grid, RichText, ScrollArea, Window};
 
 use super::command::{Command, Effect};
 use super::keys::{BINDINGS, GESTURES};
+
+/// Above and below the list: its title, and some of the window.
+const BORDER: f32 = 90.0;
 
 /// Draws the list over everything else.
 pub fn help_ui(ctx: &egui::Context, commands: &mut Vec<Command>) {
@@ -18,16 +21,21 @@ pub fn help_ui(ctx: &egui::Context, commands: &mut Vec<Command>) {
                 }
             }
             let half = lines.len().div_ceil(2);
-            Grid::new("keys").num_columns(4).spacing([18.0, 7.0]).show(ui, |ui| {
-                for row in 0..half {
-                    for column in [row, row + half] {
-                        if let Some((name, action)) = lines.get(column) {
-                            ui.label(RichText::new(*name).monospace().strong());
-                            ui.label(*action);
+            let most = ctx.content_rect().height() - BORDER;
+            let scrolled = ScrollArea::vertical().max_height(most);
+            let grid = Grid::new("keys").num_columns(4).spacing([18.0, 7.0]);
+            scrolled.show(ui, |ui| {
+                grid.show(ui, |ui| {
+                    for row in 0..half {
+                        for column in [row, row + half] {
+                            if let Some((name, action)) = lines.get(column) {
+                                ui.label(RichText::new(*name).monospace().strong());
+                                ui.label(*action);
+                            }
                         }
+                        ui.end_row();
                     }
-                    ui.end_row();
-                }
+                })
             });
         },
     );

@@ -230,7 +230,11 @@ impl Picker {
             self.begun = true;
             edit.request_focus();
         }
-        edit.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter))
+        let entered = edit.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
+        if entered {
+            edit.request_focus();
+        }
+        entered
     }
 
     fn rows_ui(&self, ui: &mut Ui, entered: bool, commands: &mut Vec<Command>) {

@@ -102,7 +102,8 @@ pub const GESTURES: &[(&str, &str)] = &[
 /// The commands of this frame's keys. Letters belong to a text field that is being edited, arrows to any control that has the
 /// keyboard.
 pub fn commands(ctx: &egui::Context, canvas_focused: bool) -> Vec<Command> {
-    if ctx.text_edit_focused() {
+    // An open list takes the keys that choose in it.
+    if ctx.text_edit_focused() || egui::Popup::is_any_open(ctx) {
         return Vec::new();
     }
     let control_focused = ctx.memory(|m| m.focused().is_some()) && !canvas_focused;

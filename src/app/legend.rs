@@ -41,7 +41,13 @@ pub fn colour_bar_ui(ui: &mut Ui, session: &Session, map: &MapView, pointed: Opt
         }
         let y = egui::lerp(bar.bottom()..=bar.top(), part);
         ui.painter().hline(bar.right()..=bar.right() + 4.0, y, Stroke::new(1.0, ink));
-        ui.painter().text(pos2(bar.right() + 7.0, y), Align2::LEFT_CENTER, words::tick(value, decimals), font.clone(), ink);
+        ui.painter().text(
+            pos2(bar.right() + 7.0, y),
+            Align2::LEFT_CENTER,
+            if constant.is_some() { words::value(value) } else { words::tick(value, decimals) },
+            font.clone(),
+            ink,
+        );
     }
     if let Some(value) = pointed.filter(|v| v.is_finite()) {
         let y = egui::lerp(bar.bottom()..=bar.top(), map.range.unit(value));

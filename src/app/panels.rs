@@ -134,7 +134,7 @@ impl App {
         });
         if let Some(error) = &self.error {
             Panel::top("error").frame(egui::Frame::NONE).resizable(false).show(ui, |ui| {
-                bar::banner_ui(ui, error, commands);
+                bar::banner_ui(ui, error, self.session.model.as_ref(), commands);
             });
         }
         if let (Mode::Heatmap, Some(scene)) = (self.session.mode, &self.view.scene) {

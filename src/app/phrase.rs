@@ -78,7 +78,9 @@ fn field_ui(ui: &mut Ui, scalar: &mut Scalar) {
     }
     // What is being typed is no part of the session before it is done.
     let mut typed = ui.data(|d| d.get_temp::<String>(draft)).unwrap_or_else(|| set.clone());
-    let field = ui.add(TextEdit::singleline(&mut typed).hint_text("a cat").char_limit(MAX_CHARS).desired_width(f32::INFINITY));
+    let field = ui.add(
+        TextEdit::singleline(&mut typed).hint_text("such as: a cat | a dog").char_limit(MAX_CHARS).desired_width(f32::INFINITY),
+    );
     field.widget_info(|| {
         let mut info = egui::WidgetInfo::text_edit(true, &typed, &typed, "a cat");
         info.label = Some("Phrase to look for".to_owned());

@@ -188,7 +188,8 @@ pub(super) struct Explain {
     source: Source,
     /// A position, `row,col`, cls, dist, reg0.., a word of a text (`bank`, the second one `bank#2`) or all; may be repeated. Or
     /// one span A..B of positions, B exclusive: the sources of that part of the text.
-    #[arg(long = "token", default_value = "0", value_name = "TOKEN", allow_hyphen_values = true)]
+    /// [default: the first, and where tokens see only those before them the last].
+    #[arg(long = "token", value_name = "TOKEN", allow_hyphen_values = true)]
     tokens: Vec<String>,
     /// Add the token's map at every layer, as a panel below the text and as `layers` in the .npz.
     #[arg(long)]

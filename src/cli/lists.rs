@@ -107,11 +107,12 @@ pub(super) fn verify(folders: &[PathBuf]) -> Result<()> {
     let mut failed = 0;
     let mut engine = Engine::default();
     for folder in folders {
-        let is_one = folder.is_file() || folder.join("config.json").is_file();
+        let is_one = !folder.is_dir() || folder.join("config.json").is_file();
         let named = if is_one { Vec::new() } else { model_folders(folder) };
         for path in if named.is_empty() { vec![folder.clone()] } else { named } {
             let name = path.display().to_string();
-            let request = Request::of(Task::Verify, Input::Text(String::new()), ModelRef::Path(path));
+            let model = if path.exists() { ModelRef::Path(path) } else { ModelRef::from(path) };
+            let request = Request::of(Task::Verify, Input::Text(String::new()), model);
             match engine.run(&request, &Control::default()) {
                 Ok(Output::Verification(verification)) => failed += print_verification(&name, &verification),
                 Ok(_) => {}

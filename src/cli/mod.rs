@@ -14,8 +14,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::domain::colormap::Colormap;
-use crate::domain::request::{Cut, Input, ModelRef, Request, Task, Tokens};
-use crate::domain::token::TokenRef;
+use crate::domain::request::{Cut, Input, ModelRef, Request};
 use crate::domain::{Error, Result};
 use crate::figure::FigureStyle;
 
@@ -84,12 +83,8 @@ pub fn main() -> Next {
 /// As `explain` and `segment`.
 pub fn figure_instead(args: &WindowArgs, why: &Error, path: &Path) -> Result<()> {
     progress::say(&format!("{why}; writing {} instead", path.display()));
-    let mut request = args.request.clone();
-    if request.task == Task::Explain && request.tokens == Tokens::These(Vec::new()) {
-        request.tokens = Tokens::These(vec![TokenRef::Position(0)]);
-    }
     let style = FigureStyle { colormap: args.colormap, ..FigureStyle::default() };
-    tasks::figure_of(&request, &style, &[path.to_owned()], false)
+    tasks::figure_of(&args.request, &style, &[path.to_owned()], false)
 }
 
 /// 0 done; 1 refused, with one line on stderr; 130 stopped by Ctrl-C.

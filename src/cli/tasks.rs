@@ -60,11 +60,17 @@ fn score_of(output: &Output) -> Option<&Score> {
 
 /// One line a share of the context that was taken out; nats a token.
 fn score_table(score: &Score) -> String {
+    let (span, likely, context) = (score.span, score.log_probability, score.num_context);
     let mut lines = vec![
-        format!("span {}: {:.3} nats a token with all {} tokens before it", score.span, score.log_probability, score.num_context),
-        "taken out  tokens  strongest  by lot  strongest alone".to_owned(),
+        format!("span {span}: {likely:.3} nats a token with all {context} tokens before it but the first, which always stays"),
+        "nats a token less likely without the strongest sources, without as many at random, and with the strongest alone:"
+            .to_owned(),
+        "   share  tokens  strongest  random  strongest alone".to_owned(),
     ];
-    lines.extend(score.removals.iter().map(|r| {
+    let mut removals = score.removals.clone();
+    // Of a short text several shares are the same tokens.
+    removals.dedup_by_key(|r| r.num_tokens);
+    lines.extend(removals.iter().map(|r| {
         let (percent, tokens) = (r.percent, r.num_tokens);
         format!("{percent:>7} %  {tokens:>6}  {:>9.3}  {:>6.3}  {:>15.3}", r.comprehensiveness, r.random, r.sufficiency)
     }));

@@ -22,11 +22,17 @@ impl Heatmap {
     /// The patches of a relevance row.
     ///
     /// # Shapes
+    /// Of a causal model what comes after the target has no value (NaN).
+    ///
     /// `relevance` is `[T]`, prefix tokens included; `target` a position, or those of the pieces of a word, whose own entries follow
     /// `own`.
     pub fn from_relevance(layout: &TokenLayout, relevance: &[f32], target: impl Into<Span>, own: Own) -> Self {
         let target = target.into();
         let mut values: Vec<f32> = relevance.iter().skip(layout.prefix.len()).copied().collect();
+        // What comes after the target is nothing that it could be made from: no value, not a small one.
+        if layout.is_causal {
+            values.iter_mut().skip(target.to).filter(|value| **value == 0.0).for_each(|value| *value = f32::NAN);
+        }
         let own_value = match own {
             Own::Keep => None,
             Own::Zero => Some(0.0),
@@ -141,13 +147,13 @@ impl Range {
         if value.is_nan() { value } else { ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0) }
     }
 
-    /// A constant map still needs a scale: limits that coincide are drawn apart.
     /// The one value of a map that is the same everywhere, whose range is made up.
     pub fn constant(self) -> Option<f32> {
         let middle = f32::midpoint(self.low, self.high);
         (self.high - self.low <= (middle.abs() * 2.5e-3).max(2.5e-12)).then_some(middle)
     }
 
+    /// A constant map still needs a scale: limits that coincide are drawn apart.
     fn widened(self) -> Self {
         if self.high > self.low {
             return self;

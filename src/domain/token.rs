@@ -69,17 +69,19 @@ pub struct TokenLayout {
     pub grid: Grid,
     /// The text, where the input is one.
     pub text: Option<Arc<Text>>,
+    /// Whether each token sees only itself and those before it.
+    pub is_causal: bool,
 }
 
 impl TokenLayout {
     /// The sequence of an image.
     pub fn image(prefix: Vec<TokenKind>, grid: Grid) -> Self {
-        Self { prefix, grid, text: None }
+        Self { prefix, grid, text: None, is_causal: false }
     }
 
     /// The sequence of a text.
     pub fn text(text: Arc<Text>) -> Self {
-        Self { prefix: Vec::new(), grid: Grid { rows: 1, cols: text.pieces.len() }, text: Some(text) }
+        Self { prefix: Vec::new(), grid: Grid { rows: 1, cols: text.pieces.len() }, text: Some(text), is_causal: false }
     }
 
     /// T, the number of tokens.

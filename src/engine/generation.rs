@@ -11,7 +11,7 @@ use crate::domain::request::Request;
 use crate::domain::{Error, Result};
 use crate::input::{Encoded, Growing};
 use crate::method::Control;
-use crate::model::{Decoder, Sampler, decode};
+use crate::model::{Decoder, ModelInput, Sampler, decode};
 
 /// A text that is being continued.
 #[derive(Debug)]
@@ -105,7 +105,10 @@ impl Engine {
         let done = continuing.grow(generation.tokens, control);
         let (growing, ending) = continuing.at(generation.tokens);
         let (loaded, bytes) = (continuing.loaded.clone(), continuing.num_bytes());
-        self.continuations.put(key, continuing, bytes);
+        // One that failed has read what it could not answer.
+        if matches!(done, Ok(()) | Err(Error::Cancelled)) {
+            self.continuations.put(key, continuing, bytes);
+        }
         done.map(|()| Grown { loaded, encoded: growing.into(), ending })
     }
 
@@ -113,7 +116,7 @@ impl Engine {
     pub(super) fn generate(&mut self, request: &Request, control: &Control) -> Result<Continuation> {
         let generation = request.generation.unwrap_or_default();
         let Grown { loaded, encoded: Encoded { ids, text }, ending } = self.grown(request, &generation, control)?;
-        let layout = loaded.model.words()?.layout(&ids, &Arc::new(text))?;
+        let layout = loaded.model.layout(&ModelInput::Words { ids: &ids, text: Arc::new(text) })?;
         let model = super::facts(&request.model, &loaded.model);
         let scene = Arc::new(super::Scene { photo: None, layout, model, predictions: Vec::new() });
         let request = Request { generation: Some(generation), ..request.clone() };

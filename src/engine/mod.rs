@@ -26,6 +26,7 @@ pub use verify::Verification;
 pub use worker::{Oracle, Reply, Worker};
 
 use crate::domain::request::{DeviceKind, Generation, ModelRef, Params, Request, Task, Tokens, Tower};
+use crate::domain::token::TokenRef;
 use crate::domain::{Error, Result};
 use crate::hub;
 use crate::input::Encoded;
@@ -81,6 +82,9 @@ impl Default for Engine {
         }
     }
 }
+
+/// Files of a model folder that are looked at for changes; no checkpoint has more parts.
+const MOST_PARTS: usize = 256;
 
 /// A file that changed is another file.
 fn file_key(path: Option<&Path>) -> String {
@@ -236,9 +240,17 @@ impl Engine {
         format!("{model}|{:?}|{}|{}", request.input, file_key(request.input.path()), request.size)
     }
 
-    /// Another snapshot in the cache is another model.
+    /// Another snapshot in the cache is another model, and so is one with a file that was written to: a folder does not show that.
     fn file_key_of(&self, model: &ModelRef) -> String {
-        file_key(place::path(model, &self.hub).as_deref())
+        let Some(path) = place::path(model, &self.hub) else { return String::new() };
+        let folder = if path.is_dir() { path.as_path() } else { whole_file::folder_of(&path) };
+        let mut parts: Vec<PathBuf> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+        parts.retain(|part| {
+            part.extension().is_some_and(|e| ["json", "safetensors", "bin", "txt"].iter().any(|known| e == *known))
+        });
+        parts.sort();
+        let keys: Vec<String> = parts.iter().take(MOST_PARTS).map(|part| file_key(Some(part))).collect();
+        format!("{}|{}", path.display(), keys.join("|"))
     }
 
     fn model(&mut self, request: &Request, tower: Tower) -> Result<Arc<Loaded>> {
@@ -336,10 +348,19 @@ fn resolve_layer(request: &Request, method: &dyn Method, num_layers: usize) -> R
 /// The request with what it left to the model: figures and records say what was done.
 fn resolved(request: &Request, traced: &Traced) -> Request {
     let scalar = request.params.scalar.resolved(traced.model.is_post_norm());
-    Request { params: Params { scalar, ..request.params.clone() }, ..request.clone() }
+    let tokens = match &request.tokens {
+        Tokens::These(tokens) if tokens.is_empty() && request.task == Task::Explain => {
+            let layout = &traced.scene.layout;
+            let first = if layout.is_causal { layout.len().saturating_sub(1) } else { 0 };
+            Tokens::These(vec![TokenRef::Position(first)])
+        }
+        tokens => tokens.clone(),
+    };
+    Request { tokens, params: Params { scalar, ..request.params.clone() }, ..request.clone() }
 }
 
 fn explain(request: &Request, traced: &Traced, phrases: &[Arc<Phrase>], control: &Control) -> Result<Explanation> {
+    let request = &resolved(request, traced);
     let method = by_id(&request.method)?;
     let layer = resolve_layer(request, method, traced.trace.num_layers())?;
     let (layout, info) = (&traced.scene.layout, method.info());
@@ -360,9 +381,6 @@ fn explain(request: &Request, traced: &Traced, phrases: &[Arc<Phrase>], control:
             let rows = rows(&sources.targets())?;
             (vec![span.from], sources.mean(rows.chunks_exact(layout.len()), layout.len()))
         }
-        Tokens::These(tokens) if tokens.is_empty() => {
-            return Err(Error::refused("--token", "no token is named").expected(layout.describe()));
-        }
         Tokens::These(tokens) => {
             let targets = tokens.iter().map(|t| layout.resolve_all(t)).collect::<Result<Vec<_>>>()?;
             let positions: Vec<usize> = targets.iter().map(|target| target.from).collect();
@@ -379,7 +397,7 @@ fn explain(request: &Request, traced: &Traced, phrases: &[Arc<Phrase>], control:
             (positions, relevance)
         }
     };
-    let (request, scene, relevance) = (resolved(request, traced), traced.scene.clone(), relevance.into());
+    let (request, scene, relevance) = (request.clone(), traced.scene.clone(), relevance.into());
     Ok(Explanation { request, scene, method: info, layer, positions, relevance, layers: None, score: None, matches })
 }
 

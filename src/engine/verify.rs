@@ -11,6 +11,7 @@ use crate::domain::text::Text;
 use crate::domain::{Cancel, Error, Progress, Result};
 use crate::method::{Control, Target, by_id};
 use crate::model::trace::values;
+use crate::model::witness::worse;
 use crate::model::{Model, ModelInput, Trace};
 use crate::store::{Bytes, safetensors};
 
@@ -200,8 +201,8 @@ fn apart(got: &[f32], want: &[f32]) -> f64 {
         return f64::INFINITY;
     }
     let scale = want.iter().fold(f64::MIN_POSITIVE, |m, w| m.max(f64::from(w.abs())));
-    let difference = |(g, w): (&f32, &f32)| if g.is_nan() { f64::INFINITY } else { f64::from((g - w).abs()) };
-    got.iter().zip(want).map(difference).fold(0.0, f64::max) / scale
+    let differences = got.iter().zip(want).map(|(g, w)| f64::from((g - w).abs()));
+    differences.fold(0.0, worse) / scale
 }
 
 /// The same for relevance rows, over the largest entry that is not the target's own; where that is 0, over the own entry.
@@ -218,7 +219,7 @@ fn rows_apart(got: &[f32], want: &[f32], targets: &[usize]) -> f64 {
         let scale = want.iter().fold(f64::MIN_POSITIVE, |m, w| m.max(f64::from(w.abs())));
         apart(got, want) * scale / share.max(f64::MIN_POSITIVE)
     };
-    rows.map(error).fold(0.0, f64::max)
+    rows.map(error).fold(0.0, worse)
 }
 
 /// Tokens of a text that is made up, and patches of a made-up image a side.
@@ -248,7 +249,7 @@ pub fn self_check(model: &Model, control: &Control) -> Result<Vec<Check>> {
     for (block, recorded) in model.blocks.iter().zip(&trace.blocks) {
         let attention = values(&block.attention(recorded)?)?;
         let sum = |row: &[f32]| (row.iter().map(|&a| f64::from(a)).sum::<f64>() - 1.0).abs();
-        row_sums = attention.chunks(trace.num_tokens()).map(sum).fold(row_sums, f64::max);
+        row_sums = attention.chunks(trace.num_tokens()).map(sum).fold(row_sums, worse);
     }
     let testimony = model.witness(&input, trace.num_tokens() - 1, &control.cancel)?;
     let check = |name: &str, error, allowed| Check { name: name.to_owned(), error, allowed };

@@ -194,7 +194,7 @@ fn cells_panel(explanation: &Explanation, text: &Text, style: &FigureStyle) -> O
         colours.extend(map.values.iter().map(colour));
     }
     let names = (0..tokens).map(|p| text_name(text, p).to_owned()).collect();
-    let cells = Cells { colours, names, layer: explanation.layer, target: target };
+    let cells = Cells { colours, names, layer: explanation.layer, target };
     let caption = "every layer, each row in a range of its own".to_owned();
     Some(Panel { caption, content: Content::Cells(cells), bar: None })
 }

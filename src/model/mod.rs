@@ -224,11 +224,17 @@ impl Model {
         self.run(self.layout(input)?, input, &Cancel::default(), options)
     }
 
-    fn layout(&self, input: &ModelInput<'_>) -> Result<TokenLayout> {
-        match input {
-            ModelInput::Pixels { height, width, .. } => Ok(self.patches()?.layout(*height, *width)),
-            ModelInput::Words { ids, text } => self.words()?.layout(ids, text),
-        }
+    /// The sequence of an input.
+    ///
+    /// # Errors
+    /// A refusal of an input of the other kind, of a text that is too long, or of ids outside the vocabulary.
+    pub fn layout(&self, input: &ModelInput<'_>) -> Result<TokenLayout> {
+        let layout = match input {
+            ModelInput::Pixels { height, width, .. } => self.patches()?.layout(*height, *width),
+            ModelInput::Words { ids, text } => self.words()?.layout(ids, text)?,
+        };
+        let is_causal = self.blocks.iter().all(|block| block.heads.sees != Sees::All);
+        Ok(TokenLayout { is_causal, ..layout })
     }
 
     /// Layer 0.

@@ -7,6 +7,7 @@ use super::trace::values;
 use super::{Backward, Model, ModelInput, Trace};
 use crate::domain::request::Rows;
 use crate::domain::{Cancel, Progress, Result};
+use crate::store::available_memory;
 
 /// What the witnesses say about one target.
 #[derive(Clone, Debug)]
@@ -30,6 +31,7 @@ impl Model {
     /// # Errors
     /// As [`Model::trace`].
     pub fn witness(&self, input: &ModelInput<'_>, target: usize, cancel: &Cancel) -> Result<Testimony> {
+        super::check_memory(&self.checkpoint, self.num_parameters as u64 * 8, available_memory())?;
         let trace = self.trace(input, cancel, &Progress::default())?;
         let wide = self.to_dtype(DType::F64)?;
         let seed = self.seed(&trace, target)?;
@@ -42,7 +44,7 @@ impl Model {
         let got = backward.run(&[target], &seed.unsqueeze(0)?.to_dtype(self.dtype)?)?;
         let (mut apart, mut scale) = (0.0_f64, f64::MIN_POSITIVE);
         for (got, want) in got.iter().zip(&want) {
-            apart = apart.max((f64::from(*got) - want).abs());
+            apart = worse(apart, (f64::from(*got) - want).abs());
             scale = scale.max(want.abs());
         }
         let gradient_error = wide.differences(input, target, &seed, &gradients, cancel)?;
@@ -98,12 +100,17 @@ impl Model {
                     Ok(self.scalar(input, &shifts, target, seed)?.to_scalar()?)
                 };
                 let difference = (value(STEP)? - value(-STEP)?) / (2.0 * STEP);
-                apart = apart.max((difference - entries[place]).abs());
+                apart = worse(apart, (difference - entries[place]).abs());
                 scale = scale.max(entries[place].abs());
             }
         }
         Ok(apart / scale)
     }
+}
+
+/// The larger error; what is no number is the largest of all.
+pub(crate) fn worse(a: f64, b: f64) -> f64 {
+    if a.is_nan() || b.is_nan() { f64::INFINITY } else { a.max(b) }
 }
 
 /// Places of the largest values.

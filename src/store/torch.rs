@@ -133,7 +133,7 @@ fn follow_one_another(shape: &[usize], strides: &[usize]) -> bool {
     let mut axes = shape.iter().zip(strides).rev();
     axes.all(|(&n, &stride)| {
         let fits = n == 1 || stride == expected;
-        expected *= n;
+        expected = usize::saturating_mul(expected, n);
         fits
     })
 }

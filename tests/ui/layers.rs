@@ -254,8 +254,7 @@ fn of_a_causal_model_the_sources_lie_before_and_their_worth_is_measured() {
     harness.get_by_label("how much less likely the span is without its strongest sources");
     harness.get_by_label("Measure").click();
     harness.run_ok();
-    let told =
-        "Without its 10 % strongest sources (10 tokens) the span is 2.00 nats a token less likely; without as many by lot: 1.00";
+    let told = "Without its 10 % strongest sources (10 tokens) the span is 2.00 nats a token less likely; without as many at random: 1.00";
     harness.get_by_label(told);
     drag(&mut harness, "[CLS], position 0", "sat, position 2");
     assert_eq!(span(&harness).as_deref(), Some("1..3"), "nothing predicted the first token");

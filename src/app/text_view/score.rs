@@ -24,7 +24,7 @@ pub fn panel_ui(ui: &mut Ui, page: Page<'_>, commands: &mut Vec<Command>) {
             }
             let mut measured = page.session.score;
             let tip = format!(
-                "Runs the model {NUM_RUNS} times: without the strongest sources of the span, without as many tokens by lot, \
+                "Runs the model {NUM_RUNS} times: without the strongest sources of the span, without as many tokens at random, \
                  and with the strongest sources alone"
             );
             if ui.checkbox(&mut measured, "Measure").on_hover_text(tip).changed() {
@@ -48,13 +48,13 @@ fn score_ui(ui: &mut Ui, score: &Score) {
     ui.label(sentence(removal)).on_hover_text(table(score));
 }
 
-/// `Without its 10 % strongest sources the span is 5.2 nats a token less likely; without as many by lot: 0.8`.
+/// `Without its 10 % strongest sources the span is 5.2 nats a token less likely; without as many at random: 0.8`.
 fn sentence(removal: &Removal) -> String {
     let Removal { percent, num_tokens, comprehensiveness, random, .. } = removal;
     let more = if *comprehensiveness < 0.0 { "more" } else { "less" };
     let tokens = if *num_tokens == 1 { "1 token".to_owned() } else { format!("{num_tokens} tokens") };
     format!(
-        "Without its {percent} % strongest sources ({tokens}) the span is {:.2} nats a token {more} likely; without as many by lot: \
+        "Without its {percent} % strongest sources ({tokens}) the span is {:.2} nats a token {more} likely; without as many at random: \
          {random:.2}",
         comprehensiveness.abs()
     )
@@ -64,7 +64,7 @@ fn sentence(removal: &Removal) -> String {
 fn table(score: &Score) -> String {
     let line = |r: &Removal| {
         let (lost, random, alone) = (r.comprehensiveness, r.random, r.sufficiency);
-        format!("{} % ({}): {lost:.2} without them, {random:.2} by lot, {alone:.2} with them alone", r.percent, r.num_tokens)
+        format!("{} % ({}): {lost:.2} without them, {random:.2} at random, {alone:.2} with them alone", r.percent, r.num_tokens)
     };
     let head = format!("Lost log probability, nats a token; {:.2} with all {} tokens", score.log_probability, score.num_context);
     let lines: Vec<String> = std::iter::once(head).chain(score.removals.iter().map(line)).collect();

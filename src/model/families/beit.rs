@@ -30,7 +30,14 @@ pub(super) fn load(config: &Config, weights: &mut Weights, _: Tower) -> Result<A
     let blocks = blocks(sizes.num_layers, |i| {
         let at = format!("encoder.layer.{i}");
         let own = own.then(|| table(weights, &format!("{at}.attention.attention.{TABLE}"))).transpose()?;
-        Ok(Block { relative_bias: own.or(shared.clone()), ..block(sizes, hidden, weights, &at)? })
+        let relative_bias = match (own, &shared) {
+            (Some(own), Some(shared)) => {
+                let table = (&own.table + &shared.table)?;
+                Some(Arc::new(RelativeBias { table, window: own.window }))
+            }
+            (own, shared) => own.or(shared.clone()),
+        };
+        Ok(Block { relative_bias, ..block(sizes, hidden, weights, &at)? })
     })?;
     let pools = config.flag("use_mean_pooling", true)?;
     let norm = if pools { None } else { Some(weights.norm("layernorm", sizes.width, sizes.eps)?) };

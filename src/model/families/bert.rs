@@ -11,7 +11,7 @@ const EPS: f64 = 1e-12;
 
 pub(super) fn load_bert(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
     let sizes = read(config, weights, &["", "bert.", "model."])?;
-    let words = words(config, sizes, weights, 0)?;
+    let words = words(config, sizes, weights, (30_522, 0))?;
     let head = match language(config, sizes, weights, &words, &BERT_WORDS)? {
         None => bert_classifier(config, weights, sizes.width)?,
         language => language,
@@ -22,9 +22,10 @@ pub(super) fn load_bert(config: &Config, weights: &mut Weights, _: Tower) -> Res
 /// Positions count from behind the padding's id.
 pub(super) fn load_roberta(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
     let sizes = read(config, weights, &["", "roberta.", "model."])?;
-    let words = words(config, sizes, weights, config.whole("pad_token_id", 1)? + 1)?;
+    let vocab = if config.model_type()? == "roberta" { 50_265 } else { 30_522 };
+    let words = words(config, sizes, weights, (vocab, config.whole("pad_token_id", 1)? + 1))?;
     let head = match language(config, sizes, weights, &words, &ROBERTA_WORDS)? {
-        None => roberta_classifier(weights, sizes.width)?,
+        None => roberta_classifier(config, weights, sizes.width)?,
         language => language,
     };
     assemble(config, sizes, weights, words, head)
@@ -47,9 +48,9 @@ fn assemble(config: &Config, sizes: Sizes, weights: &mut Weights, words: Words, 
 }
 
 /// The rows of words, positions and token types. One text is all of the first type.
-fn words(config: &Config, sizes: Sizes, weights: &mut Weights, first_position: usize) -> Result<Words> {
+fn words(config: &Config, sizes: Sizes, weights: &mut Weights, (vocab, first_position): (usize, usize)) -> Result<Words> {
     let mut table = |name: &str, rows: usize| weights.tensor(&format!("embeddings.{name}.weight"), &[rows, sizes.width]);
-    let words = table("word_embeddings", config.count("vocab_size", Some(30_522))?)?;
+    let words = table("word_embeddings", config.count("vocab_size", Some(vocab))?)?;
     let positions = config.count("max_position_embeddings", Some(512))?;
     if positions <= first_position {
         return Err(config.refuse("max_position_embeddings", &format!("more than {first_position}")));
@@ -117,7 +118,9 @@ fn language(config: &Config, sizes: Sizes, weights: &mut Weights, words: &Words,
     let transform = Some(Transform { linear, activation: names.activation.unwrap_or(sizes.activation), norm });
     let (vocab, bias) = (words.vocab_size(), format!("{}.bias", names.decoder));
     let bias = if weights.has(names.bias) { names.bias } else { bias.as_str() };
-    let Linear { weight, .. } = super::decoder(config, weights, names.decoder, &words.words, true)?;
+    let Some(Linear { weight, .. }) = super::decoder(config, weights, names.decoder, &words.words, true)? else {
+        return Ok(None);
+    };
     let decoder =
         if weights.has(bias) { Linear { weight, bias: weights.tensor(bias, &[vocab])? } } else { without_bias(weight)? };
     Ok(Some(Head::Language(Language { transform, decoder, softcap: None })))
@@ -135,10 +138,10 @@ fn bert_classifier(config: &Config, weights: &mut Weights, width: usize) -> Resu
     Ok(Some(Head::Pooled { pooler, pooling: Pooling::Tanh, linear }))
 }
 
-fn roberta_classifier(weights: &mut Weights, width: usize) -> Result<Option<Head>> {
+fn roberta_classifier(config: &Config, weights: &mut Weights, width: usize) -> Result<Option<Head>> {
     if let Some(linear) = classifier(weights, "/classifier.out_proj", width)? {
         let pooler = weights.linear("/classifier.dense", width, width, true)?;
         return Ok(Some(Head::Pooled { pooler, pooling: Pooling::Tanh, linear }));
     }
-    Ok(classifier(weights, "/classifier", width)?.map(Head::EachToken))
+    bert_classifier(config, weights, width)
 }

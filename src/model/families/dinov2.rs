@@ -18,7 +18,9 @@ pub(super) fn load_with_registers(config: &Config, weights: &mut Weights, _: Tow
 }
 
 fn load(config: &Config, weights: &mut Weights, registers: Option<(&str, usize)>, resize: Positions) -> Result<Assembly> {
-    let (sizes, image) = (Sizes::read(config, DEFAULTS.eps)?, ImageSizes::read(config, &DEFAULTS)?);
+    let patch_size = if registers.is_some() { 16 } else { DEFAULTS.patch_size };
+    let defaults = Defaults { patch_size, ..DEFAULTS };
+    let (sizes, image) = (Sizes::read(config, DEFAULTS.eps)?, ImageSizes::read(config, &defaults)?);
     let mlp = Mlp::read(config, sizes.width)?;
     weights.find_prefix("embeddings.cls_token", PREFIXES)?;
     let placed = &[(TokenKind::Cls, "embeddings.cls_token")];

@@ -25,7 +25,8 @@ struct Shape {
 }
 
 pub(super) fn load(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
-    let (sizes, image) = (Sizes::read(config, DEFAULTS.eps)?, ImageSizes::read(config, &DEFAULTS)?);
+    let sizes = Sizes::read_with(config, 384, 6, DEFAULTS.eps, "gelu")?;
+    let image = ImageSizes::read(config, &DEFAULTS)?;
     let shape = Shape {
         hidden: config.count("intermediate_size", Some(1536))?,
         gated: config.flag("use_gated_mlp", false)?,

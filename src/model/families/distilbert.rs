@@ -77,7 +77,9 @@ fn head(config: &Config, sizes: Sizes, weights: &mut Weights, words: &Words) -> 
         let linear = weights.linear("/vocab_transform", width, width, true)?;
         let norm = weights.norm("/vocab_layer_norm", width, EPS)?;
         let bias = weights.tensor("/vocab_projector.bias", &[words.vocab_size()])?;
-        let weight = decoder(config, weights, "/vocab_projector", &words.words, true)?.weight;
+        let Some(Linear { weight, .. }) = decoder(config, weights, "/vocab_projector", &words.words, true)? else {
+            return Ok(None);
+        };
         let transform = Some(Transform { linear, activation: sizes.activation, norm });
         return Ok(Some(Head::Language(Language { transform, decoder: Linear { weight, bias }, softcap: None })));
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::llama::{by_layer_types, heads};
 use super::rope::{self, Names, PLAIN};
 use super::{
-    Activation, Assembly, Block, Config, Embedding, Head, Heads, Language, MAX_LAYERS, Norm, NormPlace, Result, Sees, Tower,
-    Weights, Words, beside, blocks, decoder, last_token_classifier, rms_norm, stacked,
+    Activation, Assembly, Block, Config, Embedding, Heads, MAX_LAYERS, Norm, NormPlace, Result, Sees, Tower, Weights, Words,
+    beside, blocks, causal_head, decoder, rms_norm, stacked,
 };
 use crate::model::block::{BranchNorms, QkNorms, Rotary};
 
@@ -85,7 +85,7 @@ fn load(config: &Config, weights: &mut Weights, kind: &Kind) -> Result<Assembly>
         hidden: config.count("intermediate_size", Some(9216))?,
         heads: Heads { scale, softcap, ..heads(config, width, Some(256), 8, 4)? },
         eps: config.number("rms_norm_eps", 1e-6)?,
-        activation: config.activation(activation_field(config), "gelu_pytorch_tanh")?,
+        activation: config.activation("hidden_activation", "gelu_pytorch_tanh")?,
         has_bias: config.flag("attention_bias", false)?,
         qk_norms: kind.qk_norms,
     };
@@ -94,17 +94,14 @@ fn load(config: &Config, weights: &mut Weights, kind: &Kind) -> Result<Assembly>
     weights.find_prefix("embed_tokens.weight", &["model.", "", "language_model.model.", "model.language_model."])?;
     let words = weights.tensor("embed_tokens.weight", &[config.count("vocab_size", Some(kind.vocab))?, width])?;
     let softcap = cap("final_logit_softcapping", kind.softcaps.map(|(_, logits)| logits))?;
-    let head = match last_token_classifier(weights, width)? {
-        None => {
-            let decoder = decoder(config, weights, "/lm_head", &words, true)?;
-            Some(Head::Language(Language { transform: None, decoder, softcap }))
-        }
-        classifier => classifier,
-    };
+    let is_bare = ["Gemma2Model", "Gemma3TextModel"].iter().any(|name| config.is_architecture(name));
+    let head = causal_head(weights, width, softcap, |weights| {
+        if is_bare { Ok(None) } else { decoder(config, weights, "/lm_head", &words, true) }
+    })?;
     let max_tokens = config.count("max_position_embeddings", Some(kind.max_tokens))?;
     let words = Words { words, scale: (width as f64).sqrt(), positions: None, norm: None, max_tokens, padding: None };
     let window = Sees::Window(config.count("sliding_window", Some(4096))?);
-    let pattern = config.count("sliding_window_pattern", Some(config.count("_sliding_window_pattern", Some(kind.pattern))?))?;
+    let pattern = if kind.qk_norms { config.count("sliding_window_pattern", Some(kind.pattern))? } else { kind.pattern };
     let sees = by_layer_types(config, num_layers, window, |layer| !(layer + 1).is_multiple_of(pattern))?;
     let blocks = blocks(num_layers, |i| {
         let rotary = if sees[i] == Sees::Earlier { &full } else { &sliding };
@@ -112,11 +109,6 @@ fn load(config: &Config, weights: &mut Weights, kind: &Kind) -> Result<Assembly>
     })?;
     let norm = Some(norm(weights, "norm", width, shape.eps)?);
     Ok(Assembly { embedding: Embedding::Words(words), blocks, norm, head, joint: None })
-}
-
-/// Early checkpoints of Gemma name it like all others, and then it is to be ignored where both are there.
-fn activation_field(config: &Config) -> &'static str {
-    if config.has("hidden_activation") || !config.has("hidden_act") { "hidden_activation" } else { "hidden_act" }
 }
 
 fn norm(weights: &mut Weights, name: &str, width: usize, eps: f64) -> Result<Norm> {

@@ -1,8 +1,8 @@
 //! `gpt2` (transformers `GPT2Model`): causal pre-norm blocks with learned positions. Its maps lie transposed in checkpoints.
 
 use super::{
-    Activation, Assembly, Block, Config, Embedding, Head, Heads, Language, Linear, MAX_LAYERS, NormPlace, Result, Sees, Tower,
-    Weights, Words, blocks, decoder, last_token_classifier,
+    Activation, Assembly, Block, Config, Embedding, Heads, Linear, MAX_LAYERS, NormPlace, Result, Sees, Tower, Weights, Words,
+    blocks, causal_head, decoder,
 };
 
 /// This family has its own names for sizes.
@@ -50,14 +50,11 @@ pub(super) fn load(config: &Config, weights: &mut Weights, _: Tower) -> Result<A
     let words = weights.tensor("wte.weight", &[config.count("vocab_size", Some(50_257))?, sizes.width])?;
     let max_tokens = config.count("n_positions", Some(1024))?;
     let positions = Some(weights.tensor("wpe.weight", &[max_tokens, sizes.width])?);
-    let head = match last_token_classifier(weights, sizes.width)? {
-        None if config.is_architecture("GPT2Model") => None,
-        None => {
-            let decoder = decoder(config, weights, "/lm_head", &words, true)?;
-            Some(Head::Language(Language { transform: None, decoder, softcap: None }))
-        }
-        classifier => classifier,
-    };
+    // The first checkpoint of the family says GPT2LMHeadModel and holds no head: the table of words serves.
+    let is_bare = config.is_architecture("GPT2Model");
+    let head = causal_head(weights, sizes.width, None, |weights| {
+        if is_bare { Ok(None) } else { decoder(config, weights, "/lm_head", &words, true) }
+    })?;
     let words = Words { words, scale: 1.0, positions, norm: None, max_tokens, padding: None };
     let blocks = blocks(num_layers, |i| block(&sizes, weights, i))?;
     let norm = Some(weights.norm("ln_f", sizes.width, sizes.eps)?);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::rope::{self, PLAIN};
 use super::{
-    Activation, Assembly, Block, Config, Embedding, Head, Heads, Language, MAX_LAYERS, NormPlace, Result, Sees, Tower, Weights,
-    Words, beside, blocks, decoder, last_token_classifier, rms_norm, stacked,
+    Activation, Assembly, Block, Config, Embedding, Heads, MAX_LAYERS, NormPlace, Result, Sees, Tower, Weights, Words, beside,
+    blocks, causal_head, decoder, rms_norm, stacked,
 };
 use crate::model::block::{QkNorms, Rotary};
 
@@ -77,14 +77,16 @@ fn load(config: &Config, weights: &mut Weights, kind: Kind) -> Result<Assembly> 
     };
     weights.find_prefix("embed_tokens.weight", &["model.", "", "transformer."])?;
     let words = weights.tensor("embed_tokens.weight", &[config.count("vocab_size", Some(kind.vocab))?, width])?;
-    let head = match last_token_classifier(weights, width)? {
-        None if is_bare(config) => None,
-        None => {
-            let decoder = decoder(config, weights, "/lm_head", &words, false)?;
-            Some(Head::Language(Language { transform: None, decoder, softcap: None }))
-        }
-        classifier => classifier,
-    };
+    let is_bare = BARE.iter().any(|name| config.is_architecture(name));
+    let head =
+        causal_head(
+            weights,
+            width,
+            None,
+            |weights| {
+                if is_bare { Ok(None) } else { decoder(config, weights, "/lm_head", &words, false) }
+            },
+        )?;
     let max_tokens = config.count("max_position_embeddings", Some(kind.max_tokens))?;
     let words = Words { words, scale: 1.0, positions: None, norm: None, max_tokens, padding: None };
     let windows = windows(config, num_layers)?;
@@ -93,10 +95,8 @@ fn load(config: &Config, weights: &mut Weights, kind: Kind) -> Result<Assembly> 
     Ok(Assembly { embedding: Embedding::Words(words), blocks, norm, head, joint: None })
 }
 
-/// Checkpoints of the class without any head: their table of words is tied to nothing.
-fn is_bare(config: &Config) -> bool {
-    ["LlamaModel", "Qwen2Model", "Qwen3Model"].iter().any(|name| config.is_architecture(name))
-}
+/// Classes without any head: their table of words is tied to nothing.
+const BARE: [&str; 3] = ["LlamaModel", "Qwen2Model", "Qwen3Model"];
 
 /// Grouped heads: queries share keys and values.
 pub(super) fn heads(
@@ -119,10 +119,10 @@ pub(super) fn heads(
 
 /// Which tokens each layer sees: only some layers of some Qwen models look through a window.
 fn windows(config: &Config, num_layers: usize) -> Result<Vec<Sees>> {
-    if !config.flag("use_sliding_window", false)? || !config.has("sliding_window") {
+    if !config.flag("use_sliding_window", false)? || config.is_null("sliding_window") {
         return Ok(vec![Sees::Earlier; num_layers]);
     }
-    let window = Sees::Window(config.count("sliding_window", None)?);
+    let window = Sees::Window(config.count("sliding_window", Some(4096))?);
     let full = config.whole("max_window_layers", 28)?;
     by_layer_types(config, num_layers, window, |layer| layer >= full)
 }

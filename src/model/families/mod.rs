@@ -92,7 +92,9 @@ pub fn load(config: &Config, weights: &mut Weights, tower: Tower) -> Result<Asse
     let model_type = config.model_type()?;
     let Some(family) = FAMILIES.iter().find(|family| family.model_type == model_type) else {
         let known: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
-        return Err(config.refuse("model_type", &format!("one of {}", known.join(", "))));
+        return Err(config
+            .refuse("model_type", &format!("one of {}", known.join(", ")))
+            .remedy("this family is not read; `tokenscope models` lists those that are"));
     };
     (family.load)(config, weights, tower)
 }
@@ -274,14 +276,36 @@ fn without_bias(weight: Tensor) -> Result<Linear> {
     Ok(Linear { weight, bias })
 }
 
-/// The score of every word: a map of its own, or the table of words where the checkpoint ties the two.
-fn decoder(config: &Config, weights: &mut Weights, name: &str, words: &Tensor, tied_by_default: bool) -> Result<Linear> {
-    let has_own = weights.has(&format!("{name}.weight"));
-    if !has_own || config.flag("tie_word_embeddings", tied_by_default)? {
-        return without_bias(words.clone());
+/// The score of every word: a map of its own, or the table of words where the checkpoint ties the two; none where it does neither.
+fn decoder(config: &Config, weights: &mut Weights, name: &str, words: &Tensor, tied_by_default: bool) -> Result<Option<Linear>> {
+    if config.flag("tie_word_embeddings", tied_by_default)? {
+        return without_bias(words.clone()).map(Some);
+    }
+    if !weights.has(&format!("{name}.weight")) {
+        return Ok(None);
     }
     let (vocab, width) = words.dims2()?;
-    weights.linear(name, vocab, width, false)
+    weights.linear(name, vocab, width, false).map(Some)
+}
+
+/// The head of a causal model: a classifier, or the scores of words that `decoder` gives; heads that point into a text are not
+/// read.
+fn causal_head(
+    weights: &mut Weights,
+    width: usize,
+    softcap: Option<f64>,
+    decoder: impl FnOnce(&mut Weights) -> Result<Option<Linear>>,
+) -> Result<Option<Head>> {
+    if let Some(classifier) = last_token_classifier(weights, width)? {
+        return Ok(Some(classifier));
+    }
+    if let Some(linear) = classifier(weights, "/classifier", width)? {
+        return Ok(Some(Head::EachToken(linear)));
+    }
+    if weights.has("/qa_outputs.weight") {
+        return Ok(None);
+    }
+    Ok(decoder(weights)?.map(|decoder| Head::Language(Language { transform: None, decoder, softcap })))
 }
 
 /// A classifier of the last token, which is the only one that has seen all: `score`, without a bias.

@@ -27,6 +27,9 @@ pub(super) fn read(config: &Config, head_dim: usize, names: Names) -> Result<Rot
     if !head_dim.is_multiple_of(2) {
         return Err(config.refuse("head_dim", "an even number"));
     }
+    if names.scaled && config.has("rope_parameters") && config.has("rope_scaling") {
+        return Err(config.refuse("rope_scaling", "null beside rope_parameters, which say the same"));
+    }
     let parameters = config.section("rope_parameters")?;
     let parameters = match names.layer_type {
         Some(kind) if parameters.has(kind) => parameters.section(kind)?,
