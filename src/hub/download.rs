@@ -224,7 +224,7 @@ impl Hub {
                 return Err(Failure::broken("the server sent another range"));
             }
         }
-        let announced = answer.header("content-length").parse::<u64>().ok().map(|rest| part.len() + rest);
+        let announced = answer.header("content-length").parse::<u64>().ok().map(|rest| part.len().saturating_add(rest));
         *size = size.or(announced);
         plan.check_length(file, size.unwrap_or(0))?;
         while let Some(bytes) = answer.next(cancel)? {
