@@ -3,6 +3,8 @@
 
 #[path = "hub/server.rs"]
 mod server;
+#[path = "hub/unsteady.rs"]
+mod unsteady;
 
 #[path = "common/program.rs"]
 mod program;

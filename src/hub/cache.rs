@@ -1,19 +1,31 @@
 //! The cache of models on this machine: `models--ORG--NAME/{blobs/ETAG, refs/main, snapshots/COMMIT/FILE}`, a snapshot's files
 //! being links to blobs. Other programs write it too, so nothing in it is taken for granted.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use super::listing::{CONFIG, is_of_use, is_plain, shards_of, weights_of};
+use super::listing::{CONFIG, fits_an_index, is_of_use, is_plain, shards_of, weights_of};
 use crate::domain::source::is_hub_id;
 
 const PREFIX: &str = "models--";
 
-/// A folder of models as the hub's libraries keep them.
+/// A folder of models as the hub's libraries keep them. Clones share what has been read of it.
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: PathBuf,
+    indexes: Arc<Mutex<BTreeMap<PathBuf, Index>>>,
+}
+
+/// What an index of shards said when it was last read.
+#[derive(Clone, Debug)]
+struct Index {
+    bytes: u64,
+    modified: SystemTime,
+    /// The files that it names; `None` where it is no index.
+    shards: Option<Arc<BTreeSet<String>>>,
 }
 
 /// A model of the cache.
@@ -32,7 +44,7 @@ pub struct CachedModel {
 impl Cache {
     /// The cache in a folder, which need not be there.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+        Self { folder: folder.to_owned(), indexes: Arc::default() }
     }
 
     /// Where it is.
@@ -54,17 +66,53 @@ impl Cache {
         let folder = self.model_folder(id);
         let main = fs::read_to_string(folder.join("refs/main")).ok().map(|commit| commit.trim().to_owned());
         let main = main.filter(|commit| is_plain(commit)).map(|commit| folder.join("snapshots").join(commit));
+        let main = main.and_then(|snapshot| self.examine(id, snapshot));
+        // This is asked with every request: the other snapshots are looked at only where that one is not enough.
+        if main.as_ref().is_some_and(|model| model.is_complete) {
+            return main;
+        }
         let mut snapshots = entries(&folder.join("snapshots"));
-        snapshots.sort_by_key(|path| std::cmp::Reverse(modified(path)));
-        let found = main.into_iter().chain(snapshots).filter_map(|snapshot| examine(id, snapshot));
-        let mut partial = None;
-        for model in found {
+        snapshots.sort_by_cached_key(|path| std::cmp::Reverse(modified(path)));
+        let mut partial = main;
+        for model in snapshots.into_iter().filter_map(|snapshot| self.examine(id, snapshot)) {
             if model.is_complete {
                 return Some(model);
             }
             partial = partial.or(Some(model));
         }
         partial
+    }
+
+    /// What a snapshot holds; `None` without a configuration or without weights. Links that lead nowhere count as not there.
+    fn examine(&self, id: &str, folder: PathBuf) -> Option<CachedModel> {
+        let file = |path: &PathBuf| {
+            let name = path.file_name()?.to_str().filter(|name| is_of_use(name))?.to_owned();
+            let facts = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+            Some((name, facts.len()))
+        };
+        let files: Vec<(String, u64)> = entries(&folder).iter().filter_map(file).collect();
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        let weights = weights_of(&names);
+        let first = weights.first().filter(|_| names.contains(&CONFIG))?;
+        let is_complete = !first.ends_with(".index.json") || {
+            let named = self.shards(&folder.join(first));
+            named.is_some_and(|named| named.iter().all(|name| names.contains(&name.as_str())))
+        };
+        let bytes = files.iter().map(|(_, bytes)| bytes).sum();
+        Some(CachedModel { id: id.to_owned(), folder, bytes, is_complete })
+    }
+
+    /// The files that an index names, read again only if it has changed; `None` where it is no index.
+    fn shards(&self, path: &Path) -> Option<Arc<BTreeSet<String>>> {
+        let facts = fs::metadata(path).ok().filter(|facts| fits_an_index(facts.len()))?;
+        let (bytes, modified) = (facts.len(), facts.modified().ok()?);
+        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = indexes.get(path).filter(|index| (index.bytes, index.modified) == (bytes, modified)) {
+            return index.shards.clone();
+        }
+        let shards = shards_of(&fs::read(path).ok()?).map(Arc::new);
+        indexes.insert(path.to_owned(), Index { bytes, modified, shards: shards.clone() });
+        shards
     }
 
     /// Where a model's blobs, references and snapshots are.
@@ -85,25 +133,6 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 
 fn modified(path: &Path) -> SystemTime {
     fs::metadata(path).and_then(|facts| facts.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
-}
-
-/// What a snapshot holds; `None` without a configuration or without weights. Links that lead nowhere count as not there.
-fn examine(id: &str, folder: PathBuf) -> Option<CachedModel> {
-    let file = |path: &PathBuf| {
-        let name = path.file_name()?.to_str()?.to_owned();
-        let facts = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-        is_of_use(&name).then_some((name, facts.len()))
-    };
-    let files: Vec<(String, u64)> = entries(&folder).iter().filter_map(file).collect();
-    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-    let weights = weights_of(&names);
-    let first = weights.first().filter(|_| names.contains(&CONFIG))?;
-    let is_complete = !first.ends_with(".index.json") || {
-        let named = fs::read(folder.join(first)).ok().and_then(|index| shards_of(&index));
-        named.is_some_and(|named| named.iter().all(|name| names.contains(&name.as_str())))
-    };
-    let bytes = files.iter().map(|(_, bytes)| bytes).sum();
-    Some(CachedModel { id: id.to_owned(), folder, bytes, is_complete })
 }
 
 #[cfg(test)]
@@ -143,6 +172,9 @@ mod tests {
         assert_eq!(cache.find("org/old").unwrap().folder, root.join("models--org--old/snapshots/abc"));
         put(root, "models--gpt2/snapshots/c/model-1-of-2.safetensors", "1");
         assert!(cache.find("gpt2").unwrap().is_complete);
+        let index = r#"{"weight_map": {"a": "model-1-of-2.safetensors", "b": "model-2-of-2.safetensors"}}"#;
+        put(root, "models--gpt2/snapshots/c/model.safetensors.index.json", index);
+        assert!(!cache.find("gpt2").unwrap().is_complete, "an index that has changed is read again");
         assert_eq!(cache.find("org/words"), None);
     }
 }

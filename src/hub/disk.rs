@@ -1,7 +1,7 @@
 //! Files on their way into the cache: a part that grows and may be continued later, then a blob, then a link to it.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -17,14 +17,17 @@ pub(super) struct Part {
     file: File,
     hash: Sha256,
     length: u64,
+    restarts: u32,
 }
 
 impl Part {
-    /// Continues what an earlier download left, or begins.
-    pub(super) fn open(path: PathBuf, cancel: &Cancel) -> Result<Self> {
+    /// Continues what an earlier download left, or begins; the latter whatever is there, unless it `continues`.
+    pub(super) fn open(path: PathBuf, continues: bool, cancel: &Cancel) -> Result<Self> {
         make_folder_of(&path)?;
         let unwritable = |err: io::Error| refusal(&path, &err);
-        let mut file = File::options().read(true).append(true).create(true).open(&path).map_err(unwritable)?;
+        // Not `append`: on Windows a file that can only grow cannot be emptied.
+        let mut options = File::options();
+        let mut file = options.read(true).write(true).create(true).truncate(!continues).open(&path).map_err(unwritable)?;
         let (mut hash, mut length, mut bytes) = (Sha256::new(), 0, vec![0; CHUNK]);
         loop {
             cancel.check()?;
@@ -36,12 +39,18 @@ impl Part {
                 }
             }
         }
-        Ok(Self { path, file, hash, length })
+        file.seek(io::SeekFrom::Start(length)).map_err(unwritable)?;
+        Ok(Self { path, file, hash, length, restarts: 0 })
     }
 
     /// Bytes that are there.
     pub(super) fn len(&self) -> u64 {
         self.length
+    }
+
+    /// How often what was there was forgotten.
+    pub(super) fn restarts(&self) -> u32 {
+        self.restarts
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -53,8 +62,9 @@ impl Part {
 
     /// Forgets what is there.
     pub(super) fn restart(&mut self) -> Result<()> {
-        self.file.set_len(0).map_err(|err| refusal(&self.path, &err))?;
+        self.file.set_len(0).and_then(|()| self.file.rewind()).map_err(|err| refusal(&self.path, &err))?;
         (self.hash, self.length) = (Sha256::new(), 0);
+        self.restarts = self.restarts.saturating_add(1);
         Ok(())
     }
 

@@ -116,8 +116,12 @@ impl Hub {
                 Some(etag) => etag.clone(),
                 None => self.etag(plan, file, &transfer.cancel)?,
             };
+            plan.check_length(file, file.size.unwrap_or(0))?;
             let blob = folder.join("blobs").join(&etag);
-            before += self.fetch_file(&cache, &blob, &Wanted { plan, file, etag, before, transfer })?;
+            let bytes = self.fetch_file(&cache, &blob, &Wanted { plan, file, etag, before, transfer })?;
+            // Another program may have put it there.
+            plan.check_length(file, bytes)?;
+            before += bytes;
             transfer.progress.set(usize::try_from(before).unwrap_or(usize::MAX));
             let place = snapshot.join(&file.name);
             if file.is_index() {
@@ -165,9 +169,11 @@ impl Hub {
         if let Some(facts) = there() {
             return Ok(facts.len());
         }
-        let mut part = Part::open(blob.with_file_name(format!("{etag}.incomplete")), &transfer.cancel)?;
+        let is_sha256 = etag.len() == 64 && etag.bytes().all(|b| b.is_ascii_hexdigit());
+        // What another program left is continued only where it will be found out if it is wrong.
+        let mut part = Part::open(blob.with_file_name(format!("{etag}.incomplete")), is_sha256, &transfer.cancel)?;
         self.complete(&mut part, wanted)?;
-        let (bytes, is_sha256) = (part.len(), etag.len() == 64 && etag.bytes().all(|b| b.is_ascii_hexdigit()));
+        let bytes = part.len();
         if is_sha256 && part.sha256() != etag.to_ascii_lowercase() {
             part.remove()?;
             return Err(Error::refused(what, "what came is not what the hub announced (its SHA-256 differs); it was deleted")
@@ -182,9 +188,12 @@ impl Hub {
         let Wanted { plan, file, transfer, .. } = wanted;
         let (mut most, mut size) = (part.len(), file.size);
         self.insist_while(&plan.id, &transfer.cancel, &mut || {
+            let (before, restarts) = (part.len(), part.restarts());
             let done = self.pour(part, &mut size, wanted);
-            let moved = part.len() > most;
-            most = most.max(part.len());
+            // After a restart bytes count that have been here before; but not for ever, for there may be one with each try.
+            let begins_anew = part.restarts() > restarts && part.restarts() <= self.settings.patience.tries;
+            let moved = part.len() > if begins_anew { before } else { most };
+            most = if begins_anew { part.len() } else { most.max(part.len()) };
             (done, moved)
         })
     }
@@ -215,11 +224,13 @@ impl Hub {
                 return Err(Failure::broken("the server sent another range"));
             }
         }
-        let announced = answer.header("content-length").parse::<u64>().ok().map(|rest| part.len() + rest);
+        let announced = answer.header("content-length").parse::<u64>().ok().map(|rest| part.len().saturating_add(rest));
         *size = size.or(announced);
+        plan.check_length(file, size.unwrap_or(0))?;
         while let Some(bytes) = answer.next(cancel)? {
             part.write(&bytes)?;
             show(part.len());
+            plan.check_length(file, part.len())?;
             if size.is_some_and(|size| part.len() > size) {
                 part.restart()?;
                 let what = format!("the server sends more of {} than the hub announced", file.name);
@@ -268,32 +279,41 @@ impl Hub {
     fn accept(&self, id: &str, gated: bool, answer: Answer) -> Attempt<Answer> {
         let status = answer.status;
         let (page, code, said) = (self.settings.page(id), answer.header("x-error-code"), answer.header("x-error-message"));
-        let has_token = self.settings.token.is_some();
+        let (has_token, set_token) = (self.settings.token.is_some(), self.settings.way_to_a_token());
         let refused = |what: &str, remedy: String| Err(Failure::Final(Error::refused(id, what).remedy(remedy)));
         match status {
             200 | 206 => Ok(answer),
             401 if said.contains("Invalid credentials") || said.contains("Invalid user token") => {
                 refused("the hub does not know the token that was sent", "set HF_TOKEN to a valid one, or unset it".to_owned())
             }
+            // The hub leads to where a file lies with a signature that expires; the next try gets a new one.
+            403 if code.is_empty()
+                && let Some(host) = &answer.elsewhere =>
+            {
+                Err(Failure::broken(format!("{host}, where the file lies, answers 403")))
+            }
             401 | 403 if gated || code == "GatedRepo" => {
                 let sent = if has_token { "the token that was sent has no access" } else { "no token was sent" };
-                let remedy = format!("open {page}, accept the terms, and set HF_TOKEN to a token of that account");
+                let remedy = format!("open {page}, accept the terms, and {set_token} to a token of that account");
                 refused(&format!("is gated: its owners ask for consent first ({sent})"), remedy)
             }
-            403 => refused("the token that was sent may not read it", format!("open {page} and check the token's rights")),
+            403 if has_token => {
+                refused("the token that was sent may not read it", format!("open {page} and check the token's rights"))
+            }
+            403 => refused("the hub lets nobody read it without a token", format!("{set_token} to one that may read {page}")),
             404 if code == "EntryNotFound" => refused("a file that its list names is not there", "try again later".to_owned()),
             401 | 404 => {
                 let remedy = if has_token {
-                    "check the spelling, and that the token's account may see it"
+                    "check the spelling, and that the token's account may see it".to_owned()
                 } else {
-                    "check the spelling; for a private model set HF_TOKEN"
+                    format!("check the spelling; for a private model {set_token}")
                 };
-                refused("there is no such model on the hub, or it is private", remedy.to_owned())
+                refused("there is no such model on the hub, or it is private", remedy)
             }
             429 => {
                 let wait =
                     answer.header("retry-after").parse::<u64>().map_or_else(|_| "some minutes".to_owned(), |s| format!("{s} s"));
-                let more = if has_token { "" } else { "; with HF_TOKEN set the hub allows more" };
+                let more = if has_token { String::new() } else { format!("; to be allowed more, {set_token}") };
                 refused("the hub says that this machine asks too often (429)", format!("wait {wait}, then go on{more}"))
             }
             500.. => Err(Failure::broken(format!("the server is in trouble: {status}"))),

@@ -7,6 +7,9 @@ use serde::Deserialize;
 
 use crate::domain::{Error, Result};
 
+/// Bytes of an index of shards; those of the largest models have 10 million. No longer one is read when the model is opened.
+const MAX_INDEX: u64 = 12 << 20;
+
 /// What a model is; the first to come.
 pub(super) const CONFIG: &str = "config.json";
 
@@ -109,6 +112,19 @@ impl Plan {
         self.files.iter().filter_map(|file| file.size).fold(0, u64::saturating_add)
     }
 
+    /// Whether a file is not longer than one of its kind may be: only an index of shards, which is read as a whole, is limited.
+    ///
+    /// # Errors
+    /// A refusal that names the file.
+    pub(super) fn check_length(&self, file: &RemoteFile, bytes: u64) -> Result<()> {
+        if !file.is_index() || fits_an_index(bytes) {
+            return Ok(());
+        }
+        Err(Error::refused(&self.id, format!("{} is too large for an index of weights: {bytes} bytes", file.name))
+            .expected(format!("no more than {MAX_INDEX} bytes"))
+            .remedy("tell the model's owners"))
+    }
+
     /// Whether an index of shards names only files that will be there.
     ///
     /// # Errors
@@ -144,10 +160,16 @@ impl RemoteFile {
     }
 }
 
-/// Whether a name can be that of a file in a folder and of nothing else.
+/// Whether an index of shards may have so many bytes.
+pub(super) fn fits_an_index(bytes: u64) -> bool {
+    bytes <= MAX_INDEX
+}
+
+/// Whether a name can be that of a file in a folder and of nothing else, on any system: Windows ignores a dot at the end.
+/// Stricter than what a checkpoint's index of parts may name, because these names are made up by a server.
 pub(super) fn is_plain(name: &str) -> bool {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-    !name.is_empty() && name.len() <= 200 && !name.starts_with('.') && name.bytes().all(is_plain)
+    !name.is_empty() && name.len() <= 200 && !name.starts_with('.') && !name.ends_with('.') && name.bytes().all(is_plain)
 }
 
 /// Whether a file is one of those that are downloaded.
@@ -221,6 +243,9 @@ mod tests {
         plan.check_index(br#"{"weight_map": {"w": "model-1-of-1.safetensors"}}"#).unwrap();
         for index in [r#"{"weight_map": {"w": "../../config"}}"#, r#"{"weight_map": {"w": "/etc/hosts"}}"#, "{", "{}"] {
             plan.check_index(index.as_bytes()).unwrap_err();
+        }
+        for bad in ["", ".", "..", ".x", "x.", "a/b", r"a\b", "c:x", "a b", "nul\0", "é", &"x".repeat(201)] {
+            assert!(!is_plain(bad), "{bad:?}");
         }
         for bad in [r#"{"sha": "../x", "siblings": []}"#, "<html>", r#"{"sha": "abc", "siblings": [{"rfilename": "a"}]}"#] {
             Plan::parse("a/b", bad.as_bytes()).unwrap_err();

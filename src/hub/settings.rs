@@ -12,6 +12,8 @@ use crate::domain::{Error, Result};
 
 /// The hub itself, where no mirror is set.
 const ENDPOINT: &str = "https://huggingface.co";
+/// The variable that forbids to send a token.
+const NO_TOKEN: &str = "HF_HUB_DISABLE_IMPLICIT_TOKEN";
 /// Far longer than any token.
 const MAX_TOKEN: u64 = 4096;
 
@@ -67,6 +69,8 @@ pub struct Settings {
     pub endpoint: String,
     /// Who asks, if that is to be said.
     pub token: Option<Token>,
+    /// Whether the environment forbids to send any token, even where one is set.
+    pub withholds_token: bool,
     /// The variable that forbids the network, if one does.
     pub offline: Option<String>,
     /// How long to wait.
@@ -77,7 +81,8 @@ impl Settings {
     /// With a cache, and all else as where no variable is set.
     pub fn at(cache: impl Into<PathBuf>) -> Self {
         let endpoint = ENDPOINT.to_owned();
-        Self { cache: cache.into(), endpoint, token: None, offline: None, patience: Patience::default() }
+        let patience = Patience::default();
+        Self { cache: cache.into(), endpoint, token: None, withholds_token: false, offline: None, patience }
     }
 
     /// What this process's environment says.
@@ -93,12 +98,24 @@ impl Settings {
         let ours = folder("HF_HOME")
             .unwrap_or_else(|| folder("XDG_CACHE_HOME").unwrap_or_else(|| home.join(".cache")).join("huggingface"));
         let cache = folder("HF_HUB_CACHE").or_else(|| folder("HUGGINGFACE_HUB_CACHE")).unwrap_or_else(|| ours.join("hub"));
-        let token = ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"].iter().find_map(|name| Token::new(&word(name)?));
-        let token = token.or_else(|| read_token(&folder("HF_TOKEN_PATH").unwrap_or_else(|| ours.join("token"))));
+        // With the libraries, only a caller's own token is sent then; here nobody gives one but by these variables and that file.
+        let withholds_token = word(NO_TOKEN).is_some_and(|v| is_true(&v));
+        let token = || {
+            let token = ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"].iter().find_map(|name| Token::new(&word(name)?));
+            token.or_else(|| read_token(&folder("HF_TOKEN_PATH").unwrap_or_else(|| ours.join("token"))))
+        };
+        let token = if withholds_token { None } else { token() };
         let offline = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].into_iter().find(|name| set(name).is_some());
         let offline = offline.filter(|name| word(name).is_some_and(|v| is_true(&v))).map(str::to_owned);
         let endpoint = word("HF_ENDPOINT").unwrap_or_else(|| ENDPOINT.to_owned());
-        Self { endpoint: endpoint.trim().trim_end_matches('/').to_owned(), token, offline, ..Self::at(cache) }
+        let endpoint = endpoint.trim().trim_end_matches('/').to_owned();
+        Self { endpoint, token, withholds_token, offline, ..Self::at(cache) }
+    }
+
+    /// What to do for a token to be sent.
+    pub(super) fn way_to_a_token(&self) -> String {
+        let first = if self.withholds_token { format!("unset {NO_TOKEN} and ") } else { String::new() };
+        format!("{first}set HF_TOKEN")
     }
 
     /// The models that are on this machine.
@@ -172,6 +189,12 @@ mod tests {
         assert_eq!(read(&[("HF_TOKEN", "two\nlines")]).token, None);
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "hf_file\n").unwrap();
-        assert_eq!(read(&[("HF_TOKEN_PATH", file.path().to_str().unwrap())]).token, Token::new("hf_file"));
+        let stored = ("HF_TOKEN_PATH", file.path().to_str().unwrap());
+        assert_eq!(read(&[stored]).token, Token::new("hf_file"));
+        for (value, sent) in [("1", false), ("yes", false), ("0", true), ("", true)] {
+            let settings = read(&[stored, ("HF_TOKEN", "hf_secret"), (NO_TOKEN, value)]);
+            assert_eq!((settings.token.is_some(), settings.withholds_token), (sent, !sent), "{value}");
+            assert_eq!(settings.way_to_a_token() == "set HF_TOKEN", sent, "{value}");
+        }
     }
 }

@@ -71,12 +71,14 @@ pub(super) struct Client {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
+    /// The host that answered, where it is not the endpoint's.
+    pub(super) elsewhere: Option<String>,
     parts: Receiver<Part>,
     stall: Duration,
 }
 
 enum Part {
-    Head(u16, HeaderMap),
+    Head { status: u16, headers: HeaderMap, elsewhere: Option<String> },
     Bytes(Vec<u8>),
     End,
     Failed(Failure),
@@ -111,7 +113,9 @@ impl Client {
         // A connection may take its time before the server does.
         let stall = self.patience.stall + 2 * self.patience.connect;
         match next(&parts, stall, cancel)? {
-            Part::Head(status, headers) => Ok(Answer { status, headers, parts, stall: self.patience.stall }),
+            Part::Head { status, headers, elsewhere } => {
+                Ok(Answer { status, headers, elsewhere, parts, stall: self.patience.stall })
+            }
             Part::Failed(failure) => Err(failure),
             Part::Bytes(_) | Part::End => Err(Error::Internal("a body came before its headers".to_owned()).into()),
         }
@@ -119,10 +123,11 @@ impl Client {
 
     /// Runs on the thread of the request; ends when nobody listens any more.
     fn serve(&self, ask: &Ask, sender: &SyncSender<Part>) {
-        let done = self.follow(ask).and_then(|response| {
+        let done = self.follow(ask).and_then(|(response, elsewhere)| {
             let (head, body) = response.into_parts();
+            let head = Part::Head { status: head.status.as_u16(), headers: head.headers, elsewhere };
             // A closed channel is a listener who has gone.
-            let is_heard = sender.send(Part::Head(head.status.as_u16(), head.headers)).is_ok();
+            let is_heard = sender.send(head).is_ok();
             if is_heard && !ask.head { pour(body, sender) } else { Ok(()) }
         });
         drop(sender.send(match done {
@@ -131,8 +136,8 @@ impl Client {
         }));
     }
 
-    /// Follows redirects. A token is shown to the endpoint's own host only.
-    fn follow(&self, ask: &Ask) -> Attempt<Response<Body>> {
+    /// Follows redirects, and says which other host they led to. A token is shown to the endpoint's own host only.
+    fn follow(&self, ask: &Ask) -> Attempt<(Response<Body>, Option<String>)> {
         let bad = |url: &str| Failure::for_good(format!("{url:?} is no address of a server"));
         let home: Uri = self.endpoint.parse().map_err(|_| bad(&self.endpoint))?;
         let mut url: Uri = ask.url.parse().map_err(|_| bad(&ask.url))?;
@@ -146,10 +151,13 @@ impl Client {
             }
             let response = request.call().map_err(|err| explained(&err))?;
             let target = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
-            let Some(target) = target.filter(|_| response.status().is_redirection()) else { return Ok(response) };
+            let Some(target) = target.filter(|_| response.status().is_redirection()) else {
+                let elsewhere = url.host().filter(|_| !is_same_host(&url, &home)).map(str::to_owned);
+                return Ok((response, elsewhere));
+            };
             let next = joined(&url, target).ok_or_else(|| bad(target))?;
             if ask.head && !is_same_host(&next, &home) {
-                return Ok(response);
+                return Ok((response, None));
             }
             if url.scheme_str() == Some("https") && next.scheme_str() != Some("https") {
                 return Err(Failure::for_good(format!("the server leads to {target}, which is not encrypted")));
@@ -167,7 +175,7 @@ impl Answer {
             Part::Bytes(bytes) => Ok(Some(bytes)),
             Part::End => Ok(None),
             Part::Failed(failure) => Err(failure),
-            Part::Head(..) => Err(Error::Internal("an answer with two heads".to_owned()).into()),
+            Part::Head { .. } => Err(Error::Internal("an answer with two heads".to_owned()).into()),
         }
     }
 
