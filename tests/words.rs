@@ -125,6 +125,8 @@ fn a_broken_vocabulary_is_refused() {
     }
     write("added_tokens.json", r#"{"<new>": 9}"#);
     assert_eq!(Tokenizer::read(desk.path(), 64).unwrap().unwrap().encode("ab<new>a").unwrap().ids, [3, 9, 1]);
+    write("tokenizer_config.json", r#"{"add_bos_token": true}"#);
+    assert_eq!(Tokenizer::read(desk.path(), 64).unwrap().unwrap().encode("ab<new>a").unwrap().ids, [0, 3, 9, 1]);
     write("config.json", r#"{"model_type": "roberta"}"#);
     assert!(said().contains("vocab.json: lacks </s>"), "{}", said());
     // Japanese BERT has a vocab.txt too, for words that are found in another way.
