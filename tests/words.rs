@@ -1,5 +1,6 @@
 //! Tokenizers of the three kinds, compared with what Python's `tokenizers` makes of awkward strings (`tests/fixtures/tokenizers`,
-//! made by the same script as the shared ones), and what is said about texts that cannot be taken.
+//! made by the same script as the shared ones), those of folders without tokenizer.json with what transformers makes of them
+//! (`tests/fixtures/vocabularies`), and what is said about texts that cannot be taken.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,10 @@ fn folder(kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tokenizers").join(kind)
 }
 
+fn old_folder(kind: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/vocabularies").join(kind)
+}
+
 fn tokenizer(kind: &str, max_tokens: usize) -> Tokenizer {
     Tokenizer::read(&folder(kind), max_tokens).unwrap().unwrap()
 }
@@ -22,7 +27,8 @@ fn ids_tokens_and_offsets_equal_python_s() {
     let kinds = ["wordpiece", "bytelevel_bpe", "metaspace_bpe"];
     // Those that lie beside a developer's checkout too, where they do.
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures/tokenizers");
-    let folders = kinds.map(folder).into_iter().chain(kinds.map(|kind| beside.join(kind)));
+    let old = ["bert", "bert_cased", "gpt2", "roberta", "clip"].map(old_folder);
+    let folders = kinds.map(folder).into_iter().chain(kinds.map(|kind| beside.join(kind))).chain(old);
     for folder in folders.filter(|folder| folder.is_dir()) {
         let tokenizer = Tokenizer::read(&folder, 512).unwrap().unwrap();
         let kind = folder.display();
@@ -88,6 +94,44 @@ fn what_is_no_text_and_no_tokenizer_is_refused() {
     fs::write(&file, b"a\0b").unwrap();
     assert!(said(read_text(&file).unwrap_err()).contains("is no text"));
     assert!(said(read_text(desk.path()).unwrap_err()).contains("a text of at most"));
+}
+
+#[test]
+fn a_broken_vocabulary_is_refused() {
+    let desk = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| fs::write(desk.path().join(name), text).unwrap();
+    let said = || Tokenizer::read(desk.path(), 64).unwrap_err().to_string();
+    for (lines, lacks) in [("[CLS]\n[SEP]\na", "[UNK]"), ("[UNK]\n[SEP]\na", "[CLS]"), ("", "[SEP]")] {
+        write("vocab.txt", lines);
+        assert!(said().contains(&format!("vocab.txt: lacks {lacks}")), "{}", said());
+    }
+    fs::write(desk.path().join("vocab.txt"), b"[UNK]\n\xff").unwrap();
+    assert!(said().contains("vocab.txt: is no text"));
+    fs::remove_file(desk.path().join("vocab.txt")).unwrap();
+    for broken in ["", "[]", r#"{"a": -1}"#, r#"{"a": "b"}"#] {
+        write("vocab.json", broken);
+        assert!(said().contains("vocab.json: is no vocabulary"), "{}", said());
+    }
+    write("vocab.json", r#"{"<|endoftext|>": 0, "a": 1, "b": 2, "ab": 3}"#);
+    assert!(said().contains("merges.txt: is missing"));
+    for (line, number) in [("a b\nab a", 2), ("#version: 0.2\nc b", 2), ("ab", 1), ("a b c", 1), ("\u{e9}", 1)] {
+        write("merges.txt", line);
+        assert!(said().contains(&format!("merges.txt: joins in line {number} ")), "{}", said());
+    }
+    write("merges.txt", "#version: 0.2\na b\n\n");
+    for broken in [r#"{"<new>": -1}"#, r#"{"<new>": 5000000000}"#, r#"{"<new>": "x"}"#] {
+        write("added_tokens.json", broken);
+        assert!(said().contains("added_tokens.json: numbers \"<new>\""), "{}", said());
+    }
+    write("added_tokens.json", r#"{"<new>": 9}"#);
+    assert_eq!(Tokenizer::read(desk.path(), 64).unwrap().unwrap().encode("ab<new>a").unwrap().ids, [3, 9, 1]);
+    write("tokenizer_config.json", r#"{"add_bos_token": true}"#);
+    assert_eq!(Tokenizer::read(desk.path(), 64).unwrap().unwrap().encode("ab<new>a").unwrap().ids, [0, 3, 9, 1]);
+    write("config.json", r#"{"model_type": "roberta"}"#);
+    assert!(said().contains("vocab.json: lacks </s>"), "{}", said());
+    // Japanese BERT has a vocab.txt too, for words that are found in another way.
+    write("tokenizer_config.json", r#"{"tokenizer_class": "BertJapaneseTokenizer"}"#);
+    assert!(Tokenizer::read(desk.path(), 64).unwrap().is_none());
 }
 
 #[test]

@@ -117,7 +117,11 @@ fn files_of_model(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let is_read = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let is_weights = name.ends_with(".safetensors") && name.starts_with("model") || name.starts_with("pytorch_model");
-        is_weights || name.ends_with("config.json") || name.ends_with(".index.json") || name == "tokenizer.json"
+        let is_vocabulary = matches!(
+            &*name,
+            "tokenizer.json" | "vocab.txt" | "vocab.json" | "merges.txt" | "added_tokens.json" | "special_tokens_map.json"
+        );
+        is_weights || is_vocabulary || name.ends_with("config.json") || name.ends_with(".index.json")
     };
     std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).filter(is_read)
 }

@@ -169,7 +169,7 @@ impl Loaded {
 
     fn no_tokenizer(&self) -> Error {
         Error::refused(&self.model.checkpoint, "has no tokenizer.json")
-            .expected("one beside config.json")
+            .expected("one beside config.json, or BERT's vocab.txt, or vocab.json and merges.txt of GPT-2, RoBERTa or CLIP")
             .remedy("add it, or give the model's own numbers: a .safetensors file that holds input_ids")
     }
 }

@@ -11,6 +11,7 @@ pub mod preprocess;
 pub mod processor;
 pub mod resize;
 pub mod tensor_file;
+mod vocabulary;
 pub mod words;
 
 pub use growing::Growing;

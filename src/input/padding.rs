@@ -8,7 +8,7 @@ use tokenizers::{PaddingDirection, PaddingParams, PaddingStrategy, tokenizer::To
 use super::words::read_file;
 use crate::domain::{Error, Result};
 
-/// Bytes of a tokenizer_config.json.
+/// Bytes of a file of settings.
 const MAX_FILE: u64 = 16 << 20;
 
 /// Fills texts up to `length` tokens: with the `pad_token` of the folder's tokenizer_config.json, at its `padding_side`; without
@@ -30,14 +30,21 @@ pub(super) fn padding(folder: &Path, tokenizer: &Inner, id: u32, length: usize) 
     })
 }
 
-fn config(file: &Path) -> Result<Value> {
+/// A file of settings; nothing where there is none.
+///
+/// # Errors
+/// One that is there and cannot be read.
+pub(super) fn config(file: &Path) -> Result<Value> {
     if !file.exists() {
         return Ok(Value::Null);
     }
-    let bytes = read_file(file, MAX_FILE, "a tokenizer_config.json")?;
-    serde_json::from_slice(&bytes).map_err(|err| {
+    let expected = format!("a {}", file.file_name().unwrap_or_default().display());
+    let bytes = read_file(file, MAX_FILE, &expected)?;
+    // Editors on Windows begin UTF-8 with a mark.
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    serde_json::from_slice(text).map_err(|err| {
         Error::refused(file.display(), format!("is no JSON ({err})"))
-            .expected("a tokenizer_config.json")
+            .expected(expected)
             .remedy("download the file again, or remove it")
     })
 }

@@ -1,4 +1,4 @@
-//! From a text to the numbers that a text model takes, by the checkpoint's own tokenizer.json.
+//! From a text to the numbers that a text model takes, by the checkpoint's own tokenizer.
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,12 +8,13 @@ use tokenizers::{TruncationParams, tokenizer::Tokenizer as Inner};
 
 use super::growing::joins;
 use super::padding::padding;
+use super::vocabulary::compose;
 use crate::domain::text::{Piece, Text};
 use crate::domain::{Error, Result};
 use crate::store::unreadable;
 
-/// Bytes of a tokenizer.json; the largest known have 35 MB.
-const MAX_FILE: u64 = 256 << 20;
+/// Bytes of a tokenizer.json, or of a vocabulary; the largest known have 35 MB.
+pub(super) const MAX_FILE: u64 = 256 << 20;
 /// Bytes of a text file.
 const MAX_TEXT: u64 = 64 << 20;
 /// Bytes of text for each token that the model can take, beyond which nothing is tokenised: no tokenizer puts more into one.
@@ -36,14 +37,15 @@ pub struct Encoded {
 }
 
 impl Tokenizer {
-    /// Reads tokenizer.json of a checkpoint folder; `None` where it has none.
+    /// Reads tokenizer.json of a checkpoint folder, or what old folders have in its place: vocab.txt, or vocab.json and merges.txt.
+    /// `None` where there is nothing of that.
     ///
     /// # Errors
     /// A file that cannot be read, or is no tokenizer.
     pub fn read(folder: &Path, max_tokens: usize) -> Result<Option<Self>> {
         let file = folder.join("tokenizer.json");
         if !file.exists() {
-            return Ok(None);
+            return compose(folder)?.map(|(file, bytes)| Self::parse(&file, &bytes, max_tokens)).transpose();
         }
         let bytes = read_file(&file, MAX_FILE, "a tokenizer.json")?;
         Self::parse(&file, &bytes, max_tokens).map(Some)
@@ -56,7 +58,7 @@ impl Tokenizer {
     pub fn parse(place: &Path, bytes: &[u8], max_tokens: usize) -> Result<Self> {
         let refused = |why: &str| {
             Error::refused(place.display(), format!("is no tokenizer ({why})"))
-                .expected("a tokenizer.json of Hugging Face's tokenizers")
+                .expected("a file of Hugging Face's tokenizers")
                 .remedy("download the file again")
         };
         // The reader is other people's code and meets hostile files here: a panic in it is a refusal.
