@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
+
 use super::server::{Reply, Server, ranged};
 use super::*;
 use tokenscope::domain::request::ModelRef;
@@ -23,6 +25,10 @@ fn window(settings: Settings, session: Session) -> Harness<'static, App> {
     harness.key_press_modifiers(Modifiers::COMMAND, Key::M);
     until(&mut harness, |harness| harness.query_by_label("Open org/here").is_some());
     harness
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Steps until something is there that comes from beside the frame loop.
@@ -101,11 +107,13 @@ fn a_download_shows_how_far_it_is_can_be_stopped_and_opens_at_its_end() {
         }
         _ => {
             let (config, weights) = (body("config.json").len(), size);
+            let sha256 = sha256(&body("model.safetensors"));
             Reply::new(
                 200,
                 serde_json::json!({"sha": "abc", "siblings": [
                     {"rfilename": "config.json", "size": config, "blobId": "c0"},
-                    {"rfilename": "model.safetensors", "size": weights, "blobId": "c1"},
+                    {"rfilename": "model.safetensors", "size": weights, "blobId": "c1",
+                     "lfs": {"sha256": sha256, "size": weights, "pointerSize": 134}},
                 ]})
                 .to_string(),
             )
