@@ -68,12 +68,30 @@ fn print_outline(path: &Path, outline: &Outline) {
     ));
 }
 
-/// What is built in, samples and families, then the checkpoints below the folders that were named; one that cannot be read is listed with
-/// its reason. Of these only headers are read, so that a folder of large ones is listed at once.
+/// The checkpoints below the folders that were named, one that cannot be read with its reason; without a folder what is there without
+/// one. Of checkpoints only headers are read, so that a folder of large ones is listed at once.
 pub(super) fn models(folders: &[PathBuf]) -> Result<()> {
     if let Some(missing) = folders.iter().find(|folder| !folder.is_dir()) {
         return Err(Error::refused(missing.display(), "is no folder").expected("a folder of model folders"));
     }
+    if folders.is_empty() {
+        return known();
+    }
+    for folder in folders {
+        let found = model_folders(folder);
+        print(format!("{}: {} checkpoints", folder.display(), found.len()));
+        for path in found {
+            match outline(&path) {
+                Ok(outline) => print_outline(&path, &outline),
+                Err(err) => print(format!("  not readable: {err}")),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is built in, samples, families and models of the hub.
+fn known() -> Result<()> {
     print("built in (--model NAME; the input chooses where none is named):");
     for (model, carried) in [(ModelRef::Image, &IMAGE_MODEL), (ModelRef::Text, &TEXT_MODEL)] {
         print_facts(carried.name, &inspect(&model)?);
@@ -89,16 +107,6 @@ pub(super) fn models(folders: &[PathBuf]) -> Result<()> {
         print(format!("  {:<24}{}{unverified}", family.model_type, family.about));
     }
     print_cached();
-    for folder in folders {
-        let found = model_folders(folder);
-        print(format!("\n{}: {} checkpoints", folder.display(), found.len()));
-        for path in found {
-            match outline(&path) {
-                Ok(outline) => print_outline(&path, &outline),
-                Err(err) => print(format!("  not readable: {err}")),
-            }
-        }
-    }
     Ok(())
 }
 

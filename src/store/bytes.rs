@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -73,9 +73,8 @@ impl Bytes {
         }
         match &self.origin {
             Origin::File { file, .. } => {
-                let (mut file, mut bytes) = (file, vec![0; count]);
-                file.seek(SeekFrom::Start(start))?;
-                file.read_exact(&mut bytes)?;
+                let mut bytes = vec![0; count];
+                read_at(file, start, &mut bytes)?;
                 Ok(Cow::Owned(bytes))
             }
             Origin::Embedded(bytes) => {
@@ -94,6 +93,22 @@ impl Bytes {
             Origin::Embedded(_) => false,
         }
     }
+}
+
+/// Fills `bytes` from `start` on. Where the system can, without moving the place that all readers of the file share.
+#[cfg(unix)]
+fn read_at(file: &File, start: u64, bytes: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, start)
+}
+
+/// The same where there is no such reading: one reader at a time.
+#[cfg(not(unix))]
+fn read_at(mut file: &File, start: u64, bytes: &mut [u8]) -> io::Result<()> {
+    use std::io::{Read, Seek, SeekFrom};
+    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    file.seek(SeekFrom::Start(start))?;
+    file.read_exact(bytes)
 }
 
 /// What to say of a file that cannot be read at all.

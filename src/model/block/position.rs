@@ -15,8 +15,6 @@ pub enum Rotary {
     Sequence {
         /// `[d/2]`, radians a position.
         frequencies: Vec<f64>,
-        /// Cosines and sines are multiplied by it (YaRN's attention factor), 1 otherwise.
-        amplitude: f64,
     },
     /// By the place of the patch's centre in the image, from -1 to 1: first by its row, then by its column. Prefix tokens are not
     /// turned (DINOv3).
@@ -62,7 +60,7 @@ impl Rotary {
                     };
                     place.into_iter().flat_map(|p| frequencies.iter().map(move |f| p * f))
                 });
-                turn_by(&angles.collect::<Vec<_>>(), 2 * frequencies.len(), 1.0, device, dtype)
+                turn_by(&angles.collect::<Vec<_>>(), 2 * frequencies.len(), device, dtype)
             }
         }
     }
@@ -72,19 +70,19 @@ impl Rotary {
     /// # Errors
     /// [`crate::domain::Error::Internal`] when candle cannot make the tensors.
     pub fn turn_positions(&self, positions: std::ops::Range<usize>, device: &Device, dtype: DType) -> Result<Turn> {
-        let (frequencies, amplitude) = match self {
-            Self::Sequence { frequencies, amplitude } => (frequencies.clone(), *amplitude),
-            Self::Grid { frequencies } => (vec![0.0; 2 * frequencies.len()], 1.0),
+        let frequencies = match self {
+            Self::Sequence { frequencies } => frequencies.clone(),
+            Self::Grid { frequencies } => vec![0.0; 2 * frequencies.len()],
         };
         let angles: Vec<f64> = positions.flat_map(|p| frequencies.iter().map(move |f| p as f64 * f)).collect();
-        turn_by(&angles, frequencies.len(), amplitude, device, dtype)
+        turn_by(&angles, frequencies.len(), device, dtype)
     }
 }
 
-fn turn_by(angles: &[f64], half: usize, amplitude: f64, device: &Device, dtype: DType) -> Result<Turn> {
+fn turn_by(angles: &[f64], half: usize, device: &Device, dtype: DType) -> Result<Turn> {
     let rows = angles.len() / half.max(1);
     let table = |f: fn(f64) -> f64| -> Result<Tensor> {
-        let values: Vec<f64> = angles.iter().map(|&angle| amplitude * f(angle)).collect();
+        let values: Vec<f64> = angles.iter().map(|&angle| f(angle)).collect();
         Ok(Tensor::from_vec(values, (rows, half), device)?.to_dtype(dtype)?)
     };
     Ok(Turn { cos: table(f64::cos)?, sin: table(f64::sin)? })

@@ -74,9 +74,14 @@ pub(super) fn load_siglip_text(config: &Config, weights: &mut Weights, _: Tower)
 }
 
 fn load(config: &Config, weights: &mut Weights, tower: Tower, kind: Kind) -> Result<Assembly> {
+    // Where an early CLIP has such a field too, transformers lets it speak last.
+    let section = |name: &str| {
+        let early = format!("{name}_dict");
+        config.section(if config.has(&early) { &early } else { name })
+    };
     match tower {
-        Tower::Image => image(config, &config.section("vision_config")?, weights, kind),
-        Tower::Text => text(config, &config.section("text_config")?, weights, kind),
+        Tower::Image => image(config, &section("vision_config")?, weights, kind),
+        Tower::Text => text(config, &section("text_config")?, weights, kind),
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn read(config: &Config, head_dim: usize, names: Names) -> Result<Rot
         }
         Some(_) => return Err(scaling.refuse(kind, "default, linear or llama3")),
     };
-    Ok(Rotary::Sequence { frequencies, amplitude: 1.0 })
+    Ok(Rotary::Sequence { frequencies })
 }
 
 /// Llama 3.1: long waves are stretched, short ones are not, and those between are mixed.
