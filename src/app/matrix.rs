@@ -167,5 +167,5 @@ fn map_of(answer: &Arc<Explanation>, (position, span): Target, own: Own) -> Opti
         (Some(_), _) => answer.row(0).to_vec(),
         (None, _) => found(position)?.to_vec(),
     };
-    Some(Heatmap::from_relevance(layout, &row, position, own))
+    Some(Heatmap::from_relevance(layout, &row, span.unwrap_or(position.into()), own))
 }

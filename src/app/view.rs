@@ -276,7 +276,7 @@ fn map_view(source: &Arc<Explanation>, row: usize, own: Own) -> Option<MapView> 
     let relevance = source.relevance.get(row * layout.len()..(row + 1) * layout.len())?;
     let span = source.span();
     let rule = if source.method.uses(Uses::Own) && span.is_none() { own } else { Own::Keep };
-    let heatmap = Heatmap::from_relevance(layout, relevance, position, rule);
+    let heatmap = Heatmap::from_relevance(layout, relevance, span.unwrap_or(position.into()), rule);
     let range = heatmap.range(RangeRule::MinMax);
     let (layer, method) = (source.layer, source.method);
     Some(MapView { heatmap, range, position, span, layer, method, source: (source.clone(), row), own })
