@@ -48,7 +48,7 @@ pub(super) enum Command {
         folders: Vec<PathBuf>,
         /// Check the numbers of the checkpoints in this folder: against expected*.safetensors beside the weights, where PyTorch's
         /// numbers lie there, else against what must hold for any transformer.
-        #[arg(long, value_name = "FOLDER")]
+        #[arg(long, value_name = "FOLDER", num_args = 1.., conflicts_with = "folders")]
         verify: Vec<PathBuf>,
     },
     /// Models of Hugging Face's hub into the cache, where --model finds them; continues what was stopped.
