@@ -37,6 +37,7 @@ use crate::model::head::Logits;
 pub use crate::model::{Estimate, Outline, outline};
 use crate::model::{Model, ModelInput, TRACE_BUDGET, Trace};
 use crate::segment::MapTree;
+use crate::store::folder_of;
 
 /// Bytes of finished answers that are kept.
 const ANSWER_BUDGET: usize = 256 << 20;
@@ -243,7 +244,7 @@ impl Engine {
     /// Another snapshot in the cache is another model, and so is one with a file that was written to: a folder does not show that.
     fn file_key_of(&self, model: &ModelRef) -> String {
         let Some(path) = place::path(model, &self.hub) else { return String::new() };
-        let folder = if path.is_dir() { path.as_path() } else { whole_file::folder_of(&path) };
+        let folder = if path.is_dir() { path.as_path() } else { folder_of(&path) };
         let mut parts: Vec<PathBuf> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
         parts.retain(|part| {
             part.extension().is_some_and(|e| ["json", "safetensors", "bin", "txt"].iter().any(|known| e == *known))

@@ -7,9 +7,10 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::Traced;
-use super::whole_file::{WholeFile, folder_of, refusal};
+use super::whole_file::{WholeFile, refusal};
 use crate::domain::{Cancel, Error, Result};
 use crate::model::trace::values;
+use crate::store::folder_of;
 
 /// Name and shape of one tensor of the file.
 type Part = (&'static str, Vec<usize>);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::domain::{Error, Result};
+use crate::store::folder_of;
 
 /// A file that is not in its place yet. Dropped unfinished, it leaves what stood there as it was.
 #[derive(Debug)]
@@ -57,11 +58,6 @@ pub fn refusal(path: &Path, err: &io::Error) -> Error {
         _ => "",
     };
     Error::refused(path.display(), format!("cannot be written: {err}")).remedy(remedy)
-}
-
-/// The folder that a file stands in, also where its path names none.
-pub fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A file that is replaced keeps its permissions; a new one has what the user's umask leaves, unlike a temporary file.

@@ -9,8 +9,8 @@ use super::record::{Model, Passage, argument, model_of, passage, quoted};
 use super::write::replace;
 use crate::domain::request::{DeviceKind, Generation, Request, Task};
 use crate::domain::{Error, Result};
-use crate::engine::whole_file::folder_of;
 use crate::engine::{Continuation, Ending};
+use crate::store::folder_of;
 
 #[derive(Serialize)]
 struct Record<'a> {

@@ -10,7 +10,8 @@ use super::svg::Rasters;
 use super::{data, png, record, svg};
 use crate::domain::{Error, Result};
 use crate::engine::Output;
-use crate::engine::whole_file::{WholeFile, folder_of, refusal};
+use crate::engine::whole_file::{WholeFile, refusal};
+use crate::store::folder_of;
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

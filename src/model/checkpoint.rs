@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::config::Config;
 use crate::builtin::EmbeddedModel;
 use crate::domain::Result;
-use crate::store::{Location, TensorFiles};
+use crate::store::{Location, TensorFiles, folder_of};
 
 /// A checkpoint as it is named, before anything is read.
 #[derive(Clone, Debug)]
@@ -71,8 +71,4 @@ impl Checkpoint {
             Self::Embedded(_) => None,
         }
     }
-}
-
-fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -95,6 +95,11 @@ impl Bytes {
     }
 }
 
+/// The folder that a file stands in, also where its path names none.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Fills `bytes` from `start` on. Where the system can, without moving the place that all readers of the file share.
 #[cfg(unix)]
 fn read_at(file: &File, start: u64, bytes: &mut [u8]) -> io::Result<()> {

@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use super::llama::{by_layer_types, heads};
+use super::llama::{by_layer_types, heads, maps, qk_norms};
 use super::rope::{self, Names, PLAIN};
 use super::{
-    Activation, Assembly, Block, Config, Embedding, Heads, MAX_LAYERS, Norm, NormPlace, Result, Sees, Tower, Weights, Words,
-    beside, blocks, causal_head, decoder, rms_norm, stacked,
+    Activation, Assembly, Block, Config, Embedding, Heads, Norm, NormPlace, Result, Sees, Tower, Weights, Words, blocks,
+    causal_head, decoder, num_layers, rms_norm,
 };
-use crate::model::block::{BranchNorms, QkNorms, Rotary};
+use crate::model::block::{BranchNorms, Rotary};
 
 /// In what the two differ.
 #[derive(Clone, Copy)]
@@ -67,10 +67,7 @@ struct Shape {
 
 fn load(config: &Config, weights: &mut Weights, kind: &Kind) -> Result<Assembly> {
     let width = config.count("hidden_size", Some(2304))?;
-    let num_layers = config.count("num_hidden_layers", Some(26))?;
-    if num_layers > MAX_LAYERS {
-        return Err(config.refuse("num_hidden_layers", &format!("at most {MAX_LAYERS}")));
-    }
+    let num_layers = num_layers(config, "num_hidden_layers", 26)?;
     if config.flag("use_bidirectional_attention", false)? {
         return Err(config.refuse("use_bidirectional_attention", "false: tokens see those before them"));
     }
@@ -118,17 +115,9 @@ fn norm(weights: &mut Weights, name: &str, width: usize, eps: f64) -> Result<Nor
 
 fn block(shape: &Shape, sees: Sees, rotary: &Arc<Rotary>, weights: &mut Weights, at: &str) -> Result<Block> {
     let (width, hidden, heads) = (shape.width, shape.hidden, Heads { sees, ..shape.heads });
-    let part = |name: &str| (format!("{at}.self_attn.{name}_proj"), shape.has_bias);
-    let qkv = stacked(weights, heads, width, [part("q"), part("k"), part("v")])?;
-    let gate = weights.linear(&format!("{at}.mlp.gate_proj"), hidden, width, false)?;
-    let up = weights.linear(&format!("{at}.mlp.up_proj"), hidden, width, false)?;
+    let (qkv, up) = maps(weights, at, heads, [width, hidden], [shape.has_bias, false])?;
     let mut norm = |name: &str, width: usize| norm(weights, &format!("{at}.{name}"), width, shape.eps);
-    let qk_norms = if shape.qk_norms {
-        let (query, key) = (norm("self_attn.q_norm", heads.head_dim)?, norm("self_attn.k_norm", heads.head_dim)?);
-        Some(QkNorms { query, key })
-    } else {
-        None
-    };
+    let qk_norms = shape.qk_norms.then(|| qk_norms(heads.head_dim, &mut norm)).transpose()?;
     Ok(Block {
         norm_place: NormPlace::Before,
         norm1: norm("input_layernorm", width)?,
@@ -143,7 +132,7 @@ fn block(shape: &Shape, sees: Sees, rotary: &Arc<Rotary>, weights: &mut Weights,
         rotary: Some(rotary.clone()),
         relative_bias: None,
         out: weights.linear(&format!("{at}.self_attn.o_proj"), width, heads.output_width(), shape.has_bias)?,
-        up: beside(&[gate, up])?,
+        up,
         activation: shape.activation,
         gated: true,
         down: weights.linear(&format!("{at}.mlp.down_proj"), width, hidden, false)?,

@@ -1,8 +1,8 @@
 //! `gpt2` (transformers `GPT2Model`): causal pre-norm blocks with learned positions. Its maps lie transposed in checkpoints.
 
 use super::{
-    Activation, Assembly, Block, Config, Embedding, Heads, Linear, MAX_LAYERS, NormPlace, Result, Sees, Tower, Weights, Words,
-    blocks, causal_head, decoder,
+    Activation, Assembly, Block, Config, Embedding, Heads, Linear, NormPlace, Result, Sees, Tower, Weights, Words, blocks,
+    causal_head, decoder, num_layers,
 };
 
 /// This family has its own names for sizes.
@@ -42,10 +42,7 @@ impl Sizes {
 
 pub(super) fn load(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
     let sizes = Sizes::read(config)?;
-    let num_layers = config.count("n_layer", Some(12))?;
-    if num_layers > MAX_LAYERS {
-        return Err(config.refuse("n_layer", &format!("at most {MAX_LAYERS}")));
-    }
+    let num_layers = num_layers(config, "n_layer", 12)?;
     weights.find_prefix("wte.weight", &["", "transformer.", "model."])?;
     let words = weights.tensor("wte.weight", &[config.count("vocab_size", Some(50_257))?, sizes.width])?;
     let max_tokens = config.count("n_positions", Some(1024))?;

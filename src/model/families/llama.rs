@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::rope::{self, PLAIN};
 use super::{
-    Activation, Assembly, Block, Config, Embedding, Heads, MAX_LAYERS, NormPlace, Result, Sees, Tower, Weights, Words, beside,
-    blocks, causal_head, decoder, rms_norm, stacked,
+    Activation, Assembly, Block, Config, Embedding, Heads, Linear, Norm, NormPlace, Result, Sees, Tower, Weights, Words, beside,
+    blocks, causal_head, decoder, num_layers, rms_norm, stacked,
 };
 use crate::model::block::{QkNorms, Rotary};
 
@@ -57,10 +57,7 @@ struct Shape {
 
 fn load(config: &Config, weights: &mut Weights, kind: Kind) -> Result<Assembly> {
     let width = config.count("hidden_size", Some(kind.width))?;
-    let num_layers = config.count("num_hidden_layers", Some(32))?;
-    if num_layers > MAX_LAYERS {
-        return Err(config.refuse("num_hidden_layers", &format!("at most {MAX_LAYERS}")));
-    }
+    let num_layers = num_layers(config, "num_hidden_layers", 32)?;
     let heads = heads(config, width, kind.head_dim, 32, 32)?;
     let attention_bias = config.flag("attention_bias", false)?;
     let shape = Shape {
@@ -148,20 +145,32 @@ pub(super) fn by_layer_types(
     types.iter().map(sees).collect()
 }
 
+/// Queries, keys and values as one map, and the gate above what it multiplies as another.
+pub(super) fn maps(
+    weights: &mut Weights,
+    at: &str,
+    heads: Heads,
+    [width, hidden]: [usize; 2],
+    [qkv_bias, mlp_bias]: [bool; 2],
+) -> Result<(Linear, Linear)> {
+    let part = |name: &str| (format!("{at}.self_attn.{name}_proj"), qkv_bias);
+    let qkv = stacked(weights, heads, width, [part("q"), part("k"), part("v")])?;
+    let gate = weights.linear(&format!("{at}.mlp.gate_proj"), hidden, width, mlp_bias)?;
+    let up = weights.linear(&format!("{at}.mlp.up_proj"), hidden, width, mlp_bias)?;
+    Ok((qkv, beside(&[gate, up])?))
+}
+
+/// Norms of queries and keys, as `norm` reads them by name and width.
+pub(super) fn qk_norms(head_dim: usize, mut norm: impl FnMut(&str, usize) -> Result<Norm>) -> Result<QkNorms> {
+    Ok(QkNorms { query: norm("self_attn.q_norm", head_dim)?, key: norm("self_attn.k_norm", head_dim)? })
+}
+
 fn block(shape: &Shape, sees: Sees, weights: &mut Weights, at: &str) -> Result<Block> {
     let (width, hidden, heads) = (shape.width, shape.hidden, Heads { sees, ..shape.heads });
-    let part = |name: &str| (format!("{at}.self_attn.{name}_proj"), shape.qkv_bias);
-    let qkv = stacked(weights, heads, width, [part("q"), part("k"), part("v")])?;
-    let gate = weights.linear(&format!("{at}.mlp.gate_proj"), hidden, width, shape.mlp_bias)?;
-    let up = weights.linear(&format!("{at}.mlp.up_proj"), hidden, width, shape.mlp_bias)?;
+    let (qkv, up) = maps(weights, at, heads, [width, hidden], [shape.qkv_bias, shape.mlp_bias])?;
     let mut norm = |name: &str, width: usize| rms_norm(weights, &format!("{at}.{name}"), width, shape.eps);
     let (norm1, norm2) = (norm("input_layernorm", width)?, norm("post_attention_layernorm", width)?);
-    let qk_norms = if shape.qk_norms {
-        let (query, key) = (norm("self_attn.q_norm", heads.head_dim)?, norm("self_attn.k_norm", heads.head_dim)?);
-        Some(QkNorms { query, key })
-    } else {
-        None
-    };
+    let qk_norms = shape.qk_norms.then(|| qk_norms(heads.head_dim, &mut norm)).transpose()?;
     Ok(Block {
         norm_place: NormPlace::Before,
         norm1,
@@ -172,7 +181,7 @@ fn block(shape: &Shape, sees: Sees, weights: &mut Weights, at: &str) -> Result<B
         relative_bias: None,
         out: weights.linear(&format!("{at}.self_attn.o_proj"), width, heads.output_width(), shape.out_bias)?,
         norm2,
-        up: beside(&[gate, up])?,
+        up,
         activation: shape.activation,
         gated: true,
         down: weights.linear(&format!("{at}.mlp.down_proj"), width, hidden, shape.mlp_bias)?,

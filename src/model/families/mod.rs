@@ -112,6 +112,12 @@ fn blocks(count: usize, mut block: impl FnMut(usize) -> Result<Block>) -> Result
 /// Blocks that a checkpoint may claim.
 const MAX_LAYERS: usize = 1000;
 
+/// L, by the name that the family has for it.
+fn num_layers(config: &Config, field: &str, default: usize) -> Result<usize> {
+    let count = config.count(field, Some(default))?;
+    if count > MAX_LAYERS { Err(config.refuse(field, &format!("at most {MAX_LAYERS}"))) } else { Ok(count) }
+}
+
 /// Sizes that the families share.
 #[derive(Clone, Copy, Debug)]
 struct Sizes {
