@@ -45,6 +45,8 @@ fn scene() -> Arc<Scene> {
         patch_size: 0,
         is_post_norm: true,
         is_causal: false,
+        num_classes: 0,
+        scores_words: false,
         num_parameters: 1,
         sha256: Digest::known(String::new()),
     };
@@ -80,6 +82,7 @@ impl Script {
             layers: None,
             score: None,
             matches: Vec::new(),
+            shown: Arc::default(),
         })))
     }
 }

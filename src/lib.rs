@@ -32,9 +32,11 @@
 //! - [`hub`]: the hub's models on this machine, and how one comes here.
 //! - [`model`]: one instrumented transformer for many checkpoints. A family is one file that maps config.json and weight names
 //!   to the description of a block; the forward pass records a [`model::Trace`], the backward is written by hand.
+//! - [`algebra`]: eigenvectors and singular vectors, by nalgebra.
 //! - [`method`]: from a trace and target tokens to relevance rows. One file and one row of [`method::METHODS`] each; menus,
 //!   help and tables come from there.
-//! - [`segment`]: from the maps of all patches to a linkage tree that is cut as often as one likes.
+//! - [`segment`]: from features, or from the maps of all patches, to labels or to a linkage tree that is cut as often as one
+//!   likes. One file and one row of [`segment::SEGMENTERS`] each.
 //! - [`measure`]: scores of how far a map says what the model does.
 //! - [`render`]: heatmaps and labels over a photo, by WGSL on the GPU and by the CPU twin that defines the right pixel.
 //! - [`engine`]: answers requests, remembers models, traces and answers, and runs the one worker thread of the window.
@@ -79,6 +81,7 @@
 #![warn(missing_docs, unreachable_pub, clippy::missing_errors_doc)]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
+pub mod algebra;
 pub mod app;
 pub mod builtin;
 pub mod cli;

@@ -75,9 +75,9 @@ fn a_segmentation_labels_every_pixel_and_patch() {
     let mut engine = Engine::default();
     let request = Request { task: Task::Segment { cut: Cut::Clusters(4) }, ..explain(-1, Rows::Some(8)) };
     let Output::Segments(segments) = run(&mut engine, &request).unwrap() else { panic!("not segments") };
-    let segmentation = segments.tree.segmentation(Cut::Clusters(4));
+    let segmentation = segments.partition.segmentation(Cut::Clusters(4));
     assert_eq!((segmentation.labels.len(), segmentation.patch_labels.len()), (40 * 40, 25));
-    assert_eq!(segments.maps.relevance.len(), 25 * 26);
+    assert_eq!(segments.maps.as_ref().unwrap().relevance.len(), 25 * 26);
     assert!((segmentation.shares().iter().sum::<f64>() - 1.0).abs() < 1e-9);
 }
 

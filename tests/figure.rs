@@ -13,9 +13,9 @@ use tokenscope::figure::layout::{Mark, Source};
 use tokenscope::figure::svg::Rasters;
 use tokenscope::figure::{FigureStyle, Layout, check_paths, png, svg, write};
 use tokenscope::input::Picture;
-use tokenscope::method::{Info, Uses};
+use tokenscope::method::{Info, Reach, Uses};
 use tokenscope::model::Digest;
-use tokenscope::segment::MapTree;
+use tokenscope::segment::{Cutting, MapTree, Partition};
 
 #[path = "figure/words.rs"]
 mod words;
@@ -32,7 +32,10 @@ static METHOD: Info = Info {
     unit: "relevance",
     signed: false,
     min_layer: 0,
+    needs: &[],
+    reach: Reach::Rows,
     uses: &[Uses::Scalar, Uses::Rows, Uses::Own],
+    knobs: &[],
 };
 
 fn scene(width: usize, height: usize) -> Arc<Scene> {
@@ -51,6 +54,8 @@ fn scene(width: usize, height: usize) -> Arc<Scene> {
         patch_size: 16,
         is_post_norm: false,
         is_causal: false,
+        num_classes: 0,
+        scores_words: false,
         num_parameters: 1000,
         sha256: Digest::known("cd".repeat(32)),
     };
@@ -86,6 +91,7 @@ fn explanation(positions: &[usize]) -> Output {
         layers: None,
         score: None,
         matches: Vec::new(),
+        shown: Arc::default(),
     }))
 }
 
@@ -101,7 +107,16 @@ fn segments() -> Output {
     let request = Request::new(Task::Segment { cut: Cut::Clusters(3) }, "my cat.png", "models/tiny");
     let tree = MapTree::from_linkage(maps, tree, Grid { rows: SIDE, cols: SIDE }, (64, 64));
     let Output::Explanation(maps) = explanation(&(1..=count).collect::<Vec<_>>()) else { panic!("not an explanation") };
-    Output::Segments(Arc::new(Segments { request, scene: scene(60, 60), method: &METHOD, layer: 12, maps, tree }))
+    Output::Segments(Arc::new(Segments {
+        request,
+        scene: scene(60, 60),
+        method: &METHOD,
+        cutting: Cutting::Tree,
+        layer: 12,
+        maps: Some(maps),
+        partition: Partition::Maps(tree),
+        shown: Arc::default(),
+    }))
 }
 
 fn style() -> FigureStyle {

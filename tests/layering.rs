@@ -15,7 +15,7 @@ const ROWS: &[&[&str]] = &[
     &["engine", "figure"],
     &["method", "segment", "measure", "render"],
     &["model", "input", "hub"],
-    &["builtin", "store"],
+    &["builtin", "store", "algebra"],
     &["domain"],
 ];
 
@@ -28,6 +28,8 @@ const CRATES: &[(&[&str], &[&str])] = &[
     (&["eframe", "egui", "egui_wgpu", "wgpu", "winit"], &["app", "render"]),
     (&["rfd", "poll_promise"], &["app"]),
     (&["ureq"], &["hub"]),
+    (&["nalgebra"], &["algebra"]),
+    (&["pathfinding"], &["measure"]),
     (&["clap", "ctrlc", "indicatif"], &["cli"]),
 ];
 

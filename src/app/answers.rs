@@ -49,7 +49,7 @@ impl Answers {
     fn num_bytes(&self) -> usize {
         let bytes = |answer: &Answer| match &answer.result {
             Ok(Output::Explanation(e)) => size_of_val(&*e.relevance),
-            Ok(Output::Segments(s)) => size_of_val(&*s.tree.maps),
+            Ok(Output::Segments(s)) => s.partition.num_bytes(),
             _ => 0,
         };
         self.by_key.values().map(bytes).sum()

@@ -7,6 +7,7 @@ use super::session::Session;
 use super::view::{CutView, View};
 use crate::domain::colormap::Colormap;
 use crate::domain::heatmap::RangeRule;
+use crate::domain::linkage::LinkageTree;
 use crate::domain::request::Cut;
 use crate::render::Interpolation;
 
@@ -141,7 +142,8 @@ pub fn segments_ui(ui: &mut Ui, session: &mut Session, view: &View) {
     cut_kind_ui(ui, session, view.cut.as_ref());
     match &mut session.cut {
         Cut::Clusters(count) => {
-            let most = view.cut.as_ref().map_or(MAX_CLUSTERS, |c| c.segments.tree.tree.num_leaves().min(MAX_CLUSTERS)).max(1);
+            let most =
+                view.cut.as_ref().and_then(tree_of).map_or(MAX_CLUSTERS, |tree| tree.num_leaves().min(MAX_CLUSTERS)).max(1);
             row_ui(ui, "Segments", "At most so many clusters", |ui| ui.add(Slider::new(count, 1..=most.max(*count)).integer()));
         }
         Cut::Distance(distance) => {
@@ -175,13 +177,17 @@ fn cut_kind_ui(ui: &mut Ui, session: &mut Session, cut: Option<&CutView>) {
     }
     session.cut = match session.cut {
         Cut::Clusters(_) => cut.map_or_else(Cut::default, |c| {
-            let threshold = c.segments.tree.tree.threshold(session.cut);
+            let threshold = tree_of(c).map_or(0.0, |tree| tree.threshold(session.cut));
             Cut::Distance(if threshold.is_finite() { threshold } else { 0.0 })
         }),
         Cut::Distance(_) => Cut::Clusters(cut.map_or(6, |c| c.shares.len().clamp(1, MAX_CLUSTERS))),
     };
 }
 
+fn tree_of(cut: &CutView) -> Option<&LinkageTree> {
+    cut.segments.partition.tree()
+}
+
 fn farthest(cut: &CutView) -> f64 {
-    cut.segments.tree.tree.merges().last().map_or(1.0, |m| m.distance)
+    tree_of(cut).and_then(|tree| tree.merges().last()).map_or(1.0, |m| m.distance)
 }

@@ -213,7 +213,7 @@ impl View {
         let Some(segments) = request.and_then(|r| answers.segments(&r)) else { return false };
         let same = |c: &CutView| Arc::ptr_eq(&c.segments, segments) && c.cut == session.cut;
         if !self.cut.as_ref().is_some_and(same) {
-            let segmentation = segments.tree.segmentation(session.cut);
+            let segmentation = segments.partition.segmentation(session.cut);
             let shares = segmentation.shares();
             self.cut = Some(CutView { segments: segments.clone(), cut: session.cut, segmentation: segmentation.into(), shares });
         }

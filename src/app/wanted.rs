@@ -185,6 +185,7 @@ impl Session {
         if info.uses(Uses::Rows) {
             params.rows = rows;
         }
+        params.knobs = self.params.knobs.only(info.knobs);
         params
     }
 }

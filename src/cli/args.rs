@@ -8,6 +8,7 @@ use clap::{ArgAction, Parser, Subcommand};
 
 use super::WindowArgs;
 use super::generate::{Continued, Generate};
+use super::knobs::{KnobFlags, infos};
 use crate::domain::colormap::Colormap;
 use crate::domain::heatmap::RangeRule;
 use crate::domain::request::{
@@ -16,7 +17,6 @@ use crate::domain::request::{
 use crate::domain::{Error, Result};
 use crate::figure::FigureStyle;
 use crate::figure::style::range_from_word;
-use crate::method::METHODS;
 use crate::render::Interpolation;
 
 /// See what a transformer's tokens mean: open an image, click a token at any layer.
@@ -112,9 +112,11 @@ pub(super) struct What {
     /// 0..L; negative counts from the top.
     #[arg(long, default_value_t = -1, allow_hyphen_values = true)]
     layer: i32,
-    /// How tokens are explained.
+    /// How tokens are explained, or the picture is divided.
     #[arg(long, default_value = "ultra", value_parser = method_id, help = method_help())]
     method: String,
+    #[command(flatten)]
+    knobs: KnobFlags,
     /// An attention head from 0, mean, max or min.
     #[arg(long, default_value = "mean", value_parser = word::<Head>, allow_negative_numbers = true)]
     head: Head,
@@ -284,11 +286,14 @@ pub(super) fn word<T: FromStr<Err = Error>>(text: &str) -> Result<T> {
 }
 
 fn method_id(text: &str) -> Result<String> {
-    crate::method::by_id(text).map(|m| m.info().id.to_owned())
+    infos().find(|info| info.id == text).map(|info| info.id.to_owned()).ok_or_else(|| {
+        let ids: Vec<&str> = infos().map(|info| info.id).collect();
+        Error::refused(format!("--method {text}"), "unknown method").expected(ids.join(", "))
+    })
 }
 
 fn method_help() -> String {
-    METHODS.iter().map(|m| m.info().id).collect::<Vec<_>>().join(", ") + "; see `tokenscope methods`"
+    infos().map(|info| info.id).collect::<Vec<_>>().join(", ") + "; see `tokenscope methods`"
 }
 
 fn window_size(text: &str) -> Result<(u32, u32)> {
@@ -300,7 +305,7 @@ fn window_size(text: &str) -> Result<(u32, u32)> {
 
 impl What {
     /// Where no model is named, the built-in one for the input.
-    fn request(&self, task: Task, input: Input) -> Request {
+    fn request(&self, task: Task, input: Input) -> Result<Request> {
         let model = self.model().unwrap_or_else(|| ModelRef::built_in_for(&input));
         self.fill(Request::of(task, input, model))
     }
@@ -309,16 +314,17 @@ impl What {
         self.model.clone().map(ModelRef::from)
     }
 
-    fn fill(&self, mut request: Request) -> Request {
+    fn fill(&self, mut request: Request) -> Result<Request> {
         request.layer = self.layer;
         request.method.clone_from(&self.method);
         let rows = self.rows.unwrap_or(request.params.rows);
         let scalar = self.scalar.clone();
-        request.params = Params { head: self.head, facet: self.facet, scalar, rows, own: self.own };
+        let knobs = self.knobs.knobs()?;
+        request.params = Params { head: self.head, facet: self.facet, scalar, rows, own: self.own, knobs };
         request.tower = self.tower;
         request.size = self.size;
         request.device = self.device;
-        request
+        Ok(request)
     }
 }
 
@@ -343,7 +349,7 @@ impl Look {
 
 impl Explain {
     pub(super) fn request(&self) -> Result<(Request, FigureStyle)> {
-        let mut request = self.what.request(Task::Explain, self.source.needed()?);
+        let mut request = self.what.request(Task::Explain, self.source.needed()?)?;
         request.generation = self.continued.generation()?;
         request.tokens = Tokens::read(&self.tokens)?;
         (request.layers, request.score) = (self.matrix, self.score);
@@ -354,7 +360,7 @@ impl Explain {
 impl Segment {
     pub(super) fn request(&self) -> Result<(Request, FigureStyle)> {
         let cut = cut_of(self.clusters, self.cut)?.unwrap_or_default();
-        Ok((self.what.request(Task::Segment { cut }, self.source.needed()?), self.look.style()))
+        Ok((self.what.request(Task::Segment { cut }, self.source.needed()?)?, self.look.style()))
     }
 }
 
@@ -371,7 +377,7 @@ fn cut_of(clusters: Option<u32>, distance: Option<f64>) -> Result<Option<Cut>> {
 
 impl Trace {
     pub(super) fn request(&self) -> Result<Request> {
-        let request = self.what.request(Task::Trace, self.source.needed()?);
+        let request = self.what.request(Task::Trace, self.source.needed()?)?;
         Ok(Request { generation: self.continued.generation()?, ..request })
     }
 }
@@ -382,7 +388,7 @@ impl Window {
         let segments = self.segments || cut.is_some();
         let task = if segments { Task::Segment { cut: cut.unwrap_or_default() } } else { Task::Explain };
         let input = self.source.get()?;
-        let mut request = self.what.request(task, input.clone().unwrap_or_else(|| Input::Sample("cat.jpg".to_owned())));
+        let mut request = self.what.request(task, input.clone().unwrap_or_else(|| Input::Sample("cat.jpg".to_owned())))?;
         request.layers = self.matrix;
         request.tokens = self.token.map_or(Ok(Tokens::These(Vec::new())), |token| Tokens::read(&[token]))?;
         request.generation = self.continued.generation()?;

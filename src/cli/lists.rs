@@ -4,23 +4,41 @@ use std::path::{Path, PathBuf};
 
 use super::progress::print;
 use crate::builtin::{IMAGE_MODEL, SAMPLES, TEXT_MODEL};
+use crate::domain::info::Info;
 use crate::domain::request::{Input, ModelRef, Request, Task};
 use crate::domain::{Error, Result};
 use crate::engine::verify::Check;
 use crate::engine::{Engine, ModelFacts, Outline, Output, Verification, families, inspect, model_folders, outline};
 use crate::hub::Settings;
 use crate::method::{Control, METHODS};
+use crate::segment::SEGMENTERS;
 use crate::store::size_in_words;
 
 pub(super) fn methods() -> Result<()> {
-    for method in METHODS {
-        let info = method.info();
-        print(format!("{:<12}{}", info.id, info.summary));
-        print(format!("{:<12}{}", "", info.formula));
-        print(format!("{:<12}layers {}..L; {}", "", info.min_layer, info.cost));
-        print(format!("{:<12}{}\n", "", info.citation));
-    }
+    print("heatmaps: tokenscope explain INPUT --method ID");
+    METHODS.iter().for_each(|method| print_info(method.info()));
+    print(
+        "segmenters: tokenscope segment INPUT --method ID, with one of these or a heatmap's whose rows differ from patch to patch",
+    );
+    SEGMENTERS.iter().for_each(|segmenter| print_info(segmenter.info()));
     Ok(())
+}
+
+fn print_info(info: &Info) {
+    let needs = if info.needs.is_empty() { "any model".to_owned() } else { info.needs_in_words() };
+    print(format!("  {:<14}{}", info.id, info.summary));
+    for line in [
+        info.formula.to_owned(),
+        format!("needs {needs}; layers {}..L", info.min_layer),
+        format!("cost: {}", info.cost),
+        info.citation.to_owned(),
+    ] {
+        print(format!("  {:<14}{line}", ""));
+    }
+    for knob in info.knobs {
+        print(format!("  {:<14}--{}: {} ({})", "", knob.id, knob.help, knob.expected()));
+    }
+    print("");
 }
 
 fn print_facts(name: &str, facts: &ModelFacts) {

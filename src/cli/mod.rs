@@ -4,6 +4,7 @@
 mod args;
 mod download;
 mod generate;
+mod knobs;
 mod lists;
 mod progress;
 mod tasks;

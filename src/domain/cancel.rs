@@ -55,3 +55,12 @@ impl Progress {
         (self.0.0.load(Ordering::Relaxed), self.0.1.load(Ordering::Relaxed))
     }
 }
+
+/// How a long method is stopped and says how far it is.
+#[derive(Clone, Debug, Default)]
+pub struct Control {
+    /// Looked at between blocks and between chunks.
+    pub cancel: Cancel,
+    /// Steps done.
+    pub progress: Progress,
+}

@@ -3,9 +3,12 @@
 pub mod cancel;
 pub mod colormap;
 pub mod error;
+pub mod exhibit;
 pub mod generation;
 pub mod grid;
 pub mod heatmap;
+pub mod info;
+pub mod knob;
 pub mod linkage;
 pub mod request;
 pub mod resample;
@@ -16,5 +19,5 @@ pub mod span;
 pub mod text;
 pub mod token;
 
-pub use cancel::{Cancel, Progress};
+pub use cancel::{Cancel, Control, Progress};
 pub use error::{Error, Result};

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use super::generation::Generation;
+use super::knob::Knobs;
 pub use super::scalar::Scalar;
 pub use super::source::{Input, ModelRef};
 use super::span::Span;
@@ -165,6 +166,9 @@ pub struct Params {
     pub rows: Rows,
     /// The target's own entry in the heatmap.
     pub own: Own,
+    /// Parameters that single methods declare.
+    #[serde(default, skip_serializing_if = "Knobs::is_empty")]
+    pub knobs: Knobs,
 }
 
 /// A choice that is written as one word on the command line and in records.

@@ -3,10 +3,12 @@
 mod cache;
 mod extras;
 mod generation;
+pub mod needs;
 pub mod output;
 mod phrase;
 mod place;
 mod reading;
+mod segmenting;
 pub mod trace_file;
 pub mod verify;
 pub mod whole_file;
@@ -22,6 +24,7 @@ pub use output::{Continuation, Ending, Explanation, Match, ModelFacts, Output, P
 use phrase::Phrase;
 pub use place::{check_family, model_path};
 use reading::{Loaded, Taken};
+pub use segmenting::segment_ids;
 pub use verify::Verification;
 pub use worker::{Oracle, Reply, Worker};
 
@@ -31,12 +34,11 @@ use crate::domain::{Error, Result};
 use crate::hub;
 use crate::input::Encoded;
 use crate::method::span::Sources;
-use crate::method::{Control, Method, Target, Uses, by_id};
+use crate::method::{Control, Info, Target, by_id};
 use crate::model::families::{FAMILIES, Family};
 use crate::model::head::Logits;
 pub use crate::model::{Estimate, Outline, outline};
 use crate::model::{Model, ModelInput, TRACE_BUDGET, Trace};
-use crate::segment::MapTree;
 use crate::store::folder_of;
 
 /// Bytes of finished answers that are kept.
@@ -134,8 +136,8 @@ impl Engine {
                 (Output::Explanation(Arc::new(explanation)), bytes)
             }
             Task::Segment { .. } => {
-                let segments = segment(request, &traced, &phrases, control)?;
-                let bytes = (segments.tree.maps.len() + segments.maps.relevance.len()) * 4;
+                let segments = segmenting::segment(request, &traced, &phrases, control)?;
+                let bytes = segments.partition.num_bytes() + segments.maps.as_ref().map_or(0, |maps| maps.relevance.len() * 4);
                 (Output::Segments(Arc::new(segments)), bytes)
             }
         };
@@ -303,6 +305,8 @@ fn facts(named: &ModelRef, model: &Model) -> ModelFacts {
         patch_size: model.patches().map_or(0, |patches| patches.patch_size),
         is_post_norm: model.is_post_norm(),
         is_causal: model.is_causal(),
+        num_classes: model.num_classes(),
+        scores_words: model.num_scored_words().is_some(),
         num_parameters: model.num_parameters,
         sha256: model.sha256.clone(),
     }
@@ -336,9 +340,8 @@ fn predictions(logits: &[f32], name: impl Fn(usize) -> String) -> Vec<Prediction
 }
 
 /// Layer 0..L of a request that may count from the top.
-fn resolve_layer(request: &Request, method: &dyn Method, num_layers: usize) -> Result<usize> {
+fn resolve_layer(request: &Request, info: &Info, num_layers: usize) -> Result<usize> {
     let layer = if request.layer < 0 { request.layer + num_layers as i32 + 1 } else { request.layer };
-    let info = method.info();
     usize::try_from(layer).ok().filter(|l| (info.min_layer..=num_layers).contains(l)).ok_or_else(|| {
         Error::refused(format!("--layer {}", request.layer), format!("{} has no answer there", info.id))
             .expected(format!("layers {}..{num_layers} of this model, or -1 for the last", info.min_layer))
@@ -363,8 +366,10 @@ fn resolved(request: &Request, traced: &Traced) -> Request {
 fn explain(request: &Request, traced: &Traced, phrases: &[Arc<Phrase>], control: &Control) -> Result<Explanation> {
     let request = &resolved(request, traced);
     let method = by_id(&request.method)?;
-    let layer = resolve_layer(request, method, traced.trace.num_layers())?;
     let (layout, info) = (&traced.scene.layout, method.info());
+    needs::check(info, &traced.scene)?;
+    info.check_knobs(&request.params)?;
+    let layer = resolve_layer(request, info, traced.trace.num_layers())?;
     let matches = phrase::matches(traced, phrases)?;
     let rows = |positions: &[usize]| {
         let target = Target { layer, positions, params: &request.params, phrase: leading(phrases) };
@@ -398,45 +403,20 @@ fn explain(request: &Request, traced: &Traced, phrases: &[Arc<Phrase>], control:
             (positions, relevance)
         }
     };
+    let shown = match (&request.tokens, positions.as_slice()) {
+        (Tokens::These(_) | Tokens::Span(_), &[position]) => {
+            let target = Target { layer, positions: &[position], params: &request.params, phrase: leading(phrases) };
+            Arc::new(method.show(&traced.model, &traced.trace, &target, control)?)
+        }
+        _ => Arc::default(),
+    };
     let (request, scene, relevance) = (request.clone(), traced.scene.clone(), relevance.into());
-    Ok(Explanation { request, scene, method: info, layer, positions, relevance, layers: None, score: None, matches })
+    Ok(Explanation { request, scene, method: info, layer, positions, relevance, layers: None, score: None, matches, shown })
 }
 
 /// Where the phrase lies that maps are made of.
 fn leading(phrases: &[Arc<Phrase>]) -> Option<&[f32]> {
     phrases.first().map(|phrase| phrase.embedding.as_slice())
-}
-
-fn segment(request: &Request, traced: &Traced, phrases: &[Arc<Phrase>], control: &Control) -> Result<Segments> {
-    let (scene, layout) = (&traced.scene, &traced.scene.layout);
-    let photo = scene.photo.as_ref().ok_or_else(|| {
-        Error::refused("segments", "the input is a text").expected("a picture").remedy("explain its tokens instead")
-    })?;
-    let request = resolved(request, traced);
-    let all = Request { task: Task::Explain, tokens: Tokens::All, ..request.clone() };
-    let method = by_id(&request.method)?;
-    if !method.info().uses(Uses::Own) {
-        return Err(Error::refused(format!("--method {}", request.method), "its maps are not clustered yet").expected("ultra"));
-    }
-    let layer = resolve_layer(&request, method, traced.trace.num_layers())?;
-    let positions: Vec<usize> = (0..layout.grid.len()).map(|p| layout.position_of(p)).collect();
-    let matches = phrase::matches(traced, phrases)?;
-    let target = Target { layer, positions: &positions, params: &request.params, phrase: leading(phrases) };
-    let relevance = method.explain(&traced.model, &traced.trace, &target, control)?.into();
-    let maps = Explanation {
-        request: all,
-        scene: scene.clone(),
-        method: method.info(),
-        layer,
-        positions,
-        relevance,
-        layers: None,
-        score: None,
-        matches,
-    };
-    let heatmaps: Vec<f32> = (0..layout.grid.len()).flat_map(|n| maps.heatmap(n).values.to_vec()).collect();
-    let tree = MapTree::new(heatmaps, layout.grid, photo.input_size, &control.cancel)?;
-    Ok(Segments { request, scene: scene.clone(), method: method.info(), layer, maps: Arc::new(maps), tree })
 }
 
 /// The folders of checkpoints directly below `folder`, and `folder` itself if it is one.

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 
 use super::verify::Verification;
+use crate::domain::exhibit::Shown;
 use crate::domain::grid::PixelRect;
 use crate::domain::heatmap::Heatmap;
 use crate::domain::request::{Own, Request, Tokens, Tower};
@@ -18,7 +19,7 @@ use crate::method::Info;
 use crate::method::span::Sources;
 use crate::model::Digest;
 use crate::render::pyramid::{self, Levels};
-use crate::segment::MapTree;
+use crate::segment::{Cutting, Partition};
 
 /// An answer to a [`Request`]; cheap to clone.
 #[derive(Clone, Debug)]
@@ -146,6 +147,10 @@ pub struct ModelFacts {
     pub is_post_norm: bool,
     /// Whether each token sees only those before it and predicts the next.
     pub is_causal: bool,
+    /// C of class scores of the whole input; 0 without.
+    pub num_classes: usize,
+    /// Whether a language head scores words.
+    pub scores_words: bool,
     /// Parameters in all.
     pub num_parameters: usize,
     /// SHA-256 of the weights files, computed when a record asks for it.
@@ -202,6 +207,8 @@ pub struct Explanation {
     pub score: Option<Arc<Score>>,
     /// The phrases that the request names, the one that the rows are made of first.
     pub matches: Vec<Match>,
+    /// What there is to see beside the rows; of a single target alone.
+    pub shown: Arc<Shown>,
 }
 
 impl Explanation {
@@ -275,19 +282,23 @@ impl Explanation {
     }
 }
 
-/// Maps of all patches and how they cluster; cut it as often as you like.
+/// A picture divided; where there is a linkage tree, cut it as often as you like.
 #[derive(Clone, Debug)]
 pub struct Segments {
-    /// The question, as asked; its cut is only where the window or the figure begins.
+    /// The question, as asked; its cut is only where the window or the figure begins, unless [`Cutting::Count`] says otherwise.
     pub request: Request,
     /// What the input and the model are.
     pub scene: Arc<Scene>,
-    /// The method that made the maps.
+    /// The segmenter, or the method that made the maps.
     pub method: &'static Info,
+    /// What decides how many segments there are.
+    pub cutting: Cutting,
     /// The layer, 0..L.
     pub layer: usize,
-    /// Relevance rows of every patch, as the method gave them.
-    pub maps: Arc<Explanation>,
-    /// The heatmaps made of them, and their linkage tree.
-    pub tree: MapTree,
+    /// Relevance rows of every patch, as the method gave them, where maps were clustered.
+    pub maps: Option<Arc<Explanation>>,
+    /// The labels, or what they are cut from.
+    pub partition: Partition,
+    /// What there is to see beside the labels.
+    pub shown: Arc<Shown>,
 }

@@ -26,7 +26,7 @@ impl Engine {
     /// # Errors
     /// A refusal of a model that compares nothing with phrases, or of a phrase that it cannot spell; [`Error::Cancelled`].
     pub(super) fn phrases(&mut self, request: &Request, traced: &Traced, control: &Control) -> Result<Vec<Arc<Phrase>>> {
-        if !by_id(&request.method)?.info().takes_phrase() {
+        if !by_id(&request.method).is_ok_and(|method| method.info().takes_phrase()) {
             return Ok(Vec::new());
         }
         request.params.scalar.phrases().into_iter().map(|phrase| self.phrase(phrase, request, traced, control)).collect()

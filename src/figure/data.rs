@@ -9,18 +9,23 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::panels::cut_of;
 use super::style::FigureStyle;
+use crate::domain::linkage::Merge;
 use crate::domain::token::{TokenKind, TokenLayout};
 use crate::domain::{Error, Result};
 use crate::engine::{Explanation, Output, Segments};
 
-/// `.npy`: relevance f32 `[T]`, or `[n, T]` for n > 1 tokens; of a segmentation that of every patch, `[N, T]`.
+/// `.npy`: relevance f32 `[T]`, or `[n, T]` for n > 1 tokens; of a segmentation that of every patch, `[N, T]`,
+/// and where no maps were clustered its `labels` i32 `[H, W]`.
 ///
 /// # Errors
 /// A refusal of a bare trace.
-pub fn npy(output: &Output) -> Result<Vec<u8>> {
+pub fn npy(output: &Output, style: &FigureStyle) -> Result<Vec<u8>> {
     match output {
         Output::Explanation(explanation) => relevance(explanation),
-        Output::Segments(segments) => relevance(&segments.maps),
+        Output::Segments(segments) => match &segments.maps {
+            Some(maps) => relevance(maps),
+            None => labels_of(segments, style),
+        },
         Output::Scene(_) | Output::Verification(_) | Output::Continuation(_) => Err(no_data()),
     }
 }
@@ -61,7 +66,7 @@ pub fn csv(output: &Output, style: &FigureStyle) -> Result<String> {
             }
         }
         Output::Segments(segments) => {
-            let segmentation = segments.tree.segmentation(cut_of(segments, style));
+            let segmentation = segments.partition.segmentation(cut_of(segments, style));
             let layout = &segments.scene.layout;
             text += "position,kind,row,col,text,label\n";
             for (patch, label) in segmentation.patch_labels.iter().enumerate() {
@@ -113,13 +118,18 @@ fn explanation_arrays(explanation: &Explanation) -> Result<Arrays> {
 }
 
 fn segments_arrays(segments: &Segments, style: &FigureStyle) -> Result<Arrays> {
-    let segmentation = segments.tree.segmentation(cut_of(segments, style));
-    let merges = segments.tree.tree.merges();
-    let linkage: Vec<f64> = merges.iter().flat_map(|m| [m.left as f64, m.right as f64, m.distance, m.size as f64]).collect();
-    let mut arrays = explanation_arrays(&segments.maps)?;
-    arrays.push(("labels", labels(&segmentation.labels, &[segmentation.height, segmentation.width])?));
+    let segmentation = segments.partition.segmentation(cut_of(segments, style));
+    let mut arrays = segments.maps.as_ref().map_or(Ok(Vec::new()), |maps| explanation_arrays(maps))?;
+    if segments.maps.is_none() {
+        arrays.extend(layout_arrays(&segments.scene.layout)?);
+    }
+    arrays.push(("labels", labels_of(segments, style)?));
     arrays.push(("token_labels", labels(&segmentation.patch_labels, &[segmentation.patch_labels.len()])?));
-    arrays.push(("linkage", array(&linkage, &[merges.len(), 4])?));
+    if let Some(tree) = segments.partition.tree() {
+        let row = |m: &Merge| [m.left as f64, m.right as f64, m.distance, m.size as f64];
+        let linkage: Vec<f64> = tree.merges().iter().flat_map(row).collect();
+        arrays.push(("linkage", array(&linkage, &[tree.merges().len(), 4])?));
+    }
     Ok(arrays)
 }
 
@@ -130,6 +140,11 @@ fn layout_arrays(layout: &TokenLayout) -> Result<Arrays> {
 
 fn relevance(explanation: &Explanation) -> Result<Vec<u8>> {
     array(&explanation.relevance, &one_or_many(explanation.positions.len(), &[explanation.scene.layout.len()]))
+}
+
+fn labels_of(segments: &Segments, style: &FigureStyle) -> Result<Vec<u8>> {
+    let segmentation = segments.partition.segmentation(cut_of(segments, style));
+    labels(&segmentation.labels, &[segmentation.height, segmentation.width])
 }
 
 fn labels(labels: &[u16], shape: &[usize]) -> Result<Vec<u8>> {

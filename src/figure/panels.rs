@@ -13,7 +13,7 @@ use crate::domain::span::Span;
 use crate::domain::text::Text;
 use crate::domain::{Error, Result};
 use crate::engine::{Explanation, Output, Photo, Scene, Segments};
-use crate::method::{Info, Uses};
+use crate::method::{Info, Reach, Uses};
 use crate::render::{MapStyle, Overlay, Painting, SegmentStyle, UvRect};
 
 /// More panels than this are unreadable on a page.
@@ -229,7 +229,7 @@ fn bars_of(explanation: &Explanation, maps: &[Heatmap], style: &FigureStyle) -> 
 fn of_segments(segments: &Segments, style: &FigureStyle) -> Result<Sheet> {
     let photo = photo_of(&segments.scene)?;
     let (scene, cut) = (&segments.scene, cut_of(segments, style));
-    let segmentation = Arc::new(segments.tree.segmentation(cut));
+    let segmentation = Arc::new(segments.partition.segmentation(cut));
     let legend = legend_of(&segmentation);
     let count = segmentation.colours.len();
     let found = format!("{count} segment{}", if count == 1 { "" } else { "s" });
@@ -292,7 +292,7 @@ fn aspect_of(photo: &Photo) -> f64 {
 
 /// The box of a target patch, where the map depends on it.
 fn target_of(explanation: &Explanation, n: usize) -> Option<UvRect> {
-    if explanation.method.uses(Uses::Phrase) {
+    if explanation.method.reach == Reach::Whole {
         return None;
     }
     let layout = &explanation.scene.layout;
@@ -326,7 +326,8 @@ fn method_words(method: &Info, params: &Params) -> String {
         Uses::Rows => Some(format!("rows {}", params.rows)),
         Uses::Own => own.clone(),
     });
-    let words: Vec<String> = words.collect();
+    let chosen = params.knobs.chosen(method.knobs).map(|(knob, value)| format!("{} {value}", knob.name.to_lowercase()));
+    let words: Vec<String> = words.chain(chosen).collect();
     let name = match params.scalar.phrase() {
         Some(phrase) if method.uses(Uses::Phrase) => format!("{} with '{phrase}'", method.name),
         _ => method.name.to_owned(),

@@ -122,7 +122,8 @@ struct Method<'a> {
 #[derive(Serialize)]
 struct Segmentation {
     cut: Cut,
-    distance: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    distance: Option<f64>,
     num_segments: usize,
     shares: Vec<f64>,
 }
@@ -153,7 +154,7 @@ pub fn json(output: &Output, style: &FigureStyle, layout: &Layout, paths: &[Path
     };
     let phrases = match output {
         Output::Explanation(e) => e.matches.as_slice(),
-        Output::Segments(s) => s.maps.matches.as_slice(),
+        Output::Segments(s) => s.maps.as_ref().map_or(&[][..], |maps| maps.matches.as_slice()),
         Output::Scene(_) | Output::Verification(_) | Output::Continuation(_) => &[],
     };
     let record = Record {
@@ -248,9 +249,9 @@ pub(super) fn model_of(scene: &Scene) -> Result<Model<'_>> {
 
 fn segmentation_of(segments: &Segments, style: &FigureStyle) -> Segmentation {
     let cut = cut_of(segments, style);
-    let shares = segments.tree.segmentation(cut).shares();
+    let shares = segments.partition.segmentation(cut).shares();
     // Minus infinity where no leaf is merged, which JSON lacks.
-    let distance = segments.tree.tree.threshold(cut).max(0.0);
+    let distance = segments.partition.tree().map(|tree| tree.threshold(cut).max(0.0));
     Segmentation { cut, distance, num_segments: shares.len(), shares }
 }
 
@@ -310,7 +311,7 @@ pub fn command(request: &Request, method: &Info, style: &FigureStyle, paths: &[P
 
 /// Those parameters that the method looks at and that are not at their defaults; the default of `rows` depends on the task.
 fn parameters(request: &Request, method: &Info) -> Vec<(&'static str, String)> {
-    let Params { head, facet, scalar, rows, own } = &request.params;
+    let Params { head, facet, scalar, rows, own, knobs } = &request.params;
     let default = Params::default();
     let rows_default = if matches!(request.task, Task::Segment { .. }) { Rows::Some(8) } else { Rows::All };
     let all = [
@@ -323,6 +324,7 @@ fn parameters(request: &Request, method: &Info) -> Vec<(&'static str, String)> {
     ];
     let used = all.into_iter().filter(|(uses, _, _, differs)| *differs && method.uses(*uses));
     let mut flags: Vec<_> = used.map(|(_, name, value, _)| (name, value)).collect();
+    flags.extend(knobs.chosen(method.knobs).map(|(knob, value)| (knob.id, value.to_owned())));
     if request.size != SizeRule::default() {
         flags.push(("size", request.size.to_string()));
     }

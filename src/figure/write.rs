@@ -94,7 +94,7 @@ pub fn write(output: &Output, style: &FigureStyle, paths: &[PathBuf]) -> Result<
             (Kind::Json, Some(layout)) => record::json(output, style, layout, paths)?.into_bytes(),
             (Kind::Npz, _) => data::npz(output, style)?,
             (Kind::Csv, _) => data::csv(output, style)?.into_bytes(),
-            _ => data::npy(output)?,
+            _ => data::npy(output, style)?,
         };
         files.push((path, bytes));
     }

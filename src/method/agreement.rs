@@ -4,7 +4,7 @@
 //! Maps of its plain projection are noisy, and may be inverted: what stands around the thing agrees more than the thing. `SigLIP`
 //! pools by one learned query; here each token is read as if that query saw it alone, the path by which `MaskCLIP` reads patches.
 
-use super::{Control, Info, Method, Target, Uses};
+use super::{Control, Info, Method, Need, Reach, Target, Uses};
 use crate::domain::{Error, Result};
 use crate::model::{Model, Trace};
 
@@ -22,7 +22,10 @@ static INFO: Info = Info {
     unit: "cosine",
     signed: true,
     min_layer: 0,
+    needs: &[Need::Phrases],
+    reach: Reach::Whole,
     uses: &[Uses::Phrase],
+    knobs: &[],
 };
 
 impl Method for Agreement {

@@ -1,6 +1,6 @@
 //! Raw attention: what one token's query reads.
 
-use super::{Control, Info, Method, Target, Uses};
+use super::{Control, Info, Method, Reach, Target, Uses};
 use crate::domain::request::Head;
 use crate::domain::{Error, Result};
 use crate::model::{Model, Trace, trace::values};
@@ -19,7 +19,10 @@ static INFO: Info = Info {
     unit: "attention",
     signed: false,
     min_layer: 1,
+    needs: &[],
+    reach: Reach::Rows,
     uses: &[Uses::Head],
+    knobs: &[],
 };
 
 impl Method for Attention {

@@ -7,63 +7,12 @@ pub mod similarity;
 pub mod span;
 pub mod ultra;
 
+pub use crate::domain::Control;
+use crate::domain::exhibit::Shown;
+pub use crate::domain::info::{Info, Need, Reach, Uses};
 use crate::domain::request::Params;
-use crate::domain::{Cancel, Error, Progress, Result};
+use crate::domain::{Error, Result};
 use crate::model::{Model, Trace};
-
-/// What a method is, for menus, help, records and tables.
-#[derive(Clone, Copy, Debug)]
-pub struct Info {
-    /// Name on the command line.
-    pub id: &'static str,
-    /// Name in menus.
-    pub name: &'static str,
-    /// One line: what its heatmap shows.
-    pub summary: &'static str,
-    /// The formula, in one line of plain text.
-    pub formula: &'static str,
-    /// Where it was published.
-    pub citation: &'static str,
-    /// What a map costs beyond the forward pass.
-    pub cost: &'static str,
-    /// What a value is, for colour bars.
-    pub unit: &'static str,
-    /// Whether values have a sign: drawn symmetric around 0.
-    pub signed: bool,
-    /// Lowest layer that has an answer.
-    pub min_layer: usize,
-    /// Parameters that it looks at.
-    pub uses: &'static [Uses],
-}
-
-/// A parameter of [`Params`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Uses {
-    /// `head`.
-    Head,
-    /// `facet`.
-    Facet,
-    /// `scalar`.
-    Scalar,
-    /// The phrase of `scalar`, and nothing else of it.
-    Phrase,
-    /// `rows`.
-    Rows,
-    /// `own`.
-    Own,
-}
-
-impl Info {
-    /// Whether the method looks at a parameter.
-    pub fn uses(&self, what: Uses) -> bool {
-        self.uses.contains(&what)
-    }
-
-    /// Whether the method can do something with a phrase.
-    pub fn takes_phrase(&self) -> bool {
-        self.uses(Uses::Scalar) || self.uses(Uses::Phrase)
-    }
-}
 
 /// What a method is asked: relevance rows of some positions at one layer.
 #[derive(Clone, Copy, Debug)]
@@ -76,15 +25,6 @@ pub struct Target<'a> {
     pub params: &'a Params,
     /// Where the phrase of [`Params::scalar`] lies in the space that images and texts share, `[E]`, of length 1.
     pub phrase: Option<&'a [f32]>,
-}
-
-/// How a long method is stopped and says how far it is.
-#[derive(Clone, Debug, Default)]
-pub struct Control {
-    /// Looked at between blocks and between chunks.
-    pub cancel: Cancel,
-    /// Steps done.
-    pub progress: Progress,
 }
 
 /// A way to give every token of the input a value, seen from a target token.
@@ -114,6 +54,15 @@ pub trait Method: Sync {
         let (tokens, count) = (trace.num_tokens(), target.positions.len());
         let mean = |t: usize| (0..count).map(|n| rows[n * tokens + t]).sum::<f32>() / count as f32;
         Ok((0..tokens).map(mean).collect())
+    }
+
+    /// What there is to see beside the rows of one target, the first of [`Target::positions`]: nothing, unless the method says
+    /// otherwise.
+    ///
+    /// # Errors
+    /// As [`Self::explain`].
+    fn show(&self, _model: &Model, _trace: &Trace, _target: &Target<'_>, _control: &Control) -> Result<Shown> {
+        Ok(Shown::default())
     }
 }
 

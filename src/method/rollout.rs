@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::attention::fused_attention;
-use super::{Control, Info, Method, Target, Uses};
+use super::{Control, Info, Method, Reach, Target, Uses};
 use crate::domain::Result;
 use crate::model::{Model, Trace};
 
@@ -21,7 +21,10 @@ static INFO: Info = Info {
     unit: "share",
     signed: false,
     min_layer: 0,
+    needs: &[],
+    reach: Reach::Rows,
     uses: &[Uses::Head],
+    knobs: &[],
 };
 
 impl Method for Rollout {

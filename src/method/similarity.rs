@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::{Control, Info, Method, Target, Uses};
-use crate::domain::request::Facet;
-use crate::domain::{Error, Result};
-use crate::model::{Model, Trace, trace::values};
+use super::{Control, Info, Method, Reach, Target, Uses};
+use crate::domain::Result;
+use crate::model::features::{Features, features};
+use crate::model::{Model, Trace};
 
 /// Cosine to every token of the same layer.
 #[derive(Debug)]
@@ -21,7 +21,10 @@ static INFO: Info = Info {
     unit: "cosine",
     signed: true,
     min_layer: 0,
+    needs: &[],
+    reach: Reach::Rows,
     uses: &[Uses::Facet],
+    knobs: &[],
 };
 
 impl Method for Similarity {
@@ -30,8 +33,7 @@ impl Method for Similarity {
     }
 
     fn explain(&self, model: &Model, trace: &Trace, target: &Target<'_>, _: &Control) -> Result<Vec<f32>> {
-        let mut vectors = facet(model, trace, target.layer, target.params.facet)?;
-        let width = vectors.len() / trace.num_tokens();
+        let Features { values: mut vectors, width } = features(model, trace, target.layer, target.params.facet)?;
         vectors.par_chunks_exact_mut(width).for_each(|v| {
             // A zero vector has no direction: its cosines are NaN.
             let norm = v.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt() as f32;
@@ -44,24 +46,4 @@ impl Method for Similarity {
         };
         Ok(target.positions.par_iter().flat_map_iter(row).collect())
     }
-}
-
-/// Vectors of every token, `[T, width]` row-major.
-fn facet(model: &Model, trace: &Trace, layer: usize, facet: Facet) -> Result<Vec<f32>> {
-    if facet == Facet::Residual {
-        return trace.residual_values(layer);
-    }
-    let Some(below) = layer.checked_sub(1) else {
-        return Err(Error::refused(format!("--facet {facet} at layer 0"), "no block made it")
-            .expected(format!("layers 1..{} for queries, keys and values", trace.num_layers()))
-            .remedy("choose a higher layer, or --facet residual"));
-    };
-    let (heads, qkv) = (model.blocks[below].heads, &trace.blocks[below].qkv);
-    let kv_width = heads.num_kv_heads * heads.head_dim;
-    let part = match facet {
-        Facet::Key => qkv.narrow(1, heads.key_column(0), kv_width)?,
-        Facet::Value => qkv.narrow(1, heads.value_column(0), kv_width)?,
-        Facet::Query | Facet::Residual => qkv.narrow(1, 0, heads.output_width())?,
-    };
-    values(&part)
 }

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::{Control, Info, Method, Target, Uses};
+use super::{Control, Info, Method, Reach, Target, Uses};
 use crate::domain::request::Scalar;
 use crate::domain::{Error, Result};
 use crate::model::joint::Joint;
@@ -22,7 +22,10 @@ static INFO: Info = Info {
     unit: "relevance",
     signed: false,
     min_layer: 0,
+    needs: &[],
+    reach: Reach::Rows,
     uses: &[Uses::Scalar, Uses::Rows, Uses::Own],
+    knobs: &[],
 };
 
 impl Method for Ultra {

@@ -9,6 +9,7 @@ pub mod decode;
 pub mod device;
 pub mod embed;
 pub mod families;
+pub mod features;
 pub mod head;
 pub mod joint;
 pub mod outline;
@@ -26,8 +27,8 @@ pub use backward::Backward;
 use block::{Block, ForwardOptions, Norm, NormPlace, Places, Rotary, Sees, Turn};
 pub use checkpoint::Checkpoint;
 pub use decode::Decoder;
-pub use embed::ModelInput;
 use embed::{Embedding, Patches, Words};
+pub use embed::{ModelInput, Seen};
 use head::Head;
 use joint::Joint;
 pub use outline::{Estimate, Outline, estimate, outline};
@@ -271,7 +272,7 @@ impl Model {
         let output = self.norm.as_ref().map_or_else(|| Ok(last.clone()), |n| block::composed::norm(last, n).map(|(y, _)| y))?;
         let classifier = self.head.as_ref().filter(|head| !matches!(head, Head::Language(_)));
         let logits = classifier.map(|head| head.logits(&output)).transpose()?;
-        Ok(Trace { layout, residual, blocks, output, logits })
+        Ok(Trace { input: input.kept(), layout, residual, blocks, output, logits })
     }
 
     /// V of the language head: it scores the words that may stand at each place, or come next. `None` without one.
@@ -279,6 +280,14 @@ impl Model {
         match &self.head {
             Some(Head::Language(language)) => Some(language.decoder.weight.dims()[0]),
             _ => None,
+        }
+    }
+
+    /// C of the class scores of the whole input; 0 without such a head.
+    pub fn num_classes(&self) -> usize {
+        match &self.head {
+            None | Some(Head::EachToken(_) | Head::Language(_)) => 0,
+            Some(head) => head.num_classes(),
         }
     }
 

@@ -3,6 +3,7 @@
 use candle_core::{DType, Tensor};
 
 use super::block::BlockTrace;
+use super::embed::Seen;
 use super::head::Logits;
 use crate::domain::Result;
 use crate::domain::token::TokenLayout;
@@ -10,6 +11,8 @@ use crate::domain::token::TokenLayout;
 /// Residual streams, and per block everything that methods and the backward need.
 #[derive(Clone, Debug)]
 pub struct Trace {
+    /// The input itself: methods may run the model on it again.
+    pub input: Seen,
     /// The sequence.
     pub layout: TokenLayout,
     /// `[L + 1]` tensors `[T, D]`: the stream at layer l.
@@ -53,7 +56,7 @@ impl Trace {
             heads + attention + before_norm1 + [&b.qkv, &b.before_norm2, &b.slope].map(size).iter().sum::<usize>()
         };
         let blocks = self.residual.iter().zip(&self.blocks).map(block);
-        self.residual.iter().map(size).sum::<usize>() + blocks.sum::<usize>()
+        self.input.num_bytes() + self.residual.iter().map(size).sum::<usize>() + blocks.sum::<usize>()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::domain::linkage::{LinkageTree, Merge};
 use crate::domain::request::Cut;
 use crate::domain::resample::{Taps, resample_plane, torch_bicubic_taps};
 use crate::domain::segmentation::Segmentation;
-use crate::domain::{Cancel, Error, Result};
+use crate::domain::{Cancel, Result};
 
 /// Maps of all patches and the tree of their cosine distances.
 #[derive(Clone, Debug)]
@@ -25,9 +25,6 @@ pub struct MapTree {
     colours: Arc<[usize]>,
 }
 
-/// Above this many patches the condensed distances would pass a gigabyte.
-const MAX_PATCHES: usize = 16_384;
-
 impl MapTree {
     /// Clusters maps as they look at the size of the model's input.
     ///
@@ -35,14 +32,10 @@ impl MapTree {
     /// `maps` is `[N, N]`, row n the map of patch n; `(height, width)` pixels of the model's input.
     ///
     /// # Errors
-    /// A refusal for too many patches; [`Error::Cancelled`].
+    /// A refusal for too many patches; [`crate::domain::Error::Cancelled`].
     pub fn new(maps: Vec<f32>, grid: Grid, (height, width): (usize, usize), cancel: &Cancel) -> Result<Self> {
         let patches = grid.len();
-        if patches > MAX_PATCHES {
-            return Err(Error::refused("segment", format!("{patches} patches are too many to cluster"))
-                .expected(format!("at most {MAX_PATCHES}"))
-                .remedy("choose a smaller --size"));
-        }
+        super::check_patches(patches)?;
         let (ys, xs) = (torch_bicubic_taps(grid.rows, height), torch_bicubic_taps(grid.cols, width));
         let mut distances = cosine_distances(&maps, grid, &gram(&ys, grid.rows), &gram(&xs, grid.cols), cancel)?;
         Ok(Self::from_linkage(maps, average_linkage(&mut distances, patches), grid, (height, width)))

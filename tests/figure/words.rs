@@ -65,6 +65,8 @@ fn explained(text: Text, input: Input, positions: &[usize], value: impl Fn(usize
         patch_size: 0,
         is_post_norm: true,
         is_causal: false,
+        num_classes: 0,
+        scores_words: false,
         num_parameters: 1000,
         sha256: tokenscope::model::Digest::known("cd".repeat(32)),
     };
@@ -84,6 +86,7 @@ fn explained(text: Text, input: Input, positions: &[usize], value: impl Fn(usize
         layers: None,
         score: None,
         matches: Vec::new(),
+        shown: Arc::default(),
     }))
 }
 

@@ -17,9 +17,9 @@ use tokenscope::engine::{
 };
 use tokenscope::input::Picture;
 use tokenscope::measure::{Removal, Score};
-use tokenscope::method::{self, span::Sources};
+use tokenscope::method::{self, Info, span::Sources};
 use tokenscope::model::Digest;
-use tokenscope::segment::MapTree;
+use tokenscope::segment::{Cutting, MapTree, Partition};
 
 pub const ROWS: usize = 4;
 pub const COLS: usize = 6;
@@ -123,6 +123,8 @@ pub fn scene() -> Arc<Scene> {
         patch_size: PATCH,
         is_post_norm: false,
         is_causal: false,
+        num_classes: 0,
+        scores_words: false,
         num_parameters: 12_345,
         sha256: Digest::known("1".repeat(64)),
     };
@@ -254,14 +256,20 @@ pub fn answer(request: &Request) -> Result<Output> {
                 layers: None,
                 score,
                 matches,
+                shown: Arc::default(),
             }))
         }
-        Task::Segment { .. } => {
-            let all = Request { task: Task::Explain, tokens: Tokens::All, ..request.clone() };
-            let Output::Explanation(maps) = answer(&all)? else { panic!("not an explanation") };
-            Output::Segments(Arc::new(Segments { request: request.clone(), scene, method, layer, maps, tree: tree() }))
-        }
+        Task::Segment { .. } => segments(request, scene, method, layer)?,
     })
+}
+
+/// The maps of all patches and their tree.
+fn segments(request: &Request, scene: Arc<Scene>, method: &'static Info, layer: usize) -> Result<Output> {
+    let all = Request { task: Task::Explain, tokens: Tokens::All, ..request.clone() };
+    let Output::Explanation(maps) = answer(&all)? else { panic!("not an explanation") };
+    let partition = Partition::Maps(tree());
+    let (request, maps, shown) = (request.clone(), Some(maps), Arc::default());
+    Ok(Output::Segments(Arc::new(Segments { request, scene, method, cutting: Cutting::Tree, layer, maps, partition, shown })))
 }
 
 /// A bump around the target that widens with the layer; the target's own entry is far larger.

@@ -34,6 +34,14 @@ pub enum ModelInput<'a> {
 }
 
 impl ModelInput<'_> {
+    /// A copy to keep.
+    pub fn kept(&self) -> Seen {
+        match self {
+            Self::Pixels { values, height, width } => Seen::Pixels { values: (*values).into(), height: *height, width: *width },
+            Self::Words { ids, text } => Seen::Words { ids: (*ids).into(), text: text.clone() },
+        }
+    }
+
     /// The input as a refusal calls it.
     pub(super) fn describe(&self) -> String {
         match self {
@@ -47,6 +55,45 @@ impl ModelInput<'_> {
         match self {
             Self::Pixels { .. } => "choose a smaller --size",
             Self::Words { .. } => "shorten the text",
+        }
+    }
+}
+
+/// What a model looked at, kept beside what it made of it.
+#[derive(Clone, Debug)]
+pub enum Seen {
+    /// As [`ModelInput::Pixels`].
+    Pixels {
+        /// `[3, height, width]`, row-major.
+        values: Arc<[f32]>,
+        /// Pixels from top to bottom.
+        height: usize,
+        /// Pixels from left to right.
+        width: usize,
+    },
+    /// As [`ModelInput::Words`].
+    Words {
+        /// `[T]`.
+        ids: Arc<[u32]>,
+        /// `[T]` pieces.
+        text: Arc<Text>,
+    },
+}
+
+impl Seen {
+    /// To look at it again.
+    pub fn as_input(&self) -> ModelInput<'_> {
+        match self {
+            Self::Pixels { values, height, width } => ModelInput::Pixels { values, height: *height, width: *width },
+            Self::Words { ids, text } => ModelInput::Words { ids, text: text.clone() },
+        }
+    }
+
+    /// Bytes that it holds.
+    pub fn num_bytes(&self) -> usize {
+        match self {
+            Self::Pixels { values, .. } => values.len() * 4,
+            Self::Words { ids, .. } => ids.len() * 4,
         }
     }
 }

@@ -1,0 +1,115 @@
+//! Segmentations: by a segmenter of the registry, or by clustering the maps that a method makes of all patches.
+
+use std::sync::Arc;
+
+use super::output::{Explanation, Photo, Segments};
+use super::phrase::{self, Phrase};
+use super::{Traced, leading, needs, resolve_layer, resolved};
+use crate::domain::request::{Cut, Request, Task, Tokens};
+use crate::domain::resample::{Kernel, pillow_taps_in, resample_plane};
+use crate::domain::{Error, Result};
+use crate::method::{Control, METHODS, Method, Reach, Target};
+use crate::segment::{self, Cutting, MapTree, Partition, SEGMENTERS, Scope, Segmenter};
+
+/// Answers a request for segments.
+///
+/// # Errors
+/// A refusal of texts, of a method whose maps do not differ from patch to patch, of parameters; [`Error::Cancelled`].
+pub(super) fn segment(request: &Request, traced: &Traced, phrases: &[Arc<Phrase>], control: &Control) -> Result<Segments> {
+    let photo = traced.scene.photo.as_ref().ok_or_else(|| {
+        Error::refused("segments", "the input is a text").expected("a picture").remedy("explain its tokens instead")
+    })?;
+    let request = resolved(request, traced);
+    match segment::by_id(&request.method) {
+        Some(segmenter) => by_segmenter(request, segmenter, traced, photo, control),
+        None => by_maps(request, traced, phrases, photo, control),
+    }
+}
+
+/// The ids that `segment --method` takes.
+pub fn segment_ids() -> impl Iterator<Item = &'static str> {
+    let maps = METHODS.iter().map(|m| m.info()).filter(|info| info.reach == Reach::Rows).map(|info| info.id);
+    maps.chain(SEGMENTERS.iter().map(|s| s.info().id))
+}
+
+fn by_segmenter(
+    request: Request,
+    segmenter: &'static dyn Segmenter,
+    traced: &Traced,
+    photo: &Photo,
+    control: &Control,
+) -> Result<Segments> {
+    let info = segmenter.info();
+    needs::check(info, &traced.scene)?;
+    info.check_knobs(&request.params)?;
+    segment::check_patches(traced.scene.layout.grid.len())?;
+    let layer = resolve_layer(&request, info, traced.trace.num_layers())?;
+    let cut = if let Task::Segment { cut } = request.task { cut } else { Cut::default() };
+    if let (Cutting::Count, Cut::Distance(_)) = (segmenter.cutting(), cut) {
+        return Err(Error::refused(format!("--method {}", info.id), "has no linkage tree to cut at a distance")
+            .expected("--clusters K, the number of segments"));
+    }
+    let rgb = seen_rgb(photo);
+    let (model, trace) = (&traced.model, &traced.trace);
+    let scope = Scope { model, trace, layer, params: &request.params, cut, rgb: &rgb, size: photo.input_size, control };
+    let partition = segmenter.segment(&scope)?;
+    let (scene, cutting) = (traced.scene.clone(), segmenter.cutting());
+    Ok(Segments { request, scene, method: info, cutting, layer, maps: None, partition, shown: Arc::default() })
+}
+
+fn by_maps(request: Request, traced: &Traced, phrases: &[Arc<Phrase>], photo: &Photo, control: &Control) -> Result<Segments> {
+    let (scene, layout) = (&traced.scene, &traced.scene.layout);
+    let method = by_id(&request.method)?;
+    let info = method.info();
+    needs::check(info, scene)?;
+    info.check_knobs(&request.params)?;
+    let layer = resolve_layer(&request, info, traced.trace.num_layers())?;
+    let positions: Vec<usize> = (0..layout.grid.len()).map(|p| layout.position_of(p)).collect();
+    let matches = phrase::matches(traced, phrases)?;
+    let target = Target { layer, positions: &positions, params: &request.params, phrase: leading(phrases) };
+    let relevance = method.explain(&traced.model, &traced.trace, &target, control)?.into();
+    let all = Request { task: Task::Explain, tokens: Tokens::All, ..request.clone() };
+    let maps = Explanation {
+        request: all,
+        scene: scene.clone(),
+        method: info,
+        layer,
+        positions,
+        relevance,
+        layers: None,
+        score: None,
+        matches,
+        shown: Arc::default(),
+    };
+    let heatmaps: Vec<f32> = (0..layout.grid.len()).flat_map(|n| maps.heatmap(n).values.to_vec()).collect();
+    let partition = Partition::Maps(MapTree::new(heatmaps, layout.grid, photo.input_size, &control.cancel)?);
+    let (scene, maps) = (scene.clone(), Some(Arc::new(maps)));
+    Ok(Segments { request, scene, method: info, cutting: Cutting::Tree, layer, maps, partition, shown: Arc::default() })
+}
+
+/// The method whose maps are clustered.
+fn by_id(id: &str) -> Result<&'static dyn Method> {
+    let known = || segment_ids().collect::<Vec<_>>().join(", ");
+    let refused = |what: &str| Error::refused(format!("--method {id}"), what).expected(known());
+    let method = METHODS.iter().copied().find(|m| m.info().id == id).ok_or_else(|| refused("unknown segmenter"))?;
+    if method.info().reach == Reach::Rows { Ok(method) } else { Err(refused("has no map of its own for each patch")) }
+}
+
+/// The part of a picture that the model saw, at the size at which it saw it.
+///
+/// # Shapes
+/// `[height, width, 3]`, row-major.
+fn seen_rgb(photo: &Photo) -> Vec<u8> {
+    let (picture, seen, (height, width)) = (&photo.picture, photo.seen, photo.input_size);
+    let ys = pillow_taps_in(seen.y, seen.y + seen.height, picture.height, height, Kernel::Bilinear);
+    let xs = pillow_taps_in(seen.x, seen.x + seen.width, picture.width, width, Kernel::Bilinear);
+    let mut rgb = vec![0; height * width * 3];
+    for channel in 0..3 {
+        let plane: Vec<f32> = picture.rgb.iter().skip(channel).step_by(3).map(|&value| f32::from(value)).collect();
+        let small = resample_plane(&plane, picture.width, &ys, &xs);
+        for (pixel, value) in rgb.chunks_exact_mut(3).zip(small) {
+            pixel[channel] = value.round().clamp(0.0, 255.0) as u8;
+        }
+    }
+    rgb
+}
