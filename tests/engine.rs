@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokenscope::domain::request::{Cut, Params, Request, Rows, SizeRule, Task, Tokens};
+use tokenscope::domain::request::{Cut, ModelRef, Params, Request, Rows, SizeRule, Task, Tokens};
 use tokenscope::domain::{Error, Result};
+use tokenscope::engine::fit::pictures_of;
 use tokenscope::engine::{Engine, Oracle, Output, Reply, Worker};
 use tokenscope::method::Control;
+use tokenscope::method::readout::Training;
 
 fn model() -> PathBuf {
     common::own_models().join("vit")
@@ -116,4 +118,28 @@ fn wishes_are_answered_in_order_and_errors_come_back() {
     assert!(replies[1].result.as_ref().unwrap_err().to_string().contains("missing.png"));
     worker.wish(vec![Request { size: SizeRule::Exact { height: 480, width: 480 }, ..explain(-1, Rows::All) }]);
     drop(worker); // joins at once, whatever is running
+}
+
+/// The whole way from a folder of pictures to a file that another request names.
+#[test]
+fn a_read_out_is_learned_from_a_folder_and_never_makes_held_out_pictures_worse() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/samples");
+    let pictures = pictures_of(&folder).unwrap();
+    let desk = tempfile::tempdir().unwrap();
+    let vit = ModelRef::Path(model());
+    let training = Training { layer: 3, rank: 6, steps: 4, batch: 2, seed: 1 };
+    let fit = |name: &str| {
+        let out = desk.path().join(name);
+        let found = Engine::default().fit_readout(&vit, &pictures, &training, &out, &Control::default()).unwrap();
+        (found, std::fs::read(out).unwrap())
+    };
+    let (found, bytes) = fit("a.safetensors");
+    assert!(found.after <= found.before && found.before > 0.0 && found.before <= 2.0, "{found:?}");
+    assert_eq!(fit("b.safetensors").1, bytes, "the same seed gives the same file");
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let width = (found.matrix.len() as f64).sqrt() as usize;
+    assert_eq!(tensors.tensor("W").unwrap().shape(), [width, width]);
+    let few =
+        Engine::default().fit_readout(&vit, &pictures[..2], &training, &desk.path().join("c.safetensors"), &Control::default());
+    assert!(few.unwrap_err().to_string().contains("at least 4 pictures"));
 }

@@ -15,10 +15,11 @@ use std::time::Instant;
 use candle_core::Device;
 use tokenscope::domain::heatmap::Heatmap;
 use tokenscope::domain::request::{Cut, Own, Rows, Scalar, SizeRule};
+use tokenscope::domain::segmentation::Segmentation;
 use tokenscope::domain::{Cancel, Progress};
 use tokenscope::input::{Picture, Processor};
 use tokenscope::method::ultra::seeds;
-use tokenscope::model::{Backward, Model, ModelInput, Trace};
+use tokenscope::model::{Backward, Model, ModelInput, Seen, Trace};
 use tokenscope::segment::MapTree;
 
 /// As in the program.
@@ -100,6 +101,22 @@ fn peak_megabytes() -> f64 {
     line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<f64>().ok()).map_or(f64::NAN, |kb| kb / 1024.0)
 }
 
+/// The maps of all patches and how they cluster.
+fn tree(model: &Model, trace: &Trace, rows_carried: Rows) -> MapTree {
+    let patches: Vec<usize> = (trace.layout.prefix.len()..trace.num_tokens()).collect();
+    let maps = rows(model, trace, &patches, rows_carried);
+    let maps = maps.chunks_exact(trace.num_tokens()).zip(&patches);
+    let maps = maps.flat_map(|(row, &p)| Heatmap::from_relevance(&trace.layout, row, p, Own::Max).values.to_vec()).collect();
+    let Seen::Pixels { height, width, .. } = trace.input else { panic!("a text") };
+    MapTree::new(maps, trace.layout.grid, (height, width), &Cancel::default()).expect("a tree")
+}
+
+/// Everything from pixels to labels: forward with its trace, maps, distances, linkage, cut.
+fn segmented(model: &Model, input: &ModelInput<'_>, rows_carried: Rows) -> Segmentation {
+    let trace = model.trace(input, &Cancel::default(), &Progress::default()).expect("a trace");
+    tree(model, &trace, rows_carried).segmentation(Cut::Clusters(6))
+}
+
 fn table(name: &str, folder: &Path, photo: &Path, oracle: Option<&oracle::Case<'_>>) {
     let model = Model::load(folder, &Device::Cpu).expect("a checkpoint");
     let (pixels, size) = prepared(&model, photo);
@@ -109,10 +126,7 @@ fn table(name: &str, folder: &Path, photo: &Path, oracle: Option<&oracle::Case<'
     let patches: Vec<usize> = (trace.layout.prefix.len()..trace.num_tokens()).collect();
     let all: Vec<usize> = (0..trace.num_tokens()).collect();
     let middle = patches.len() / 2;
-    let maps = rows(&model, &trace, &patches, Rows::Some(8));
-    let maps = maps.chunks_exact(trace.num_tokens()).zip(&patches);
-    let maps = maps.flat_map(|(row, &p)| Heatmap::from_relevance(&trace.layout, row, p, Own::Max).values.to_vec()).collect();
-    let tree = MapTree::new(maps, trace.layout.grid, size, &Cancel::default()).expect("a tree");
+    let tree = tree(&model, &trace, Rows::Some(8));
     let cases = [
         ("forward with its trace", measured(15, run), "forward"),
         ("exact rows, 1 target", measured(5, || rows(&model, &trace, &patches[middle..=middle], Rows::All)), "exact 1"),
@@ -120,6 +134,8 @@ fn table(name: &str, folder: &Path, photo: &Path, oracle: Option<&oracle::Case<'
         ("exact rows, all patches", measured(1, || rows(&model, &trace, &patches, Rows::All)), ""),
         ("own-row, all tokens", measured(15, || rows(&model, &trace, &all, Rows::Some(1))), "own-row"),
         ("K = 8, all patches", measured(3, || rows(&model, &trace, &patches, Rows::Some(8))), "K = 8"),
+        ("segmentation, K = 8", measured(3, || segmented(&model, &input, Rows::Some(8))), ""),
+        ("segmentation, K = 1", measured(5, || segmented(&model, &input, Rows::Some(1))), ""),
         ("recut at 6 clusters", measured(15, || tree.segmentation(Cut::Clusters(6))), ""),
         ("recut at 20 clusters", measured(15, || tree.segmentation(Cut::Clusters(20))), ""),
     ];

@@ -1,6 +1,8 @@
 //! Matrix decompositions, by nalgebra: eigenvectors of symmetric matrices and thin singular value decompositions, in `f64`, with
 //! signs and order fixed so that equal inputs give equal outputs.
 
+pub mod random;
+
 use nalgebra::{DMatrix, SVD, SymmetricEigen};
 
 use crate::domain::{Error, Result};

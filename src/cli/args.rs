@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::{ArgAction, Parser, Subcommand};
 
 use super::WindowArgs;
+use super::fit::Fit;
 use super::generate::{Continued, Generate};
 use super::knobs::{KnobFlags, infos};
 use crate::domain::colormap::Colormap;
@@ -56,6 +57,12 @@ pub(super) enum Command {
         /// As the model's page names it, such as facebook/dino-vits16; may be repeated.
         #[arg(value_name = "ID", required = true)]
         ids: Vec<String>,
+    },
+    /// Learn something small from a folder of inputs, without labels.
+    Fit {
+        /// What is learned.
+        #[command(subcommand)]
+        what: Fit,
     },
     /// Methods, with formulas and citations.
     Methods,

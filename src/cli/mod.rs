@@ -3,6 +3,7 @@
 
 mod args;
 mod download;
+mod fit;
 mod generate;
 mod knobs;
 mod lists;
@@ -73,6 +74,7 @@ pub fn main() -> Next {
         Some(args::Command::Models { folders, verify }) if verify.is_empty() => lists::models(&folders),
         Some(args::Command::Models { verify, .. }) => lists::verify(&verify),
         Some(args::Command::Download { ids }) => download::download(&ids),
+        Some(args::Command::Fit { what }) => fit::fit(&what),
         Some(args::Command::Methods) => lists::methods(),
     };
     Next::Exit(exit_code(done))

@@ -2,6 +2,7 @@
 
 mod cache;
 mod extras;
+pub mod fit;
 mod generation;
 pub mod needs;
 pub mod output;
@@ -9,6 +10,7 @@ mod phrase;
 mod place;
 mod reading;
 mod segmenting;
+pub mod tensors;
 pub mod trace_file;
 pub mod verify;
 pub mod whole_file;

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::Traced;
+use super::tensors::header_bytes;
 use super::whole_file::{WholeFile, refusal};
 use crate::domain::{Cancel, Error, Result};
 use crate::model::trace::values;
@@ -66,11 +67,7 @@ pub fn check_path(path: &Path) -> Result<()> {
 pub fn write(traced: &Traced, path: &Path, cancel: &Cancel) -> Result<()> {
     let unwritable = |err: std::io::Error| refusal(path, &err);
     let mut out = BufWriter::new(WholeFile::create(path)?);
-    let header = header(traced).to_string();
-    let padding = " ".repeat(header.len().next_multiple_of(8) - header.len());
-    let length = (header.len() + padding.len()) as u64;
-    out.write_all(&length.to_le_bytes()).map_err(unwritable)?;
-    write!(out, "{header}{padding}").map_err(unwritable)?;
+    out.write_all(&header_bytes(header(traced))).map_err(unwritable)?;
     let mut put = |values: Vec<f32>| out.write_all(bytemuck::cast_slice(&values)).map_err(unwritable);
     for stream in &traced.trace.residual {
         put(values(stream)?)?;
@@ -94,7 +91,7 @@ pub fn write(traced: &Traced, path: &Path, cancel: &Cancel) -> Result<()> {
     file.finish()
 }
 
-fn header(traced: &Traced) -> Value {
+fn header(traced: &Traced) -> Map<String, Value> {
     let layout = &traced.scene.layout;
     let tokens: Vec<String> = (0..layout.len()).filter_map(|p| layout.kind(p)).map(|k| k.to_string()).collect();
     let mut header = Map::new();
@@ -105,5 +102,5 @@ fn header(traced: &Traced) -> Value {
         header.insert(name.to_owned(), json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, end] }));
         start = end;
     }
-    Value::Object(header)
+    header
 }

@@ -2,6 +2,7 @@
 
 pub mod agreement;
 pub mod attention;
+pub mod readout;
 pub mod rollout;
 pub mod similarity;
 pub mod span;

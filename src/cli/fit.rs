@@ -1,0 +1,75 @@
+//! `fit`: what is learned from a folder of inputs, without labels, and kept in a small file.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::progress::{Watch, print, say};
+use crate::domain::Result;
+use crate::domain::request::ModelRef;
+use crate::engine::Engine;
+use crate::engine::fit::pictures_of;
+use crate::engine::trace_file::check_path;
+use crate::method::readout::Training;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Fit {
+    /// Directions W along which ULTra reads tokens, trained so that a picture and its mirror image agree on which patches are made
+    /// of the same parts; used by --scalar file:W.safetensors.
+    Readout(ReadoutArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ReadoutArgs {
+    /// A folder of pictures; no masks or labels are needed.
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    /// `image` (built in), a model folder, or a model of the hub.
+    #[arg(long, default_value = "image")]
+    model: PathBuf,
+    /// Layer 1..L whose tokens are read.
+    #[arg(long)]
+    layer: usize,
+    /// Use so many pictures at most.
+    #[arg(long, default_value_t = 64)]
+    limit: usize,
+    /// Principal directions of the tokens that W may stretch.
+    #[arg(long, default_value_t = 32)]
+    rank: usize,
+    /// Steps of training.
+    #[arg(long, default_value_t = 200)]
+    steps: usize,
+    /// Pictures a step.
+    #[arg(long, default_value_t = 4)]
+    batch: usize,
+    /// Where the random numbers begin.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// A .safetensors file.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+pub(super) fn fit(what: &Fit) -> Result<()> {
+    match what {
+        Fit::Readout(args) => readout(args),
+    }
+}
+
+fn readout(args: &ReadoutArgs) -> Result<()> {
+    check_path(&args.out)?;
+    let mut pictures = pictures_of(&args.folder)?;
+    pictures.truncate(args.limit);
+    let ReadoutArgs { layer, rank, steps, batch, seed, .. } = *args;
+    let training = Training { layer, rank, steps, batch, seed };
+    let model = ModelRef::from(args.model.clone());
+    let watch = Watch::start()?;
+    let found = Engine::default().fit_readout(&model, &pictures, &training, &args.out, watch.control())?;
+    drop(watch);
+    print(format!("loss of held-out pictures: {:.5} without W, {:.5} with it", found.before, found.after));
+    if found.after >= found.before {
+        say("training found nothing better: W is the identity");
+    }
+    say(&format!("wrote {}", args.out.display()));
+    Ok(())
+}
