@@ -37,9 +37,10 @@
 //!   help and tables come from there.
 //! - [`segment`]: from features, or from the maps of all patches, to labels or to a linkage tree that is cut as often as one
 //!   likes. One file and one row of [`segment::SEGMENTERS`] each.
-//! - [`measure`]: scores of how far a map says what the model does.
+//! - [`measure`]: scores of how far a map says what the model does, and how far segments are what people see.
 //! - [`render`]: heatmaps and labels over a photo, by WGSL on the GPU and by the CPU twin that defines the right pixel.
-//! - [`engine`]: answers requests, remembers models, traces and answers, and runs the one worker thread of the window.
+//! - [`engine`]: answers requests, remembers models, traces and answers, runs the one worker thread of the window, and scores
+//!   folders of pictures: [`engine::evaluate`].
 //! - [`figure`]: lays an answer out in print units and writes pictures, numbers and the record. Needs no display and no GPU.
 //! - [`cli`]: flags, progress, exit codes. [`app`]: session, commands, panels; a frame waits for nothing and computes nothing.
 //!

@@ -8,6 +8,7 @@ use tokenscope::app::{self, Session};
 use tokenscope::cli::{self, Next, WindowArgs};
 use tokenscope::domain::Result;
 use tokenscope::domain::request::{Task, Tokens};
+use tokenscope::segment;
 
 /// Traces come and go by the hundred megabytes. The system's allocator gives such blocks back at once, and a third of a forward
 /// pass is then spent on fresh pages; this one keeps them for a moment.
@@ -61,8 +62,13 @@ fn session(args: &WindowArgs) -> Session {
     };
     session.look.colormap = args.colormap;
     session.cut = args.cut.unwrap_or(session.cut);
-    if matches!(request.task, Task::Segment { .. }) {
+    let is_segmenter = segment::by_id(&request.method).is_some();
+    if matches!(request.task, Task::Segment { .. }) || is_segmenter {
         session.mode = app::Mode::Segments;
+        session.segmenter.clone_from(&request.method);
+    }
+    if is_segmenter {
+        session.method = Session::default().method;
     }
     session
 }

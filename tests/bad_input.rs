@@ -114,7 +114,7 @@ fn values_out_of_range_are_refused_by_flag() {
     ] {
         watched(&desk, &format!("explain cat.jpg --model %vit --token cls --out @a.png {flags}")).refused(words);
     }
-    for flags in ["--cut -0.5", "--cut nan", "--cut inf", "--method similarity --clusters 3"] {
+    for flags in ["--cut -0.5", "--cut nan", "--cut inf", "--method token-norms --clusters 3"] {
         watched(&desk, &format!("segment cat.jpg --model %vit --out @a.png {flags}")).refused(&[&flags[..5]]);
     }
     for (out, word) in [("@a.png", ".safetensors"), ("@nowhere/a.safetensors", "nowhere"), ("@a", ".safetensors")] {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokenscope::domain::request::{Cut, ModelRef, Params, Request, Rows, SizeRule, Task, Tokens};
 use tokenscope::domain::{Error, Result};
-use tokenscope::engine::fit::pictures_of;
+use tokenscope::engine::fit::readout::pictures_of;
 use tokenscope::engine::{Engine, Oracle, Output, Reply, Worker};
 use tokenscope::method::Control;
 use tokenscope::method::readout::Training;

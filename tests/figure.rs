@@ -17,6 +17,8 @@ use tokenscope::method::{Info, Reach, Uses};
 use tokenscope::model::Digest;
 use tokenscope::segment::{Cutting, MapTree, Partition};
 
+#[path = "figure/beside.rs"]
+mod beside;
 #[path = "figure/words.rs"]
 mod words;
 
@@ -115,6 +117,7 @@ fn segments() -> Output {
         layer: 12,
         maps: Some(maps),
         partition: Partition::Maps(tree),
+        relations: Arc::default(),
         shown: Arc::default(),
     }))
 }
@@ -198,6 +201,7 @@ fn nothing_reaches_beyond_the_page() {
                             (at.0 + tokenscope::figure::text::width(text, *size), at.1)
                         }
                         Mark::Text { at, .. } | Mark::Line { to: at, .. } => *at,
+                        Mark::Path { points, .. } => points[0],
                         Mark::Triangle { corners, .. } => corners[0],
                     };
                     assert!(right <= layout.width + 0.5 && bottom <= layout.height + 0.5, "{width_in}: {mark:?}");

@@ -23,7 +23,7 @@ fn shifts(model: &Model, tokens: usize, dtype: DType) -> Vec<Tensor> {
 fn relevance(model: &Model, trace: &Trace, layer: usize, targets: &[usize], scalar: &Scalar, rows: Rows) -> Vec<f32> {
     let seeds = seeds(&trace.residual[layer], targets, scalar).unwrap();
     let (cancel, progress) = (Cancel::default(), Progress::default());
-    Backward { model, trace, layer, rows, cancel: &cancel, progress: &progress }.run(targets, &seeds).unwrap()
+    Backward { model, trace, layer, rows, blocks: 0, cancel: &cancel, progress: &progress }.run(targets, &seeds).unwrap()
 }
 
 /// r <- r + r mean_h relu(dA * A) from gradients dA that somebody else computed.
@@ -166,7 +166,8 @@ fn words_of_several_pieces_agree_with_autograd() {
         let (cancel, progress) = (Cancel::default(), Progress::default());
         let seeds = seeds(&trace.residual[layer], &pieces, &Scalar::Sum).unwrap();
         let run = |rows| {
-            let backward = Backward { model: &model, trace: &trace, layer, rows, cancel: &cancel, progress: &progress };
+            let backward =
+                Backward { model: &model, trace: &trace, layer, rows, blocks: 0, cancel: &cancel, progress: &progress };
             backward.run_word(&pieces, &seeds).unwrap()
         };
         let exact = run(Rows::All);

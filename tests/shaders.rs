@@ -8,18 +8,19 @@ use std::task::{Context, Poll, Waker};
 use eframe::egui_wgpu::wgpu;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use tokenscope::domain::colormap::Colormap;
+use tokenscope::domain::exhibit::{Paint, Shown};
 use tokenscope::domain::grid::{Grid, PixelRect};
 use tokenscope::domain::heatmap::{Heatmap, Range};
 use tokenscope::domain::segmentation::Segmentation;
 use tokenscope::input::Picture;
-use tokenscope::render::gpu_data::{COPY_WGSL, HEATMAP_WGSL, SEGMENTS_WGSL, Uniforms};
-use tokenscope::render::{Interpolation, MapStyle, Overlay, Painting, Renderer, SegmentStyle, UvRect, composite};
+use tokenscope::render::gpu_data::{COPY_WGSL, HEATMAP_WGSL, PAINT_WGSL, SEGMENTS_WGSL, Uniforms};
+use tokenscope::render::{Interpolation, MapStyle, Overlay, PaintStyle, Painting, Renderer, SegmentStyle, UvRect, composite};
 
 const GROUND: [u8; 3] = [0, 0, 0];
 
 #[test]
 fn every_shader_is_valid() {
-    for (name, wgsl) in [("heatmap", HEATMAP_WGSL), ("segments", SEGMENTS_WGSL), ("copy", COPY_WGSL)] {
+    for (name, wgsl) in [("heatmap", HEATMAP_WGSL), ("paint", PAINT_WGSL), ("segments", SEGMENTS_WGSL), ("copy", COPY_WGSL)] {
         let module = naga::front::wgsl::parse_str(wgsl).unwrap_or_else(|err| panic!("{name}: {}", err.emit_to_string(wgsl)));
         let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
         validator.validate(&module).unwrap_or_else(|err| panic!("{name}: {}", err.emit_to_string(wgsl)));
@@ -33,7 +34,7 @@ fn uniforms_lie_where_the_shader_reads_them() {
     }
     let ours =
         offsets!(origin, size, level, line, colormap, solo, overlay, interpolate, outlines, linear_target, opacity, dimming);
-    for wgsl in [HEATMAP_WGSL, SEGMENTS_WGSL, COPY_WGSL] {
+    for wgsl in [HEATMAP_WGSL, PAINT_WGSL, SEGMENTS_WGSL, COPY_WGSL] {
         let module = naga::front::wgsl::parse_str(wgsl).unwrap();
         let (_, found) = module.types.iter().find(|(_, t)| t.name.as_deref() == Some("Uniforms")).unwrap();
         let naga::TypeInner::Struct { members, span } = &found.inner else { panic!("Uniforms is no struct") };
@@ -63,6 +64,43 @@ fn heatmaps_on_the_gpu_are_those_of_the_cpu() {
             gpu.check(&painting(&picture, shown, Some(overlay.clone())), (61 + round * 7, 47 + round));
         }
     }
+}
+
+#[test]
+fn paint_on_the_gpu_is_that_of_the_cpu() {
+    let Some(gpu) = Gpu::find() else { return };
+    let mut dice = Dice(5);
+    for round in 0..8 {
+        let picture = random_picture(&mut dice, 40 + round * 17, 33 + round * 11);
+        let grid = Grid { rows: 3 + round % 4, cols: 2 + round % 5 };
+        let colour = |i: usize, dice: &mut Dice| {
+            let value = |dice: &mut Dice| dice.unit() * 1.4 - 0.2;
+            if i % 7 == 3 { [f32::NAN; 3] } else { [value(dice), value(dice), value(dice)] }
+        };
+        let colours = (0..grid.len()).map(|i| colour(i, &mut dice)).collect();
+        let shown = Arc::new(Shown { paint: Some(Paint { colours, legend: Vec::new() }), exhibits: Vec::new() });
+        let interpolation = [Interpolation::Nearest, Interpolation::Smooth][round % 2];
+        let overlay = Overlay::Paint { shown, grid, style: PaintStyle { opacity: [0.5, 1.0, 0.3][round % 3], interpolation } };
+        for shown in views(&mut dice) {
+            gpu.check(&painting(&picture, shown, Some(overlay.clone())), (61 + round * 7, 47 + round));
+        }
+    }
+}
+
+#[test]
+fn paint_is_the_colour_of_each_patch_and_nothing_where_there_are_too_few() {
+    let picture = random_picture(&mut Dice(6), 40, 20);
+    let (grid, colours) = (Grid { rows: 1, cols: 2 }, vec![[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]);
+    let whole = PixelRect { x: 0.0, y: 0.0, width: 40.0, height: 20.0 };
+    let bare = Painting::new(Arc::clone(&picture), whole);
+    let composed = |colours: Vec<[f32; 3]>| {
+        let shown = Arc::new(Shown { paint: Some(Paint { colours, legend: Vec::new() }), exhibits: Vec::new() });
+        let style = PaintStyle { opacity: 1.0, interpolation: Interpolation::Nearest };
+        composite::compose(&bare.clone().with(Overlay::Paint { shown, grid, style }), 4, 2, GROUND)
+    };
+    let pixels = composed(colours);
+    assert_eq!((&pixels[..3], &pixels[9..12]), (&[255, 0, 0][..], &[0, 0, 255][..]));
+    assert_eq!(composed(vec![[0.5; 3]]), composite::compose(&bare, 4, 2, GROUND));
 }
 
 #[test]

@@ -16,6 +16,10 @@ mod causal;
 #[path = "hub/server.rs"]
 mod server;
 
+#[path = "ui/asking.rs"]
+mod asking;
+#[path = "ui/exhibits.rs"]
+mod exhibits;
 #[path = "ui/generation.rs"]
 mod generation;
 #[path = "ui/hub.rs"]
@@ -90,15 +94,6 @@ fn equal_questions_have_equal_keys() {
     for other in [top, looks, head] {
         assert_eq!(session.wanted(Some(&scene)), other.wanted(Some(&scene)), "ultra looks at no head");
     }
-}
-
-#[test]
-fn methods_without_rows_need_no_exact_map_and_layers_below_are_not_asked() {
-    let scene = script::scene();
-    let mut session = Session { method: "attention".into(), pinned: Some("cls".parse().unwrap()), ..opened() };
-    assert_eq!(tasks(&session.wanted(Some(&scene))), [(Task::Trace, false), (Task::Explain, true)]);
-    session.layer = 0;
-    assert_eq!(tasks(&session.wanted(Some(&scene))), [(Task::Trace, false)]);
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn rows(model: &Model, trace: &Trace, targets: &[usize], rows: Rows) -> Vec<f32>
     let layer = model.num_layers();
     let seeds = seeds(&trace.residual[layer], targets, &Scalar::Sum).expect("seeds");
     let (cancel, progress) = (Cancel::default(), Progress::default());
-    Backward { model, trace, layer, rows, cancel: &cancel, progress: &progress }.run(targets, &seeds).expect("rows")
+    Backward { model, trace, layer, rows, blocks: 0, cancel: &cancel, progress: &progress }.run(targets, &seeds).expect("rows")
 }
 
 /// Median seconds of some runs, after one that does not count, and the peak of resident memory in MB.

@@ -1,9 +1,16 @@
 //! Matrix decompositions, by nalgebra: eigenvectors of symmetric matrices and thin singular value decompositions, in `f64`, with
 //! signs and order fixed so that equal inputs give equal outputs.
 
+mod positive;
+pub mod principal;
+pub mod product;
+pub mod qr;
 pub mod random;
+pub mod spectrum;
 
 use nalgebra::{DMatrix, SVD, SymmetricEigen};
+
+pub use positive::solve_positive;
 
 use crate::domain::{Error, Result};
 
@@ -92,7 +99,8 @@ fn endless() -> Error {
     Error::refused("a matrix decomposition", "does not converge").expected("finite activations and weights")
 }
 
-fn with_sign(vector: Vec<f64>) -> Vec<f64> {
+/// A vector with its component largest in size positive.
+pub fn with_sign(vector: Vec<f64>) -> Vec<f64> {
     let sign = sign_of(&vector);
     vector.into_iter().map(|x| sign * x).collect()
 }

@@ -6,12 +6,13 @@ use eframe::egui::{self, Button, RichText, Ui};
 use super::command::{Ask, Command, Effect};
 use super::history::History;
 use super::session::{Mode, Session};
-use super::view::View;
+use super::view::{MapView, View};
 use super::wanted::token_at;
-use super::{theme, words};
+use super::{refusal, theme, words};
 use crate::domain::request::ModelRef;
 use crate::domain::{Error, Progress};
 use crate::engine::Scene;
+use crate::method::Reach;
 
 /// Draws the bar's contents.
 pub fn bar_ui(ui: &mut Ui, session: &Session, view: &View, history: &History, commands: &mut Vec<Command>) {
@@ -54,7 +55,8 @@ fn mode_ui(ui: &mut Ui, session: &Session, scene: Option<&Scene>, commands: &mut
 /// Tokens that have no place in the picture as chips, and the pinned patch or word.
 pub fn tokens_ui(ui: &mut Ui, session: &Session, view: &View, scene: &Scene, commands: &mut Vec<Command>) {
     let pinned = session.pinned.as_ref().and_then(|t| scene.layout.resolve(t).ok());
-    let shown = view.map.as_ref().map(|m| m.position);
+    let is_of_token = |map: &&MapView| map.method.reach != Reach::Whole;
+    let shown = view.map.as_ref().filter(is_of_token).map(|m| m.position);
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new("Tokens").small().color(theme::palette(ui.visuals()).quiet));
         for (position, kind) in scene.layout.prefix.iter().enumerate() {
@@ -126,7 +128,7 @@ pub fn banner_ui(ui: &mut Ui, error: &Error, model: Option<&ModelRef>, commands:
                 }
                 ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
                     ui.visuals_mut().override_text_color = Some(palette.on_banner);
-                    let (headline, detail) = parts(error);
+                    let (headline, detail) = refusal::parts(error);
                     ui.add(egui::Label::new(RichText::new(headline).strong().color(palette.on_banner)).wrap());
                     if !detail.is_empty() {
                         ui.add(egui::Label::new(detail).wrap());
@@ -135,22 +137,6 @@ pub fn banner_ui(ui: &mut Ui, error: &Error, model: Option<&ModelRef>, commands:
             });
         });
     });
-}
-
-/// Headline and what was expected, what to do.
-fn parts(error: &Error) -> (String, String) {
-    match error {
-        Error::Refused { place, what, expected, remedy } => {
-            let expected = if expected.is_empty() { String::new() } else { format!("Expected: {expected}.") };
-            (format!("{place}: {what}"), [expected, sentence(remedy)].join(" ").trim().to_owned())
-        }
-        other => (other.to_string(), String::new()),
-    }
-}
-
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).chain(['.']).collect())
 }
 
 /// A thin line at the lower edge: how far the worker is.

@@ -8,12 +8,14 @@ use eframe::egui::{
 use super::camera::{Camera, Frame};
 use super::command::Command;
 use super::session::{Mode, Session};
-use super::view::{Pointing, View};
+use super::view::{MapView, Pointing, View};
 use super::wanted::token_at;
-use super::{theme, words};
+use super::{scalar, theme, words};
 use crate::domain::request::Input;
+use crate::domain::token::TokenRef;
 use crate::engine::{Photo, Scene};
-use crate::render::{self, MapStyle, Overlay, Painting, SegmentStyle};
+use crate::method::Reach;
+use crate::render::{self, MapStyle, Overlay, PaintStyle, Painting, SegmentStyle};
 
 /// Patches that get a node of their own at a time; of finer grids those in sight after zooming in.
 const MAX_NODES: usize = 2048;
@@ -43,6 +45,7 @@ pub fn canvas_ui(ui: &mut Ui, mut canvas: Canvas<'_>, (scene, photo): (&Scene, &
         paint_grid(&painter, &frame, scene, theme::palette(ui.visuals()).grid);
     }
     paint_outlines(&painter, &canvas, scene, &frame);
+    paint_boxes(&painter, &canvas, photo, &frame);
     if let Some(obstacle) = &canvas.view.obstacle {
         paint_note(ui, &painter, frame.canvas, obstacle);
     }
@@ -50,6 +53,8 @@ pub fn canvas_ui(ui: &mut Ui, mut canvas: Canvas<'_>, (scene, photo): (&Scene, &
     if let Some(patch) = clicked.and_then(|pos| frame.patch_from_pos(pos)) {
         commands.push(click(&canvas, scene, patch));
     }
+    let pointed = || canvas.pointing.patch.map(|patch| token_at(&scene.layout, scene.layout.position_of(patch)));
+    token_menu_ui(&response, "patch", pointed, commands);
     describe(ui, &response, &canvas, scene, &frame, commands);
     if canvas.pointing.patch.is_some() && response.hovered() && !response.dragged() {
         ui.ctx().set_cursor_icon(CursorIcon::Crosshair);
@@ -103,6 +108,10 @@ fn overlay(canvas: &Canvas<'_>, fade: f32) -> Option<Overlay> {
     let (session, opacity) = (canvas.session, canvas.session.look.opacity * fade);
     match session.mode {
         Mode::Heatmap => canvas.view.map.as_ref().map(|map| {
+            if map.paint().is_some() {
+                let style = PaintStyle { opacity, interpolation: session.look.interpolation };
+                return Overlay::Paint { shown: map.source.0.shown.clone(), grid: map.heatmap.grid, style };
+            }
             let colormap = session.colormap(map.method.signed);
             let style = MapStyle { colormap, range: map.range, opacity, interpolation: session.look.interpolation };
             Overlay::Heatmap { heatmap: map.heatmap.clone(), style }
@@ -133,7 +142,9 @@ fn paint_outlines(painter: &Painter, canvas: &Canvas<'_>, scene: &Scene, frame: 
         }
     };
     if canvas.session.mode == Mode::Heatmap {
-        let shown = canvas.view.map.as_ref().filter(|_| canvas.session.pinned.is_none() || canvas.pointing.peek);
+        let is_of_token = |map: &&MapView| map.method.reach != Reach::Whole;
+        let shown =
+            canvas.view.map.as_ref().filter(is_of_token).filter(|_| canvas.session.pinned.is_none() || canvas.pointing.peek);
         if let Some(patch) = shown.and_then(|m| scene.layout.patch_of(m.position)) {
             outline(patch, theme::OUTLINE);
         }
@@ -145,6 +156,38 @@ fn paint_outlines(painter: &Painter, canvas: &Canvas<'_>, scene: &Scene, frame: 
     if let Some(patch) = canvas.pointing.patch {
         outline(patch, theme::OUTLINE);
     }
+}
+
+/// Around what a segmenter found.
+fn paint_boxes(painter: &Painter, canvas: &Canvas<'_>, photo: &Photo, frame: &Frame) {
+    let cut = canvas.view.cut.as_ref().filter(|_| canvas.session.mode == Mode::Segments && canvas.session.look.overlay);
+    let (seen, (height, width)) = (frame.seen_rect(), photo.input_size);
+    for found in cut.iter().flat_map(|cut| cut.segments.partition.boxes()) {
+        let at = |x: f64, y: f64| seen.lerp_inside(vec2((x / width.max(1) as f64) as f32, (y / height.max(1) as f64) as f32));
+        let rect = egui::Rect::from_min_max(at(found.x, found.y), at(found.x + found.width, found.y + found.height));
+        for (line, colour) in theme::PIN_OUTLINE {
+            painter.rect_stroke(rect, 2.0, Stroke::new(line, colour), StrokeKind::Middle);
+        }
+    }
+}
+
+/// What can be done with a token beside keeping its map: the menu of a right click.
+pub fn token_menu_ui(response: &Response, name: &str, token: impl FnOnce() -> Option<TokenRef>, commands: &mut Vec<Command>) {
+    let kept = response.id.with("menu");
+    if response.secondary_clicked() {
+        let token = token();
+        response.ctx.data_mut(|d| d.insert_temp(kept, token));
+    }
+    let Some(token) = response.ctx.data(|d| d.get_temp::<Option<TokenRef>>(kept)).flatten() else { return };
+    response.context_menu(|ui| {
+        if ui.button(format!("Keep the map of this {name}")).clicked() {
+            commands.push(Command::Pin(token.clone()));
+        }
+        let along = ui.add_enabled(scalar::along(&token).is_some(), egui::Button::new(format!("Explain along this {name}")));
+        if along.on_hover_text("ULTra follows every token's gradient towards the direction of this one").clicked() {
+            commands.push(Command::Along(token.clone()));
+        }
+    });
 }
 
 /// A note at the lower edge of what is shown.

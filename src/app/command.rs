@@ -7,6 +7,7 @@ use std::sync::Arc;
 use eframe::egui;
 
 use super::generation::{Generating, Written};
+use super::scalar;
 use super::session::{MatrixLook, Mode, Session, Theme};
 use super::wanted::token_at;
 use crate::builtin::SAMPLES;
@@ -24,6 +25,8 @@ pub enum Command {
     Pin(TokenRef),
     /// Lets the pinned token, or the selected span, go.
     Unpin,
+    /// Follows gradients along the direction of a token.
+    Along(TokenRef),
     /// Shows the sources of a part of a text.
     Select(Span),
     /// Moves the end of the selection away from where it began.
@@ -58,6 +61,8 @@ pub enum Command {
     ToggleOverlay,
     /// Shows or hides the lines between patches.
     ToggleGrid,
+    /// Shows or hides the charts and tables that belong to a map.
+    ToggleExhibits,
     /// Draws one segment only, or all again.
     Solo(usize),
     /// Light, dark.
@@ -137,6 +142,13 @@ pub enum Ask {
     Figure,
     /// Where the session goes.
     Session,
+    /// A file for a parameter of a method.
+    Knob {
+        /// Which parameter.
+        id: &'static str,
+        /// What its name ends in, without the dot.
+        extension: &'static str,
+    },
 }
 
 /// What a command needs to know beside the session and the scene.
@@ -163,6 +175,7 @@ impl Command {
     pub fn apply(self, session: &mut Session, scene: Option<&Scene>, around: Around) -> Option<Effect> {
         match self {
             Self::Pin(token) => pin(session, scene, token),
+            Self::Along(token) => follow(session, &token),
             Self::MovePin { rows, cols } => move_pin(session, scene?, (rows, cols), around),
             Self::Select(span) => select(session, scene?, span),
             Self::GrowSpan { rows, cols } => grow_span(session, scene?, (rows, cols), around),
@@ -179,6 +192,7 @@ impl Command {
             Self::ToggleOverlay => session.look.overlay = !session.look.overlay,
             Self::ToggleGrid if scene.is_some_and(|s| s.layout.text.is_some()) => {}
             Self::ToggleGrid => session.look.grid = !session.look.grid,
+            Self::ToggleExhibits => *session.exhibits_mut() ^= true,
             Self::Solo(label) => session.solo = (session.solo != Some(label)).then_some(label),
             Self::ToggleTheme { dark } => session.theme = if dark { Theme::Light } else { Theme::Dark },
             Self::OpenInput(input) => open_input(session, input, around),
@@ -236,6 +250,15 @@ fn pin(session: &mut Session, scene: Option<&Scene>, token: TokenRef) {
         session.pinned.as_ref().is_some_and(|pinned| *pinned == token || place(pinned).is_some_and(|p| place(&token) == Some(p)));
     session.pinned = (!again).then_some(token);
     session.span = None;
+}
+
+/// A method that follows no gradient gives way to one that does.
+fn follow(session: &mut Session, token: &TokenRef) {
+    let Some(scalar) = scalar::along(token) else { return };
+    if !session.info().is_some_and(|info| info.uses(Uses::Scalar)) {
+        session.choose_method("ultra");
+    }
+    (session.mode, session.params.scalar) = (Mode::Heatmap, scalar);
 }
 
 /// What cannot be explained is not selected: of a causal model the first token, which nothing predicted, is left out.

@@ -9,11 +9,12 @@ use super::command::{Ask, Command, Effect};
 use super::hub::Picker;
 use super::session::{Mode, Session, heads};
 use super::view::View;
-use super::{look, phrase, theme, words};
-use crate::domain::request::{Facet, Head, Input, Own, Scalar};
+use super::{knobs, look, menu, phrase, scalar, theme, words};
+use crate::domain::request::{Facet, Head, Input, Own};
 use crate::domain::text::{Piece, Text};
 use crate::engine::Scene;
-use crate::method::{Info, METHODS, Uses};
+use crate::method::{Info, Uses};
+use crate::segment::Cutting;
 
 /// What the panel reads.
 pub struct Shown<'a> {
@@ -33,10 +34,15 @@ pub fn controls_ui(ui: &mut Ui, session: &mut Session, shown: &Shown<'_>, comman
         let Some(scene) = view.scene.as_deref() else { return };
         heading_ui(ui, "What to ask");
         layer_ui(ui, session, scene);
-        method_ui(ui, session, scene);
+        match session.mode {
+            Mode::Heatmap => menu::method_ui(ui, session, scene),
+            Mode::Segments => menu::segmenter_ui(ui, session, scene),
+        }
         phrase::phrase_ui(ui, session, view, scene);
-        if let Some(info) = session.info() {
+        if let Some(info) = session.asked() {
             parameters_ui(ui, session, info, scene);
+            let declared = session.knobs();
+            knobs::knobs_ui(ui, &mut session.params.knobs, &declared, commands);
         }
         match session.mode {
             Mode::Heatmap => {
@@ -44,7 +50,8 @@ pub fn controls_ui(ui: &mut Ui, session: &mut Session, shown: &Shown<'_>, comman
                 look::heatmap_ui(ui, session, view);
             }
             Mode::Segments => {
-                heading_ui(ui, "Where to cut");
+                let is_fixed = session.segmenter().is_some_and(|(_, cutting)| cutting == Cutting::Fixed);
+                heading_ui(ui, if is_fixed { "How to draw it" } else { "Where to cut" });
                 look::segments_ui(ui, session, view);
             }
         }
@@ -197,29 +204,6 @@ fn layer_ui(ui: &mut Ui, session: &mut Session, scene: &Scene) {
     });
 }
 
-fn method_ui(ui: &mut Ui, session: &mut Session, scene: &Scene) {
-    let Some(info) = session.info() else { return };
-    row_ui(ui, "Method", "How a token's map is made", |ui| {
-        let picker = ComboBox::from_id_salt("method").selected_text(info.name).truncate().show_ui(ui, |ui| {
-            for method in METHODS {
-                let choice = method.info();
-                let asks = !choice.uses(Uses::Phrase) || phrase::applies(scene);
-                let item = ui.add_enabled(asks, Button::selectable(choice.id == info.id, choice.name));
-                let item = item.on_hover_text(describe(choice)).on_disabled_hover_text(phrase::NEEDS);
-                if item.clicked() {
-                    session.choose_method(choice.id);
-                }
-            }
-        });
-        picker.response.on_hover_text(describe(info));
-    });
-}
-
-fn describe(info: &Info) -> String {
-    let lines = [info.summary, info.formula, info.cost, info.citation];
-    lines.iter().filter(|l| !l.is_empty()).copied().collect::<Vec<_>>().join("\n")
-}
-
 fn parameters_ui(ui: &mut Ui, session: &mut Session, info: &Info, scene: &Scene) {
     if info.uses(Uses::Head) {
         row_ui(ui, "Head", "One attention head, or all of them fused (, and . step through them)", |ui| {
@@ -232,9 +216,7 @@ fn parameters_ui(ui: &mut Ui, session: &mut Session, info: &Info, scene: &Scene)
         });
     }
     if info.uses(Uses::Scalar) {
-        row_ui(ui, "Scalar", "Whose gradient is followed: the sum of the token's normalised vector, or its norm", |ui| {
-            words_ui(ui, "scalar", &mut session.params.scalar, Scalar::PLAIN);
-        });
+        scalar::scalar_ui(ui, &mut session.params.scalar);
     }
     if info.uses(Uses::Own) {
         let tip = "A token's own entry is far larger than the others:\nmax = draw it as the largest of the others\nkeep = as computed\nzero = without it";
@@ -255,7 +237,7 @@ fn head_ui(ui: &mut Ui, head: &mut Head, num_heads: usize) {
 }
 
 /// One button a choice where they are few and short, as all of these are.
-fn words_ui<T: Clone + PartialEq + std::fmt::Display>(ui: &mut Ui, salt: &str, value: &mut T, choices: &[T]) {
+pub(super) fn words_ui<T: Clone + PartialEq + std::fmt::Display>(ui: &mut Ui, salt: &str, value: &mut T, choices: &[T]) {
     if choices.len() <= 3 {
         segmented_ui(ui, value, &choices.iter().map(|c| (c.clone(), c.to_string())).collect::<Vec<_>>());
         return;

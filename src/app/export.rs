@@ -40,6 +40,7 @@ fn style(session: &Session) -> FigureStyle {
         opacity: look.opacity,
         interpolation: look.interpolation,
         outlines: session.outlines,
+        exhibits: Some(session.shows_exhibits()),
         solo: session.solo.and_then(|label| u16::try_from(label).ok()),
         ..FigureStyle::default()
     }

@@ -62,6 +62,7 @@ impl Files {
                 let dialog = dialog.add_filter("Figures and data", &["png", "svg", "npy", "npz", "csv", "json"]);
                 Box::pin(dialog.set_file_name("figure.png").save_file())
             }
+            Ask::Knob { extension, .. } => Box::pin(dialog.add_filter(extension, &[extension]).pick_file()),
             Ask::Session => Box::pin(dialog.add_filter("Session", &["json"]).set_file_name("session.json").save_file()),
         };
         self.spawn(ctx, move || {
@@ -134,6 +135,7 @@ const QUICKEST_HAND: Duration = Duration::from_millis(250);
 
 fn no_dialog(ask: Ask) -> Error {
     let remedy = match ask {
+        Ask::Knob { .. } => "name the file on the command line",
         Ask::Input | Ask::Model => "drop the file on the window, or name it on the command line",
         Ask::Figure | Ask::Session => "use `tokenscope explain` or `tokenscope segment` with --out",
     };
@@ -149,6 +151,7 @@ fn title(ask: Ask) -> &'static str {
         Ask::Model => "Open a model folder",
         Ask::Figure => "Export the figure",
         Ask::Session => "Save the session",
+        Ask::Knob { .. } => "Choose a file",
     }
 }
 

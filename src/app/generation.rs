@@ -11,7 +11,7 @@ use super::session::Session;
 use super::{App, theme};
 use crate::domain::request::{Generation, Request, Rows, Task};
 use crate::engine::{Continuation, Ending, Reply, Scene};
-use crate::method::Uses;
+use crate::method::{Reach, Uses};
 
 /// What the user asks of a continuation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +58,11 @@ impl Session {
         let last = |scene: &Scene| self.span.map(|span| span.to.saturating_sub(1)).or_else(|| pinned(scene));
         if let Some((scene, position)) = scene.and_then(|scene| Some((scene, last(scene)?))) {
             let shorter = self.up_to(scene, position);
-            let by_rows = self.info().is_some_and(|info| info.uses(Uses::Rows));
-            wishes.extend(match (self.span.is_some(), by_rows) {
+            let has_table = self.info().is_some_and(|info| info.reach == Reach::Rows && !info.uses(Uses::Rows));
+            wishes.extend(match (self.span.is_some(), has_table) {
                 (true, _) => shorter.span_request(scene, Rows::Some(1)),
-                (false, true) => shorter.exact_request(scene),
-                (false, false) => shorter.table_request(scene),
+                (false, false) => shorter.single_request(scene),
+                (false, true) => shorter.table_request(scene),
             });
         }
         wishes.extend(self.generate_request(tokens));

@@ -79,6 +79,23 @@ fn bar_mesh(colormap: Colormap, bar: Rect) -> Mesh {
     mesh
 }
 
+/// What the colours of a painted map mean.
+pub fn paint_ui(ui: &mut Ui, map: &MapView) {
+    let Some(paint) = map.paint() else { return };
+    ui.label(RichText::new("Colours").strong());
+    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+        for (words, colour) in &paint.legend {
+            ui.horizontal_top(|ui| {
+                let (swatch, _) = ui.allocate_exact_size(vec2(16.0, 16.0), Sense::hover());
+                let [r, g, b] = colour.map(|channel| (channel.clamp(0.0, 1.0) * 255.0).round() as u8);
+                let edge = Stroke::new(1.0, theme::palette(ui.visuals()).quiet);
+                ui.painter().rect(swatch, 3.0, Color32::from_rgb(r, g, b), edge, StrokeKind::Outside);
+                ui.add(egui::Label::new(RichText::new(words).small()).wrap());
+            });
+        }
+    });
+}
+
 /// Every segment with its colour and share; a click shows one alone.
 pub fn segments_ui(ui: &mut Ui, session: &Session, cut: &CutView, pointed: Option<usize>, commands: &mut Vec<Command>) {
     let count = cut.shares.len();

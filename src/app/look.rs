@@ -3,6 +3,7 @@
 use eframe::egui::{self, ComboBox, RangeSlider, Rect, Sense, Slider, Ui, pos2, vec2};
 
 use super::controls::{row_ui, segmented_ui};
+use super::knobs::whole_ui;
 use super::session::Session;
 use super::view::{CutView, View};
 use crate::domain::colormap::Colormap;
@@ -10,16 +11,21 @@ use crate::domain::heatmap::RangeRule;
 use crate::domain::linkage::LinkageTree;
 use crate::domain::request::Cut;
 use crate::render::Interpolation;
+use crate::segment::Cutting;
 
 const MAX_CLUSTERS: usize = 20;
 
 /// Colormap, range, opacity, interpolation, grid.
 pub fn heatmap_ui(ui: &mut Ui, session: &mut Session, view: &View) {
     let signed = view.map.as_ref().map(|m| m.method.signed).or(session.info().map(|i| i.signed)).unwrap_or(false);
-    row_ui(ui, "Colours", "Colormap, by matplotlib's name", |ui| colormap_ui(ui, session, signed));
-    range_ui(ui, session, signed);
+    // Colours that mean themselves take no colormap and have no range.
+    if view.map.as_ref().is_none_or(|map| map.paint().is_none()) {
+        row_ui(ui, "Colours", "Colormap, by matplotlib's name", |ui| colormap_ui(ui, session, signed));
+        range_ui(ui, session, signed);
+    }
     if view.scene.as_ref().is_some_and(|s| s.layout.text.is_some()) {
         text_ui(ui, session);
+        exhibits_ui(ui, session, view);
         return;
     }
     opacity_ui(ui, session, "0 = the picture alone, 1 = the map alone");
@@ -31,6 +37,14 @@ pub fn heatmap_ui(ui: &mut Ui, session: &mut Session, view: &View) {
         ui.checkbox(&mut session.look.overlay, "Overlay").on_hover_text("Show the map over the picture (H)");
         ui.checkbox(&mut session.look.grid, "Grid").on_hover_text("Lines between patches (G)");
     });
+    exhibits_ui(ui, session, view);
+}
+
+/// Where there is something to show.
+fn exhibits_ui(ui: &mut Ui, session: &mut Session, view: &View) {
+    if view.beside.is_some() {
+        ui.checkbox(session.exhibits_mut(), "Charts and tables").on_hover_text("What else the method shows, beside the map (E)");
+    }
 }
 
 /// What is left of it for a text: words have a colour each, and nothing between them.
@@ -136,23 +150,13 @@ fn range_ui(ui: &mut Ui, session: &mut Session, signed: bool) {
     }
 }
 
-/// The cut by count or by distance, outlines, opacity.
+/// How many segments, outlines, opacity.
 pub fn segments_ui(ui: &mut Ui, session: &mut Session, view: &View) {
     let before = session.cut;
-    cut_kind_ui(ui, session, view.cut.as_ref());
-    match &mut session.cut {
-        Cut::Clusters(count) => {
-            let most =
-                view.cut.as_ref().and_then(tree_of).map_or(MAX_CLUSTERS, |tree| tree.num_leaves().min(MAX_CLUSTERS)).max(1);
-            row_ui(ui, "Segments", "At most so many clusters", |ui| ui.add(Slider::new(count, 1..=most.max(*count)).integer()));
-        }
-        Cut::Distance(distance) => {
-            let most = view.cut.as_ref().map_or(1.0, farthest).max(1e-3);
-            row_ui(ui, "Distance", "Clusters whose maps are closer than this are one (cosine distance)", |ui| {
-                let slider = Slider::new(distance, 0.0..=most.max(*distance)).logarithmic(true).smallest_positive(1e-4);
-                ui.add(slider.max_decimals(4))
-            });
-        }
+    match session.segmenter().map(|(_, cutting)| cutting) {
+        Some(Cutting::Tree) => tree_cut_ui(ui, session, view),
+        Some(Cutting::Count) => count_ui(ui, session),
+        Some(Cutting::Fixed) | None => {}
     }
     if session.cut != before {
         session.solo = None;
@@ -163,13 +167,44 @@ pub fn segments_ui(ui: &mut Ui, session: &mut Session, view: &View) {
         ui.checkbox(&mut session.look.overlay, "Overlay").on_hover_text("Show the segments over the picture (H)");
         ui.checkbox(&mut session.look.grid, "Grid").on_hover_text("Lines between patches (G)");
     });
+    exhibits_ui(ui, session, view);
+}
+
+/// The count is a part of the question: it is asked for when the slider rests.
+fn count_ui(ui: &mut Ui, session: &mut Session) {
+    let Cut::Clusters(mut count) = session.cut_for(Cutting::Count) else { return };
+    let now = count;
+    let is_new =
+        row_ui(ui, "Segments", "So many are asked for", |ui| whole_ui(ui, "segments", &mut count, 1, MAX_CLUSTERS.max(now)));
+    if is_new {
+        session.cut = Cut::Clusters(count);
+    }
+}
+
+/// The tree is cut in the same frame.
+fn tree_cut_ui(ui: &mut Ui, session: &mut Session, view: &View) {
+    let shown = view.cut.as_ref().filter(|cut| tree_of(cut).is_some());
+    cut_kind_ui(ui, session, shown);
+    match &mut session.cut {
+        Cut::Clusters(count) => {
+            let most = shown.and_then(tree_of).map_or(MAX_CLUSTERS, |tree| tree.num_leaves().min(MAX_CLUSTERS)).max(1);
+            row_ui(ui, "Segments", "At most so many clusters", |ui| ui.add(Slider::new(count, 1..=most.max(*count)).integer()));
+        }
+        Cut::Distance(distance) => {
+            let most = shown.map_or(1.0, farthest).max(1e-3);
+            row_ui(ui, "Distance", "Clusters that are closer than this are one", |ui| {
+                let slider = Slider::new(distance, 0.0..=most.max(*distance)).logarithmic(true).smallest_positive(1e-4);
+                ui.add(slider.max_decimals(4))
+            });
+        }
+    }
 }
 
 /// Changing the kind keeps the segmentation as it is.
 fn cut_kind_ui(ui: &mut Ui, session: &mut Session, cut: Option<&CutView>) {
     let by_count = matches!(session.cut, Cut::Clusters(_));
     let mut chosen = by_count;
-    row_ui(ui, "Cut by", "A number of segments, or how far apart their maps may be", |ui| {
+    row_ui(ui, "Cut by", "A number of segments, or how far apart their patches may be", |ui| {
         segmented_ui(ui, &mut chosen, &[(true, "count".to_owned()), (false, "distance".to_owned())]);
     });
     if chosen == by_count {

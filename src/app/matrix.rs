@@ -11,7 +11,7 @@ use crate::domain::request::{Own, Tokens};
 use crate::domain::span::Span;
 use crate::engine::{Explanation, Scene};
 use crate::method::span::Sources;
-use crate::method::{Info, Uses};
+use crate::method::{Info, Reach, Uses};
 
 /// Position of the target, or the span.
 pub type Target = (usize, Option<Span>);
@@ -138,7 +138,9 @@ fn row(session: &Session, answers: &Answers, scene: &Scene, (target, layer): (Ta
         return Row::Lacks(obstacle);
     }
     let Some(request) = session.matrix_request(scene, layer) else {
-        return Row::Lacks("The text is long: pin a word to see its layers".to_owned());
+        let why =
+            if has_tables(scene) { "Pin a word to see its layers" } else { "The text is long: pin a word to see its layers" };
+        return Row::Lacks(why.to_owned());
     };
     if let Some(refusal) = answers.refusal(&request) {
         return Row::Lacks(refusal.to_string());
@@ -165,6 +167,7 @@ fn map_of(answer: &Arc<Explanation>, (position, span): Target, own: Own) -> Opti
             sources.mean(rows?.into_iter(), layout.len())
         }
         (Some(_), _) => answer.row(0).to_vec(),
+        (None, _) if answer.method.reach == Reach::Whole => answer.row(0).to_vec(),
         (None, _) => found(position)?.to_vec(),
     };
     Some(Heatmap::from_relevance(layout, &row, span.unwrap_or(position.into()), own))

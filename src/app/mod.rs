@@ -11,6 +11,7 @@ pub mod command;
 pub mod controls;
 pub mod debug;
 pub mod editor;
+pub mod exhibits;
 pub mod export;
 pub mod files;
 pub mod gallery;
@@ -19,12 +20,16 @@ pub mod help;
 pub mod history;
 pub mod hub;
 pub mod keys;
+pub mod knobs;
 pub mod legend;
 pub mod look;
 pub mod matrix;
+pub mod menu;
 pub mod panels;
 pub mod phrase;
 pub mod readout;
+pub mod refusal;
+pub mod scalar;
 pub mod screenshot;
 pub mod session;
 pub mod text_view;
@@ -88,6 +93,7 @@ pub struct App {
     /// Where the picture lay in the last frame.
     frame: Option<camera::Frame>,
     text: TextView,
+    pictures: exhibits::Pictures,
     gallery: Gallery,
     /// The text that is being typed, if one is.
     editor: Option<Editor>,
@@ -129,6 +135,7 @@ impl App {
             camera: Camera::default(),
             frame: None,
             text: TextView::default(),
+            pictures: exhibits::Pictures::default(),
             gallery: Gallery::default(),
             editor: None,
             hub: Picker::new(Settings::from_env()),
@@ -225,6 +232,9 @@ impl App {
     fn hear(&mut self, ctx: &egui::Context, news: News) {
         match news {
             News::Chosen(Ask::Input | Ask::Model, path) | News::Pasted(Ok(path)) => self.open(path),
+            News::Chosen(Ask::Knob { id, .. }, path) => {
+                self.error = knobs::take_file(&mut self.session.params.knobs, id, &path).err();
+            }
             News::Chosen(Ask::Session, path) => self.files.save_session(ctx, &self.session, path),
             News::Chosen(Ask::Figure, path) => {
                 if let Some(output) = self.view.output(&self.session) {

@@ -11,7 +11,7 @@ use super::readout::Work;
 use super::session::Mode;
 use super::text_view::Page;
 use super::view::is_continued;
-use super::{App, Effect, bar, controls, debug, editor, generation, help, keys, legend, readout, theme, welcome};
+use super::{App, Effect, bar, controls, debug, editor, exhibits, generation, help, keys, legend, readout, theme, welcome};
 use crate::domain::Progress;
 use crate::engine::Scene;
 
@@ -171,6 +171,9 @@ impl App {
             }
             return;
         };
+        if self.session.shows_exhibits() {
+            exhibits::panel_ui(ui, (&self.view, &scene), &mut self.pictures, commands);
+        }
         self.strip_ui(ui, &scene, commands);
         if let Some(text) = &scene.layout.text {
             let page = Page { session: &self.session, view: &self.view, pointing: self.pointing, scene: &scene, text };
@@ -183,13 +186,16 @@ impl App {
 
     /// The colour bar or the legend, beside the picture or the text.
     fn strip_ui(&mut self, ui: &mut Ui, scene: &Scene, commands: &mut Vec<Command>) {
+        let is_painted = self.view.map.as_ref().is_some_and(|map| map.paint().is_some());
         let width = match self.session.mode {
+            Mode::Heatmap if is_painted => theme::PAINT_STRIP,
             Mode::Heatmap => theme::COLOUR_BAR_STRIP,
             Mode::Segments => theme::LEGEND_STRIP,
         };
         let frame = theme::strip_frame(ui.style());
         Panel::right("strip").frame(frame).exact_size(width).resizable(false).show_separator_line(false).show(ui, |ui| {
             match (self.session.mode, &self.view.map, &self.view.cut) {
+                (Mode::Heatmap, Some(map), _) if is_painted => legend::paint_ui(ui, map),
                 (Mode::Heatmap, Some(map), _) => {
                     let pointed = self.pointing.patch.map(|p| scene.layout.position_of(p));
                     legend::colour_bar_ui(ui, &self.session, map, pointed.and_then(|p| map.value_at(p)));

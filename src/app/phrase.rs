@@ -1,9 +1,10 @@
 //! The phrase that a picture is compared with, where the open model has a place for both: a field, and how well it fits the whole
 //! picture.
 
-use eframe::egui::{self, Id, Key, Layout, RichText, TextEdit, Ui};
+use eframe::egui::{self, Layout, RichText, Ui};
 
 use super::controls::row_ui;
+use super::knobs::draft_ui;
 use super::session::Session;
 use super::theme;
 use super::view::View;
@@ -11,8 +12,6 @@ use super::words;
 use crate::domain::request::Scalar;
 use crate::engine::{Match, Scene};
 
-/// Far more than a text tower reads.
-const MAX_CHARS: usize = 400;
 /// What a phrase can be asked of.
 pub const NEEDS: &str = "Needs a picture and a model of images and texts, such as CLIP or SigLIP";
 
@@ -67,7 +66,6 @@ fn match_words(found: &Match) -> String {
 }
 
 fn field_ui(ui: &mut Ui, scalar: &mut Scalar) {
-    let draft = Id::unique("phrase draft");
     let set = if let Scalar::Text(text) = &*scalar { text.clone() } else { String::new() };
     if !set.is_empty() {
         let clear = ui.small_button("x");
@@ -76,23 +74,7 @@ fn field_ui(ui: &mut Ui, scalar: &mut Scalar) {
             *scalar = Scalar::Auto;
         }
     }
-    // What is being typed is no part of the session before it is done.
-    let mut typed = ui.data(|d| d.get_temp::<String>(draft)).unwrap_or_else(|| set.clone());
-    let field = ui.add(
-        TextEdit::singleline(&mut typed).hint_text("such as: a cat | a dog").char_limit(MAX_CHARS).desired_width(f32::INFINITY),
-    );
-    field.widget_info(|| {
-        let mut info = egui::WidgetInfo::text_edit(true, &typed, &typed, "a cat");
-        info.label = Some("Phrase to look for".to_owned());
-        info
-    });
-    if field.has_focus() {
-        ui.data_mut(|d| d.insert_temp(draft, typed));
-    } else if field.lost_focus() {
-        ui.data_mut(|d| d.remove::<String>(draft));
-        let left = ui.input(|i| i.key_pressed(Key::Escape));
-        if !left && typed.trim() != set {
-            *scalar = Scalar::of_phrases(&typed).unwrap_or_default();
-        }
+    if let Some(typed) = draft_ui(ui, ("phrase", "Phrase to look for"), &set, "such as: a cat | a dog") {
+        *scalar = Scalar::of_phrases(&typed).unwrap_or_default();
     }
 }

@@ -8,6 +8,7 @@ use super::view::{Pointing, View};
 use super::{theme, words};
 use crate::domain::Progress;
 use crate::engine::Scene;
+use crate::method::Reach;
 
 /// What the worker does.
 #[derive(Clone, Copy, Debug)]
@@ -65,15 +66,20 @@ fn progress_words(progress: &Progress) -> String {
 }
 
 fn hint(session: &Session, is_text: bool) -> &'static str {
-    match (session.mode, &session.pinned) {
+    let reach = session.info().map(|info| info.reach);
+    match (session.mode, &session.pinned, reach) {
+        (Mode::Segments, ..) => "Point at a segment; click to see it alone",
         _ if is_text && session.span.is_some() => "Point to read values; Shift+arrows move the end; Esc lets the selection go",
-        (_, None) if is_text => {
+        (_, _, Some(Reach::Whole)) => "This map is the same for every token; point to read values",
+        (_, None, Some(Reach::Each)) if is_text => "Click a word to explain it; drag over words to see what they were made from",
+        (_, None, Some(Reach::Each)) => "Click a patch to explain it",
+        (_, Some(_), Some(Reach::Each)) => "Point to read values; click another to explain it; Esc lets the pinned token go",
+        (_, None, _) if is_text => {
             "Point at a word to see its map; click to keep it; drag over words to see what they were made from"
         }
-        (_, Some(_)) if is_text => "Point to read values; Shift previews other words; Esc lets the pinned token go",
-        (Mode::Segments, _) => "Point at a segment; click to see it alone",
-        (Mode::Heatmap, None) => "Point at a patch to see its map; click to keep it",
-        (Mode::Heatmap, Some(_)) => "Point to read values; Shift previews other patches; Esc lets the pinned token go",
+        (_, Some(_), _) if is_text => "Point to read values; Shift previews other words; Esc lets the pinned token go",
+        (Mode::Heatmap, None, _) => "Point at a patch to see its map; click to keep it",
+        (Mode::Heatmap, Some(_), _) => "Point to read values; Shift previews other patches; Esc lets the pinned token go",
     }
 }
 
@@ -97,7 +103,11 @@ fn pointed(session: &Session, view: &View, scene: &Scene, patch: usize) -> Strin
             Some(format!("segment {label}, {:.1} % of the picture", 100.0 * cut.shares.get(label)?))
         }),
     };
-    what.map_or(place.clone(), |what| format!("{place}  |  {what}"))
+    // Its own map has to be asked for.
+    let waits = session.mode == Mode::Heatmap && session.info().is_some_and(|info| info.reach == Reach::Each);
+    let other = view.map.as_ref().is_some_and(|map| map.position != position);
+    let hint = if waits && other { "  |  click to explain" } else { "" };
+    what.map_or_else(|| format!("{place}{hint}"), |what| format!("{place}  |  {what}{hint}"))
 }
 
 /// What the picture shows, in words.
@@ -115,7 +125,7 @@ fn shown(session: &Session, view: &View, scene: &Scene) -> String {
                 let method = segments.method.name;
                 format!("{method}, layer {} of {}, {count} segments{waits}", segments.layer, scene.model.num_layers)
             }
-            None => "Maps of all patches are being made and clustered".to_owned(),
+            None => "The picture is being divided".to_owned(),
         },
     }
 }

@@ -3,8 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::menu;
 use crate::domain::colormap::Colormap;
 use crate::domain::heatmap::RangeRule;
+use crate::domain::knob::Knob;
 use crate::domain::request::{Cut, DeviceKind, Generation, Head, Input, ModelRef, Params, SizeRule, Tower};
 use crate::domain::span::Span;
 use crate::domain::token::TokenRef;
@@ -12,6 +14,10 @@ use crate::domain::{Error, Result};
 use crate::engine::Scene;
 use crate::method::{self, Info, METHODS};
 use crate::render::Interpolation;
+use crate::segment::{Cutting, knobs_of};
+
+/// A handful of segments says more at first sight than ULTra's distance, which may leave a hundred.
+const FIRST_CUT: Cut = Cut::Clusters(6);
 
 /// What is open, where the user looks, and how it is drawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +47,8 @@ pub struct Session {
     pub matrix: MatrixLook,
     /// Id of the method.
     pub method: String,
+    /// Who divides the picture: the id of a segmenter, or of a method whose maps of all patches are clustered.
+    pub segmenter: String,
     /// Its parameters; `rows` is chosen by what is asked, not by the user.
     pub params: Params,
     /// How a causal model continues the text; `None` leaves it as it is.
@@ -57,6 +65,10 @@ pub struct Session {
     pub solo: Option<usize>,
     /// Whether edges of segments are drawn.
     pub outlines: bool,
+    /// Whether the charts and tables that belong to a map are shown beside it.
+    pub exhibits: bool,
+    /// Whether those that belong to a segmentation are.
+    pub segment_exhibits: bool,
     /// Colours of the window.
     pub theme: Theme,
 }
@@ -76,15 +88,17 @@ impl Default for Session {
             score: false,
             matrix: MatrixLook::default(),
             method: METHODS.first().map_or_else(String::new, |m| m.info().id.to_owned()),
+            segmenter: "ultra".to_owned(),
             params: Params::default(),
             generation: None,
             sampling: Generation::default(),
             mode: Mode::default(),
             look: Look::default(),
-            // A handful of segments says more at first sight than ULTra's distance, which may leave a hundred.
-            cut: Cut::Clusters(6),
+            cut: FIRST_CUT,
             solo: None,
             outlines: true,
+            exhibits: true,
+            segment_exhibits: false,
             theme: Theme::default(),
         }
     }
@@ -97,7 +111,7 @@ pub enum Mode {
     /// The map of one token.
     #[default]
     Heatmap,
-    /// Clusters of the maps of all patches.
+    /// The picture divided.
     Segments,
 }
 
@@ -158,6 +172,53 @@ impl Session {
     pub fn info(&self) -> Option<&'static Info> {
         let named = method::by_id(&self.method).ok();
         named.or_else(|| METHODS.first().copied()).map(method::Method::info)
+    }
+
+    /// The segmenter and what decides how many segments it makes; the first of the menu when the id is unknown.
+    pub fn segmenter(&self) -> Option<(&'static Info, Cutting)> {
+        let named = menu::segmenters().find(|(info, _)| info.id == self.segmenter);
+        named.or_else(|| menu::segmenters().next())
+    }
+
+    /// The facts of what the mode asks: the method's, or the segmenter's.
+    pub fn asked(&self) -> Option<&'static Info> {
+        match self.mode {
+            Mode::Heatmap => self.info(),
+            Mode::Segments => self.segmenter().map(|(info, _)| info),
+        }
+    }
+
+    /// The parameters of its own that what is asked has.
+    pub fn knobs(&self) -> Vec<&'static Knob> {
+        match self.mode {
+            Mode::Heatmap => self.info().map_or_else(Vec::new, |info| info.knobs.to_vec()),
+            Mode::Segments => self.segmenter().map_or_else(Vec::new, |(info, _)| knobs_of(info)),
+        }
+    }
+
+    /// Whether the charts and tables of what the mode asks are shown.
+    pub fn exhibits_mut(&mut self) -> &mut bool {
+        match self.mode {
+            Mode::Heatmap => &mut self.exhibits,
+            Mode::Segments => &mut self.segment_exhibits,
+        }
+    }
+
+    /// As [`Self::exhibits_mut`], to look at.
+    pub fn shows_exhibits(&self) -> bool {
+        match self.mode {
+            Mode::Heatmap => self.exhibits,
+            Mode::Segments => self.segment_exhibits,
+        }
+    }
+
+    /// The cut as a segmenter takes it: one that has no linkage tree knows no distance.
+    pub fn cut_for(&self, cutting: Cutting) -> Cut {
+        match (cutting, self.cut) {
+            (Cutting::Tree, cut) | (Cutting::Count, cut @ Cut::Clusters(_)) => cut,
+            (Cutting::Count, Cut::Distance(_)) => FIRST_CUT,
+            (Cutting::Fixed, _) => Cut::default(),
+        }
     }
 
     /// Goes to another method. What was chosen for the old one's values would misdraw the new one's.

@@ -17,6 +17,8 @@ pub const NAME_WIDTH: f32 = 84.0;
 pub const COLOUR_BAR_STRIP: f32 = 92.0;
 /// Width of the strip that holds the legend of segments.
 pub const LEGEND_STRIP: f32 = 194.0;
+/// Width of the strip that holds the meanings of colours.
+pub const PAINT_STRIP: f32 = 142.0;
 /// Between the picture and the edge of the canvas.
 pub const CANVAS_MARGIN: f32 = 10.0;
 /// Around the row of tokens.
@@ -79,6 +81,14 @@ pub const WORD_PIN_OUTLINE: [(f32, Color32); 2] = [(4.5, Color32::BLACK), (2.75,
 /// The colours for the theme that is on.
 pub fn palette(visuals: &Visuals) -> &'static Palette {
     if visuals.dark_mode { &DARK } else { &LIGHT }
+}
+
+/// Colour of a curve: readers with any colour vision tell the first six apart, on the ground of the theme that is on.
+pub fn series_colour(visuals: &Visuals, index: usize) -> Color32 {
+    const LIGHT: [[u8; 3]; 6] = [[0, 100, 170], [200, 80, 0], [0, 125, 90], [165, 65, 120], [125, 100, 0], [70, 70, 70]];
+    const DARK: [[u8; 3]; 6] = [[92, 176, 255], [240, 165, 40], [60, 205, 155], [230, 155, 200], [240, 228, 66], [190, 190, 190]];
+    let [r, g, b] = if visuals.dark_mode { DARK } else { LIGHT }[index % 6];
+    Color32::from_rgb(r, g, b)
 }
 
 /// Sets both themes.

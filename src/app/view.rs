@@ -4,17 +4,17 @@
 use std::sync::Arc;
 
 use super::answers::Answers;
-use super::matrix::Matrix;
+use super::matrix::{Matrix, Target};
 use super::session::{Mode, Session};
-use super::wanted::token_at;
+use super::wanted::{first_guess, token_at};
+use crate::domain::exhibit::{Paint, Shown};
 use crate::domain::heatmap::{Heatmap, Range, RangeRule};
 use crate::domain::request::{Cut, Own, Params, Request, Rows, Task, Tokens};
 use crate::domain::segmentation::Segmentation;
 use crate::domain::span::Span;
-use crate::domain::token::{TokenKind, TokenRef};
 use crate::engine::{Continuation, Explanation, Output, Scene, Segments};
 use crate::measure::Score;
-use crate::method::{Info, Uses};
+use crate::method::{Info, Reach, Uses};
 
 /// Where the user points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +69,12 @@ impl MapView {
         self.heatmap.range_over(rule, ranged.into_iter())
     }
 
+    /// Colours in place of those of the values, where the method has such.
+    pub fn paint(&self) -> Option<&Paint> {
+        let paint = self.source.0.shown.paint.as_ref();
+        paint.filter(|paint| paint.colours.len() == self.heatmap.values.len())
+    }
+
     /// The value that a prefix token has in the target's row.
     pub fn value_at(&self, position: usize) -> Option<f32> {
         match self.source.0.scene.layout.patch_of(position) {
@@ -89,6 +95,19 @@ pub struct CutView {
     pub segmentation: Arc<Segmentation>,
     /// `[clusters]`, share of the pixels.
     pub shares: Vec<f64>,
+    /// What segments are to each other at that cut.
+    pub shown: Arc<Shown>,
+}
+
+/// What is shown beside a map or a segmentation.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    /// Charts and tables.
+    pub shown: Arc<Shown>,
+    /// Whose they are; of segments nobody's.
+    pub target: Option<Target>,
+    /// Of which method, or segmenter.
+    pub method: &'static Info,
 }
 
 /// What is on the screen.
@@ -104,6 +123,8 @@ pub struct View {
     pub score: Option<Arc<Score>>,
     /// The segmentation.
     pub cut: Option<CutView>,
+    /// Charts and tables, where there are such.
+    pub beside: Option<Beside>,
     /// Whether the text is a part of what a model is adding to it.
     pub is_growing: bool,
     /// Why there can be no map, in words.
@@ -123,6 +144,7 @@ impl View {
         pointing: Pointing,
         now: f64,
     ) {
+        let pointing = session.heeded(pointing);
         let fresh_scene = self.update_scene(session, answers, continuation);
         self.obstacle = self.scene.as_ref().filter(|_| fresh_scene).and_then(|s| session.obstacle(s));
         let fresh = fresh_scene
@@ -130,6 +152,7 @@ impl View {
                 Mode::Heatmap => self.update_map(session, answers, pointing),
                 Mode::Segments => self.update_cut(session, answers),
             };
+        self.update_beside(session, answers);
         self.update_matrix(session, answers, pointing);
         let score = self.scene.as_ref().and_then(|s| session.score_request(s));
         self.score = score.and_then(|r| answers.explanation(&r)).and_then(|e| e.score.clone());
@@ -170,13 +193,17 @@ impl View {
         let shorter = last.map(|position| session.up_to(scene, position));
         let session = shorter.as_ref().unwrap_or(session);
         let previews = pointing.peek || session.pinned.is_none();
+        let reach = session.info().map(|info| info.reach);
         let answer = |request: Option<Request>| request.and_then(|r| answers.explanation(&r));
+        let span = span.filter(|_| reach != Some(Reach::Whole));
         let found = if span.is_some() {
             let [exact, quick] = [Rows::All, Rows::Some(1)].map(|rows| session.span_request(scene, rows));
             answer(exact).or_else(|| answer(quick)).map(|e| (e, 0))
         } else {
-            let exact = answer(session.exact_request(scene).filter(|_| !previews)).map(|e| (e, 0));
-            exact.or_else(|| answer(session.table_request(scene)).zip(target))
+            let is_meant =
+                |e: &Arc<Explanation>| reach != Some(Reach::Rows) || !previews || e.positions.first() == target.as_ref();
+            let single = answer(session.single_request(scene)).filter(|e| is_meant(e)).map(|e| (e, 0));
+            single.or_else(|| answer(session.table_request(scene)).zip(target))
         };
         let Some((source, row)) = found else { return self.is_growing || (target.is_none() && span.is_none()) };
         let own = session.params.own;
@@ -185,6 +212,29 @@ impl View {
             self.map = map_view(source, row, own);
         }
         true
+    }
+
+    /// Finds the charts and tables of what is shown; those of the same method stay until the next ones are there.
+    fn update_beside(&mut self, session: &Session, answers: &Answers) {
+        let Some(method) = session.asked().filter(|_| self.obstacle.is_none()) else {
+            self.beside = None;
+            return;
+        };
+        let found = match (session.mode, &self.scene) {
+            (Mode::Segments, _) => self.cut.as_ref().map(|cut| (cut.shown.clone(), None, cut.segments.method)),
+            (Mode::Heatmap, Some(scene)) => {
+                let [exact, quick] = [Rows::All, Rows::Some(1)].map(|rows| session.span_request(scene, rows));
+                let requests = [exact, quick, session.single_request(scene)];
+                let answer = requests.into_iter().flatten().find_map(|request| answers.explanation(&request));
+                answer.and_then(|e| Some((e.shown.clone(), Some((*e.positions.first()?, e.span())), e.method)))
+            }
+            (Mode::Heatmap, None) => None,
+        };
+        match found {
+            Some((shown, target, method)) => self.beside = Some(Beside { shown, target, method }),
+            None => self.beside = self.beside.take().filter(|beside| beside.method.id == method.id),
+        }
+        self.beside = self.beside.take().filter(|beside| !beside.shown.exhibits.is_empty());
     }
 
     /// Makes the matrix anew where what it shows has changed.
@@ -211,11 +261,13 @@ impl View {
         }
         let request = self.scene.as_ref().and_then(|s| session.segment_request(s));
         let Some(segments) = request.and_then(|r| answers.segments(&r)) else { return false };
-        let same = |c: &CutView| Arc::ptr_eq(&c.segments, segments) && c.cut == session.cut;
+        let cut = session.cut_for(segments.cutting);
+        let same = |c: &CutView| Arc::ptr_eq(&c.segments, segments) && c.cut == cut;
         if !self.cut.as_ref().is_some_and(same) {
-            let segmentation = segments.partition.segmentation(session.cut);
+            let segmentation = segments.partition.segmentation(cut);
             let shares = segmentation.shares();
-            self.cut = Some(CutView { segments: segments.clone(), cut: session.cut, segmentation: segmentation.into(), shares });
+            let shown = Arc::new(Shown { exhibits: segments.exhibits(&segmentation), paint: None });
+            self.cut = Some(CutView { segments: segments.clone(), cut, segmentation: segmentation.into(), shares, shown });
         }
         true
     }
@@ -248,25 +300,26 @@ fn single(map: &MapView) -> Explanation {
     Explanation { request, positions: vec![map.position], relevance: source.row(*row).into(), ..(**source).clone() }
 }
 
+impl Session {
+    /// Where the user points, as far as the method has maps to answer with: one that is made for each token that is asked for, or
+    /// that is the same for all, does not follow the pointer.
+    fn heeded(&self, pointing: Pointing) -> Pointing {
+        let follows = self.info().is_some_and(|info| info.reach == Reach::Rows);
+        if follows { pointing } else { Pointing { focus: None, peek: false, ..pointing } }
+    }
+}
+
 /// Whether a text is another one with more at its end, or the same.
 pub fn is_continued(old: &Scene, new: &Scene) -> bool {
     let (Some(old), Some(new)) = (&old.layout.text, &new.layout.text) else { return false };
     new.generated_from.is_some() && new.string.starts_with(&old.string) && new.pieces.len() >= old.pieces.len()
 }
 
-/// The position whose map is shown: pinned, pointed at, or a first guess that says something about the whole input: the class
-/// token, and where tokens see only those before them the last one; nothing is guessed while a text grows.
+/// The position whose map is shown: pinned, pointed at, or a first guess; nothing is guessed while a text grows.
 fn target(session: &Session, scene: &Scene, pointing: Pointing, is_growing: bool) -> Option<usize> {
     let pinned = session.pinned.as_ref().filter(|_| !pointing.peek).and_then(|t| scene.layout.resolve(t).ok());
     let focus = pointing.focus.filter(|&p| p < scene.layout.len());
-    let first = || {
-        if scene.model.is_causal {
-            return scene.layout.len().checked_sub(1);
-        }
-        let cls = scene.layout.resolve(&TokenRef::Prefix(TokenKind::Cls)).ok();
-        cls.or_else(|| (!scene.layout.grid.is_empty()).then(|| scene.layout.position_of(scene.layout.grid.len() / 2)))
-    };
-    pinned.or(focus).or_else(|| if is_growing { None } else { first() })
+    pinned.or(focus).or_else(|| if is_growing { None } else { first_guess(scene) })
 }
 
 /// A row of an answer as a heatmap; `None` when the answer has no such row.
@@ -276,7 +329,7 @@ fn map_view(source: &Arc<Explanation>, row: usize, own: Own) -> Option<MapView> 
     let relevance = source.relevance.get(row * layout.len()..(row + 1) * layout.len())?;
     let span = source.span();
     let rule = if source.method.uses(Uses::Own) && span.is_none() { own } else { Own::Keep };
-    let heatmap = Heatmap::from_relevance(layout, relevance, span.unwrap_or(position.into()), rule);
+    let heatmap = Heatmap::from_relevance(layout, relevance, source.scope(span.unwrap_or(position.into())), rule);
     let range = heatmap.range(RangeRule::MinMax);
     let (layer, method) = (source.layer, source.method);
     Some(MapView { heatmap, range, position, span, layer, method, source: (source.clone(), row), own })

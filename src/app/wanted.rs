@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use super::phrase;
 use super::session::{Mode, Session};
+use super::{menu, phrase};
 use crate::domain::request::{Cut, Facet, Generation, Params, Request, Rows, Scalar, Task, Tokens};
 use crate::domain::token::{TokenKind, TokenLayout, TokenRef};
 use crate::engine::Scene;
-use crate::method::{Info, Uses};
+use crate::method::{Info, Reach, Uses};
+use crate::segment::Cutting;
 
 /// Tables of every layer may take so many bytes; longer texts get rows of what is pinned alone.
 const MATRIX_BYTES: usize = 128 << 20;
@@ -36,28 +37,27 @@ impl Wishes {
 }
 
 impl Session {
-    /// The wishes of this state: the trace, the table of every token's map (one answer serves all hovering), the exact map of the
-    /// pinned token; or the segmentation. Requests are in canonical form: parameters that a method does not use keep their
+    /// The wishes of this state: the trace, the table of every token's map (one answer serves all hovering), the answer to one
+    /// token alone; or the segmentation. Requests are in canonical form: parameters that a method does not use keep their
     /// defaults and the layer counts from 0, so that equal questions have equal keys.
     ///
     /// Of a span first the quick answer; the exact one takes a backward pass a token, and comes after the layers of the matrix.
     pub fn wanted(&self, scene: Option<&Scene>) -> Vec<Request> {
         let Some(trace) = self.trace_request() else { return Vec::new() };
         let mut wishes = vec![trace];
-        if let Some(scene) = scene {
-            let (quick, exact) = (self.span_request(scene, Rows::Some(1)), self.span_request(scene, Rows::All));
-            match self.mode {
-                Mode::Heatmap => {
-                    let now = [quick, self.table_request(scene), self.exact_request(scene)];
-                    wishes.extend(now.into_iter().flatten());
-                    let others = self.matrix_requests(scene).into_iter().chain(exact).chain(self.score_request(scene));
-                    for request in others {
-                        if !wishes.contains(&request) {
-                            wishes.push(request);
-                        }
-                    }
-                }
-                Mode::Segments => wishes.extend(self.segment_request(scene)),
+        let Some(scene) = scene else { return wishes };
+        let (quick, exact) = (self.span_request(scene, Rows::Some(1)), self.span_request(scene, Rows::All));
+        let more: Vec<Request> = match self.mode {
+            Mode::Heatmap => {
+                let now = [quick, self.table_request(scene), self.single_request(scene)];
+                let others = self.matrix_requests(scene).into_iter().chain(exact).chain(self.score_request(scene));
+                now.into_iter().flatten().chain(others).collect()
+            }
+            Mode::Segments => self.segment_request(scene).into_iter().collect(),
+        };
+        for request in more {
+            if !wishes.contains(&request) {
+                wishes.push(request);
             }
         }
         wishes
@@ -74,20 +74,33 @@ impl Session {
         Some(Request { tower: self.tower, size: self.size, device: self.device, ..Request::of(Task::Trace, input, model) })
     }
 
-    /// Maps of every token: by own rows where the method carries rows, else as the method gives them.
+    /// Maps of every token, where these are cheap: by own rows where the method carries rows, else as the method gives them.
     pub fn table_request(&self, scene: &Scene) -> Option<Request> {
+        (self.info()?.reach == Reach::Rows).then_some(())?;
         self.explain_request(scene, Tokens::All, Rows::Some(1))
     }
 
-    /// The exact map of the pinned token, where that differs from its row of the table.
-    pub fn exact_request(&self, scene: &Scene) -> Option<Request> {
-        self.info()?.uses(Uses::Rows).then_some(())?;
-        let position = scene.layout.resolve(self.pinned.as_ref()?).ok()?;
-        self.explain_request(scene, Tokens::These(vec![token_at(&scene.layout, position)]), Rows::All)
+    /// The answer to one token alone: the exact map where the table has own rows, the only one where there is no table, and what
+    /// is shown beside a map. It is that of the pinned token, or of the first guess.
+    pub fn single_request(&self, scene: &Scene) -> Option<Request> {
+        let info = self.info()?;
+        let pinned = || scene.layout.resolve(self.pinned.as_ref()?).ok();
+        let position = match info.reach {
+            // The map does not depend on it; what stands beside a text may.
+            Reach::Whole if scene.layout.text.is_none() => first_guess(scene),
+            Reach::Whole => pinned().or_else(|| first_guess(scene)),
+            // The span has an answer of its own.
+            Reach::Rows | Reach::Each if self.span.is_some() => None,
+            // A backward pass is made only for whom it was asked.
+            Reach::Rows if info.uses(Uses::Rows) => pinned(),
+            Reach::Rows | Reach::Each => pinned().or_else(|| first_guess(scene)),
+        };
+        self.explain_request(scene, Tokens::These(vec![token_at(&scene.layout, position?)]), Rows::All)
     }
 
-    /// The sources of the span.
+    /// The sources of the span, where rows differ from target to target.
     pub fn span_request(&self, scene: &Scene, rows: Rows) -> Option<Request> {
+        (self.info()?.reach != Reach::Whole).then_some(())?;
         self.explain_request(scene, Tokens::Span(self.span?), rows)
     }
 
@@ -108,56 +121,67 @@ impl Session {
     }
 
     /// What one layer's row of the matrix is read from: the table of every token, so that the matrix follows the pointer; of a long
-    /// text the row of what is pinned.
+    /// text, or where rows are dear, the row of what is pinned.
     pub fn matrix_request(&self, scene: &Scene, layer: usize) -> Option<Request> {
-        let tokens = if has_tables(scene) {
+        let reach = self.info()?.reach;
+        let tokens = if reach == Reach::Rows && has_tables(scene) {
             Tokens::All
-        } else if let Some(span) = self.span {
+        } else if let Some(span) = self.span.filter(|_| reach != Reach::Whole) {
             Tokens::Span(span)
         } else {
-            let position = scene.layout.resolve(self.pinned.as_ref()?).ok()?;
+            let pinned = self.pinned.as_ref().and_then(|token| scene.layout.resolve(token).ok());
+            let position = pinned.or_else(|| first_guess(scene).filter(|_| reach == Reach::Whole))?;
             Tokens::These(vec![token_at(&scene.layout, position)])
         };
-        self.explain_at(scene, layer, tokens, Rows::Some(1))
+        let rows = if reach == Reach::Rows { Rows::Some(1) } else { Rows::All };
+        self.explain_at(self.info()?, scene, layer, tokens, rows)
     }
 
-    /// Maps of all patches and their linkage tree; the cut is made here in the window, so it is no part of the question.
+    /// The picture divided. A linkage tree is cut here in the window, so that the cut is no part of that question; a count is a part
+    /// of it where there is no tree.
     pub fn segment_request(&self, scene: &Scene) -> Option<Request> {
-        let request = self.explain_request(scene, Tokens::These(Vec::new()), Rows::Some(8))?;
+        let (info, cutting) = self.segmenter()?;
+        let layer = self.layer_of(scene.model.num_layers);
+        let request = self.explain_at(info, scene, layer, Tokens::These(Vec::new()), Rows::Some(8))?;
         // Here the own-entry rule decides what is clustered.
-        let params =
-            if self.info()?.uses(Uses::Own) { Params { own: self.params.own, ..request.params } } else { request.params };
-        Some(Request { task: Task::Segment { cut: Cut::default() }, params, ..request })
+        let params = if info.uses(Uses::Own) { Params { own: self.params.own, ..request.params } } else { request.params };
+        let cut = if cutting == Cutting::Count { self.cut_for(cutting) } else { Cut::default() };
+        Some(Request { task: Task::Segment { cut }, params, ..request })
     }
 
-    /// Why the method has no answer at this layer, or without a phrase, in words.
+    /// Why what is asked has no answer at this layer, or from this model, in words.
     pub fn obstacle(&self, scene: &Scene) -> Option<String> {
-        self.obstacle_at(scene, self.layer_of(scene.model.num_layers))
+        self.obstacle_of(self.asked()?, scene, self.layer_of(scene.model.num_layers))
     }
 
-    /// Why the method has no answer at some layer, or without a phrase, in words.
+    /// Why the method has no answer at some layer, or from this model, in words.
     pub fn obstacle_at(&self, scene: &Scene, layer: usize) -> Option<String> {
-        let (info, top) = (self.info()?, scene.model.num_layers);
+        self.obstacle_of(self.info()?, scene, layer)
+    }
+
+    fn obstacle_of(&self, info: &Info, scene: &Scene, layer: usize) -> Option<String> {
         if info.uses(Uses::Phrase)
             && let Some(missing) = phrase::missing(self, scene)
         {
             return Some(missing);
         }
+        if let Some(lacking) = menu::lacking(info, scene) {
+            return Some(format!("{}: {lacking}", info.name));
+        }
         // No block made layer 0, so that it has no queries, keys and values.
         let compares_parts = info.uses(Uses::Facet) && self.params.facet != Facet::Residual;
-        let lowest = info.min_layer.max(usize::from(compares_parts));
+        let (lowest, top) = (info.min_layer.max(usize::from(compares_parts)), scene.model.num_layers);
         let what = if lowest > info.min_layer { format!("{} by {}", info.name, self.params.facet) } else { info.name.to_owned() };
         (layer < lowest).then(|| format!("{what} starts at layer {lowest}: choose layers {lowest}..{top}"))
     }
 
     fn explain_request(&self, scene: &Scene, tokens: Tokens, rows: Rows) -> Option<Request> {
-        self.explain_at(scene, self.layer_of(scene.model.num_layers), tokens, rows)
+        self.explain_at(self.info()?, scene, self.layer_of(scene.model.num_layers), tokens, rows)
     }
 
-    /// None where the method has no answer; [`Session::obstacle_at`] says why.
-    fn explain_at(&self, scene: &Scene, layer: usize, tokens: Tokens, rows: Rows) -> Option<Request> {
-        self.obstacle_at(scene, layer).is_none().then_some(())?;
-        let info = self.info()?;
+    /// None where there is no answer; [`Session::obstacle_at`] says why.
+    fn explain_at(&self, info: &Info, scene: &Scene, layer: usize, tokens: Tokens, rows: Rows) -> Option<Request> {
+        self.obstacle_of(info, scene, layer).is_none().then_some(())?;
         Some(Request {
             task: Task::Explain,
             layer: i32::try_from(layer).ok()?,
@@ -185,7 +209,7 @@ impl Session {
         if info.uses(Uses::Rows) {
             params.rows = rows;
         }
-        params.knobs = self.params.knobs.only(info.knobs);
+        params.knobs = self.params.knobs.only(&self.knobs());
         params
     }
 }
@@ -194,6 +218,17 @@ impl Session {
 pub fn has_tables(scene: &Scene) -> bool {
     let tokens = scene.layout.len();
     (scene.model.num_layers + 1).saturating_mul(tokens).saturating_mul(tokens) <= MATRIX_BYTES / 4
+}
+
+/// The token that is explained where none is chosen: one that says something about the whole input. The class token; where tokens
+/// see only those before them the last one; else the middle of the picture.
+pub fn first_guess(scene: &Scene) -> Option<usize> {
+    let layout = &scene.layout;
+    if scene.model.is_causal {
+        return layout.len().checked_sub(1);
+    }
+    let cls = layout.resolve(&TokenRef::Prefix(TokenKind::Cls)).ok();
+    cls.or_else(|| (!layout.grid.is_empty()).then(|| layout.position_of(layout.grid.len() / 2)))
 }
 
 /// The name that a user would give to the token at a position: of an image its patch or its kind, of a text where it stands.

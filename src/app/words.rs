@@ -4,7 +4,7 @@ use crate::domain::request::{Head, Params};
 use crate::domain::text::Text;
 use crate::domain::token::{TokenKind, TokenLayout};
 use crate::engine::Scene;
-use crate::method::{Info, Uses};
+use crate::method::{Info, Reach, Uses};
 
 use super::matrix::Target;
 use super::view::MapView;
@@ -81,10 +81,12 @@ fn piece(text: &Text, position: usize) -> String {
 /// What a map is: `ULTra, layer 12 of 12, patch 7,7, exact`.
 pub fn map(map: &MapView, scene: &Scene) -> String {
     let params = &map.source.0.request.params;
-    // A map that is the same whatever the target is named by its phrase alone.
-    let of = if map.method.uses(Uses::Phrase) { phrase(map.method, params) } else { None };
-    let of = of.unwrap_or_else(|| target(&scene.layout, (map.position, map.span)));
-    let mut parts = vec![map.method.name.to_owned(), format!("layer {} of {}", map.layer, scene.model.num_layers), of];
+    // A map that is the same whatever the target is named by its phrase, if by anything.
+    let of = if map.method.names_phrase() { phrase(map.method, params) } else { None };
+    let is_of_token = map.method.reach != Reach::Whole;
+    let of = of.or_else(|| is_of_token.then(|| target(&scene.layout, (map.position, map.span))));
+    let mut parts = vec![map.method.name.to_owned(), format!("layer {} of {}", map.layer, scene.model.num_layers)];
+    parts.extend(of);
     if map.method.uses(Uses::Head) {
         parts.push(match params.head {
             Head::One(head) => format!("head {head}"),
@@ -97,6 +99,8 @@ pub fn map(map: &MapView, scene: &Scene) -> String {
     if map.method.uses(Uses::Scalar) {
         parts.push(params.scalar.words());
     }
+    let knobs = params.knobs.chosen(map.method.knobs);
+    parts.extend(knobs.map(|(knob, value)| format!("{} {value}", knob.name.to_lowercase())));
     parts.extend(map.fidelity());
     parts.join(", ")
 }
@@ -104,7 +108,7 @@ pub fn map(map: &MapView, scene: &Scene) -> String {
 /// The phrase that a map is made of: `along 'a cat'`, `with 'a cat'`.
 pub fn phrase(method: &Info, params: &Params) -> Option<String> {
     let phrase = params.scalar.phrase().filter(|_| method.takes_phrase())?;
-    Some(if method.uses(Uses::Phrase) { format!("with '{phrase}'") } else { params.scalar.words() })
+    Some(if method.names_phrase() { format!("with '{phrase}'") } else { params.scalar.words() })
 }
 
 /// What a layer is called elsewhere.

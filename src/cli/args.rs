@@ -7,14 +7,14 @@ use std::str::FromStr;
 use clap::{ArgAction, Parser, Subcommand};
 
 use super::WindowArgs;
+use super::evaluate::Evaluate;
 use super::fit::Fit;
 use super::generate::{Continued, Generate};
+use super::how::How;
 use super::knobs::{KnobFlags, infos};
 use crate::domain::colormap::Colormap;
 use crate::domain::heatmap::RangeRule;
-use crate::domain::request::{
-    Cut, DeviceKind, Facet, Head, Input, ModelRef, Own, Params, Request, Rows, Scalar, SizeRule, Task, Tokens, Tower,
-};
+use crate::domain::request::{Cut, Input, ModelRef, Request, Task, Tokens};
 use crate::domain::{Error, Result};
 use crate::figure::FigureStyle;
 use crate::figure::style::range_from_word;
@@ -57,6 +57,15 @@ pub(super) enum Command {
         /// As the model's page names it, such as facebook/dino-vits16; may be repeated.
         #[arg(value_name = "ID", required = true)]
         ids: Vec<String>,
+    },
+    /// Scores over folders of pictures: segments against masks, faithfulness of maps.
+    ///
+    /// What is done is kept in the folder of --out: the same command goes on where it was stopped.
+    #[command(after_help = super::evaluate::RECIPES)]
+    Evaluate {
+        /// What is measured.
+        #[command(subcommand)]
+        what: Evaluate,
     },
     /// Learn something small from a folder of inputs, without labels.
     Fit {
@@ -113,9 +122,6 @@ pub(super) struct What {
     /// org/name, hf:name (see `tokenscope download`) [default: as the input needs].
     #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
-    /// Of a model with two towers (CLIP, SigLIP) `image` or `text` [default: as the input needs].
-    #[arg(long, value_name = "TOWER", value_parser = word::<Tower>)]
-    tower: Option<Tower>,
     /// 0..L; negative counts from the top.
     #[arg(long, default_value_t = -1, allow_hyphen_values = true)]
     layer: i32,
@@ -124,28 +130,8 @@ pub(super) struct What {
     method: String,
     #[command(flatten)]
     knobs: KnobFlags,
-    /// An attention head from 0, mean, max or min.
-    #[arg(long, default_value = "mean", value_parser = word::<Head>, allow_negative_numbers = true)]
-    head: Head,
-    /// residual, query, key or value.
-    #[arg(long, default_value = "residual", value_parser = word::<Facet>)]
-    facet: Facet,
-    /// ultra: sum, norm, or auto = norm where layers come out of a layer norm (BERT), else sum; ultra and agreement, of CLIP and
-    /// SigLIP: text:"a cat", the way to a phrase; text:"a cat | a dog" compares it with others too.
-    #[arg(long, default_value = "auto", value_parser = word::<Scalar>)]
-    scalar: Scalar,
-    /// ultra: rows that carry the cotangent, `all` = exact [default: all; segment: 8].
-    #[arg(long, value_parser = word::<Rows>, allow_negative_numbers = true)]
-    rows: Option<Rows>,
-    /// ultra: the target's own entry: max, keep or zero.
-    #[arg(long, default_value = "max", value_parser = word::<Own>)]
-    own: Own,
-    /// Pixels of the model's input: S, HxW, native or native:S [default: as the checkpoint says].
-    #[arg(long, default_value = "checkpoint", value_parser = word::<SizeRule>, hide_default_value = true, allow_negative_numbers = true)]
-    size: SizeRule,
-    /// cpu, cuda or metal.
-    #[arg(long, default_value = "cpu", value_parser = word::<DeviceKind>)]
-    device: DeviceKind,
+    #[command(flatten)]
+    how: How,
 }
 
 /// How figures look.
@@ -176,6 +162,9 @@ pub(super) struct Look {
     /// Leave the photo, or the bare text, out.
     #[arg(long)]
     no_photo: bool,
+    /// Charts and tables of the answer below the panels [default: those of a map, up to four].
+    #[arg(long, value_name = "on|off", value_parser = clap::builder::BoolishValueParser::new())]
+    exhibits: Option<bool>,
     /// Interpolate between patches.
     #[arg(long)]
     smooth: bool,
@@ -324,13 +313,8 @@ impl What {
     fn fill(&self, mut request: Request) -> Result<Request> {
         request.layer = self.layer;
         request.method.clone_from(&self.method);
-        let rows = self.rows.unwrap_or(request.params.rows);
-        let scalar = self.scalar.clone();
-        let knobs = self.knobs.knobs()?;
-        request.params = Params { head: self.head, facet: self.facet, scalar, rows, own: self.own, knobs };
-        request.tower = self.tower;
-        request.size = self.size;
-        request.device = self.device;
+        let mut request = self.how.fill(request);
+        request.params.knobs = self.knobs.knobs()?;
         Ok(request)
     }
 }
@@ -347,6 +331,7 @@ impl Look {
             outlines: !self.no_outlines,
             solo: self.solo,
             cut: None,
+            exhibits: self.exhibits,
             title: !self.no_title,
             width_in: self.width,
             dpi: self.dpi,
@@ -418,6 +403,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::domain::request::{Rows, SizeRule};
 
     #[test]
     fn flags_are_consistent_and_fill_the_request() {

@@ -26,17 +26,17 @@ pub(super) fn methods() -> Result<()> {
 
 fn print_info(info: &Info) {
     let needs = if info.needs.is_empty() { "any model".to_owned() } else { info.needs_in_words() };
-    print(format!("  {:<14}{}", info.id, info.summary));
+    print(format!("  {:<20}{}", info.id, info.summary));
     for line in [
         info.formula.to_owned(),
         format!("needs {needs}; layers {}..L", info.min_layer),
         format!("cost: {}", info.cost),
         info.citation.to_owned(),
     ] {
-        print(format!("  {:<14}{line}", ""));
+        print(format!("  {:<20}{line}", ""));
     }
     for knob in info.knobs {
-        print(format!("  {:<14}--{}: {} ({})", "", knob.id, knob.help, knob.expected()));
+        print(format!("  {:<20}--{}: {} ({})", "", knob.id, knob.help, knob.expected()));
     }
     print("");
 }

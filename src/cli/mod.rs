@@ -3,8 +3,10 @@
 
 mod args;
 mod download;
+mod evaluate;
 mod fit;
 mod generate;
+mod how;
 mod knobs;
 mod lists;
 mod progress;
@@ -74,6 +76,7 @@ pub fn main() -> Next {
         Some(args::Command::Models { folders, verify }) if verify.is_empty() => lists::models(&folders),
         Some(args::Command::Models { verify, .. }) => lists::verify(&verify),
         Some(args::Command::Download { ids }) => download::download(&ids),
+        Some(args::Command::Evaluate { what }) => evaluate::evaluate(&what),
         Some(args::Command::Fit { what }) => fit::fit(&what),
         Some(args::Command::Methods) => lists::methods(),
     };

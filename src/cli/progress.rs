@@ -31,6 +31,9 @@ pub(super) fn print(text: impl Display) {
 /// A bar that counts bytes.
 const BYTES: &str = "{wide_bar} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
 
+/// A bar that counts answers.
+const ANSWERS: &str = "{wide_bar} {pos} of {len}, {eta} left";
+
 /// Watches a running job.
 pub(super) struct Watch {
     control: Control,
@@ -47,6 +50,13 @@ impl Watch {
     /// As [`Self::start`], for a job whose steps are bytes.
     pub(super) fn of_bytes() -> Result<Self> {
         Self::with_style(ProgressStyle::with_template(BYTES).map_err(|err| Error::Internal(format!("the progress bar: {err}")))?)
+    }
+
+    /// As [`Self::start`], for a job of many answers.
+    pub(super) fn of_answers() -> Result<Self> {
+        Self::with_style(
+            ProgressStyle::with_template(ANSWERS).map_err(|err| Error::Internal(format!("the progress bar: {err}")))?,
+        )
     }
 
     fn with_style(style: ProgressStyle) -> Result<Self> {

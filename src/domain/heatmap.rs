@@ -98,8 +98,8 @@ fn max_except(values: &[f32], skip: impl Fn(usize) -> bool) -> Option<f32> {
     others.map(|(_, &v)| v).reduce(f32::max)
 }
 
-/// Linear interpolation between order statistics, as NumPy's default; 0 for no values.
-fn percentile(sorted: &[f32], percent: f32) -> f32 {
+/// A percentile 0..100 of ascending values: linear interpolation between order statistics, as NumPy's default; 0 for no values.
+pub fn percentile(sorted: &[f32], percent: f32) -> f32 {
     let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
     let place = f64::from(percent.clamp(0.0, 100.0)) / 100.0 * last as f64;
     let (below, part) = (place.floor() as usize, place.fract());

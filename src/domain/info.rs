@@ -46,6 +46,8 @@ pub enum Uses {
     Scalar,
     /// The phrase of `scalar`, and nothing else of it.
     Phrase,
+    /// The same, but it can do without.
+    PhraseIfAny,
     /// `rows`.
     Rows,
     /// `own`.
@@ -65,6 +67,8 @@ pub enum Need {
     Language,
     /// Either of the two.
     Answer,
+    /// Either of the two, or a space that images and texts share.
+    AnswerOrPhrase,
     /// A causal language head.
     Causal,
     /// A space that images and texts share, and both towers.
@@ -80,6 +84,7 @@ impl Need {
             Self::Classes => "a classifier's head",
             Self::Language => "a language head",
             Self::Answer => "a classifier's or a language head",
+            Self::AnswerOrPhrase => "a classifier's or a language head, or a model of images and texts (CLIP, SigLIP)",
             Self::Causal => "a causal language model",
             Self::Phrases => "a model of images and texts (CLIP, SigLIP)",
         }
@@ -105,7 +110,12 @@ impl Info {
 
     /// Whether the method can do something with a phrase.
     pub fn takes_phrase(&self) -> bool {
-        self.uses(Uses::Scalar) || self.uses(Uses::Phrase)
+        self.uses(Uses::Scalar) || self.names_phrase()
+    }
+
+    /// Whether the phrase is all that it looks at of the scalar.
+    pub fn names_phrase(&self) -> bool {
+        self.uses(Uses::Phrase) || self.uses(Uses::PhraseIfAny)
     }
 
     /// What it needs, in words; empty where any model will do.
@@ -118,9 +128,17 @@ impl Info {
     /// # Errors
     /// That refusal.
     pub fn check_knobs(&self, params: &Params) -> Result<()> {
-        let is_own = |id: &&str| self.knobs.iter().any(|knob| knob.id == *id);
-        let Some(foreign) = params.knobs.ids().find(|id| !is_own(id)) else { return Ok(()) };
-        let own: Vec<String> = self.knobs.iter().map(|knob| format!("--{}", knob.id)).collect();
+        self.check_knobs_among(self.knobs, params)
+    }
+
+    /// As [`Self::check_knobs`], where the method is used for something that has knobs of its own.
+    ///
+    /// # Errors
+    /// That refusal.
+    pub fn check_knobs_among(&self, known: &[&'static Knob], params: &Params) -> Result<()> {
+        let is_known = |id: &&str| known.iter().any(|knob| knob.id == *id);
+        let Some(foreign) = params.knobs.ids().find(|id| !is_known(id)) else { return Ok(()) };
+        let own: Vec<String> = known.iter().map(|knob| format!("--{}", knob.id)).collect();
         let has = if own.is_empty() { "no flags of its own".to_owned() } else { own.join(", ") };
         Err(Error::refused(format!("--{foreign}"), format!("is no parameter of {}", self.id))
             .expected(has)

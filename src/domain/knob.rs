@@ -150,6 +150,11 @@ impl Knobs {
         self.0.keys().map(String::as_str)
     }
 
+    /// The values of everything that was chosen.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(String::as_str)
+    }
+
     /// A whole number.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ pub mod source;
 pub mod span;
 pub mod text;
 pub mod token;
+pub mod vocabulary;
 
 pub use cancel::{Cancel, Control, Progress};
 pub use error::{Error, Result};

@@ -1,6 +1,6 @@
 //! A segmentation: one label a pixel of the model's input, and one a patch.
 
-/// Labels, numbered by their first patch.
+/// Labels, numbered by their first patch; where objects are told from a ground, the ground is 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segmentation {
     /// Pixels of the model's input.

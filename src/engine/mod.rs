@@ -1,9 +1,11 @@
 //! The engine: answers requests, and remembers models, traces and answers within a budget of bytes.
 
 mod cache;
+pub mod evaluate;
 mod extras;
 pub mod fit;
 mod generation;
+mod members;
 pub mod needs;
 pub mod output;
 mod phrase;
@@ -24,6 +26,7 @@ use cache::Cache;
 use generation::{Continuing, Grown};
 pub use output::{Continuation, Ending, Explanation, Match, ModelFacts, Output, Photo, Prediction, Scene, Segments};
 use phrase::Phrase;
+use place::knob_files;
 pub use place::{check_family, model_path};
 use reading::{Loaded, Taken};
 pub use segmenting::segment_ids;
@@ -35,6 +38,7 @@ use crate::domain::token::TokenRef;
 use crate::domain::{Error, Result};
 use crate::hub;
 use crate::input::Encoded;
+use crate::method::answering::as_written;
 use crate::method::span::Sources;
 use crate::method::{Control, Info, Target, by_id};
 use crate::model::families::{FAMILIES, Family};
@@ -110,7 +114,9 @@ impl Engine {
     /// A refusal, or [`Error::Cancelled`].
     pub fn run(&mut self, request: &Request, control: &Control) -> Result<Output> {
         let (input, model) = (file_key(request.input.path()), self.file_key_of(&request.model));
-        let key = format!("{}|{input}|{model}", request.key());
+        let files: Vec<String> = knob_files(request).map(|file| file_key(Some(&file))).collect();
+        let scalar = file_key(request.params.scalar.file());
+        let key = format!("{}|{input}|{model}|{}|{scalar}", request.key(), files.join("|"));
         if let Some(output) = self.answers.get(&key) {
             return Ok(output);
         }
@@ -125,6 +131,8 @@ impl Engine {
         }
         let traced = self.trace(request, control)?;
         let phrases = if request.task == Task::Trace { Vec::new() } else { self.phrases(request, &traced, control)? };
+        let members = self.with_members(request, control)?;
+        let asked = members.as_ref().unwrap_or(request);
         let (output, bytes) = match &request.task {
             Task::Verify | Task::Trace | Task::Generate => return Ok(Output::Scene(traced.scene.clone())),
             Task::Explain if request.score || request.layers => {
@@ -133,13 +141,17 @@ impl Engine {
                 (Output::Explanation(Arc::new(explanation)), bytes)
             }
             Task::Explain => {
-                let explanation = explain(request, &traced, &phrases, control)?;
+                let mut explanation = explain(asked, &traced, &phrases, control)?;
+                if members.is_some() {
+                    explanation.request.params.scalar.clone_from(&request.params.scalar);
+                }
                 let bytes = explanation.relevance.len() * 4;
                 (Output::Explanation(Arc::new(explanation)), bytes)
             }
             Task::Segment { .. } => {
-                let segments = segmenting::segment(request, &traced, &phrases, control)?;
-                let bytes = segments.partition.num_bytes() + segments.maps.as_ref().map_or(0, |maps| maps.relevance.len() * 4);
+                let segments = segmenting::segment(asked, &traced, &phrases, control)?;
+                let maps = segments.maps.as_ref().map_or(0, |maps| maps.relevance.len() * 4);
+                let bytes = segments.partition.num_bytes() + segments.relations.num_bytes() + maps;
                 (Output::Segments(Arc::new(segments)), bytes)
             }
         };
@@ -274,20 +286,18 @@ fn scene(named: &ModelRef, loaded: &Loaded, trace: &Trace, photo: Option<Photo>)
     let logits = trace.logits.as_ref().and_then(Logits::of_input);
     let predictions = match logits {
         Some(logits) => predictions(logits, |class| model.class_names.get(class).cloned().unwrap_or_default()),
-        None => next_tokens(loaded, trace)?,
+        None => next_tokens(model, trace)?,
     };
     Ok(Scene { photo, layout: trace.layout.clone(), model: facts(named, model), predictions })
 }
 
 /// The five tokens that most probably follow a text, where the model is one that says so.
-fn next_tokens(loaded: &Loaded, trace: &Trace) -> Result<Vec<Prediction>> {
-    let (model, tokenizer) = (&loaded.model, loaded.tokenizer());
+fn next_tokens(model: &Model, trace: &Trace) -> Result<Vec<Prediction>> {
     if !model.is_causal() {
         return Ok(Vec::new());
     }
     let scores = model.token_logits(trace, &[trace.num_tokens() - 1])?;
-    let name = |id: usize| tokenizer.zip(u32::try_from(id).ok()).map_or_else(|| format!("#{id}"), |(t, id)| t.shown(id));
-    Ok(predictions(&scores, name))
+    Ok(predictions(&scores, |id| model.word(id as u32)))
 }
 
 fn facts(named: &ModelRef, model: &Model) -> ModelFacts {
@@ -362,12 +372,16 @@ fn resolved(request: &Request, traced: &Traced) -> Request {
         }
         tokens => tokens.clone(),
     };
-    Request { tokens, params: Params { scalar, ..request.params.clone() }, ..request.clone() }
+    let params = Params { scalar, ..request.params.clone() };
+    let params = by_id(&request.method).map_or(params.clone(), |method| method.settled(params));
+    Request { tokens, params, ..request.clone() }
 }
 
 fn explain(request: &Request, traced: &Traced, phrases: &[Arc<Phrase>], control: &Control) -> Result<Explanation> {
-    let request = &resolved(request, traced);
     let method = by_id(&request.method)?;
+    let request = resolved(request, traced);
+    let is_written = matches!(request.tokens, Tokens::Span(_)) && traced.scene.model.is_causal;
+    let request = &if is_written { as_written(request, method.info())? } else { request };
     let (layout, info) = (&traced.scene.layout, method.info());
     needs::check(info, &traced.scene)?;
     info.check_knobs(&request.params)?;

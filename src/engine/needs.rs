@@ -13,6 +13,8 @@ pub fn missing(info: &Info, scene: &Scene) -> Option<Need> {
         Need::Classes => model.num_classes > 0,
         Need::Language => model.scores_words,
         Need::Answer => model.num_classes > 0 || model.scores_words,
+        // Whether a phrase is named is asked when the answer is.
+        Need::AnswerOrPhrase => model.num_classes > 0 || model.scores_words || model.takes_phrases,
         Need::Causal => model.is_causal,
         // The engine says what exactly a checkpoint lacks when it reads the phrase.
         Need::Phrases => model.takes_phrases || model.tower.is_none(),

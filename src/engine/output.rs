@@ -7,19 +7,20 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 
 use super::verify::Verification;
-use crate::domain::exhibit::Shown;
+use crate::domain::exhibit::{Exhibit, Shown};
 use crate::domain::grid::PixelRect;
 use crate::domain::heatmap::Heatmap;
 use crate::domain::request::{Own, Request, Tokens, Tower};
+use crate::domain::segmentation::Segmentation;
 use crate::domain::span::Span;
 use crate::domain::token::TokenLayout;
 use crate::input::Picture;
 use crate::measure::Score;
-use crate::method::Info;
 use crate::method::span::Sources;
+use crate::method::{Info, Reach};
 use crate::model::Digest;
 use crate::render::pyramid::{self, Levels};
-use crate::segment::{Cutting, Partition};
+use crate::segment::{Cutting, Partition, Relations};
 
 /// An answer to a [`Request`]; cheap to clone.
 #[derive(Clone, Debug)]
@@ -225,7 +226,13 @@ impl Explanation {
 
     /// The heatmap of a relevance row, as [`Self::heatmap`].
     pub fn heatmap_of(&self, row: &[f32], target: Span) -> Heatmap {
-        Heatmap::from_relevance(&self.scene.layout, row, target, self.own())
+        Heatmap::from_relevance(&self.scene.layout, row, self.scope(target), self.own())
+    }
+
+    /// What a row is of: its target, or all tokens where the row is the same for every target.
+    pub fn scope(&self, target: Span) -> Span {
+        let all = Span { from: 0, to: self.scene.layout.len() };
+        if self.method.reach == Reach::Whole { all } else { target }
     }
 
     /// The rows of every layer, layer 0 first, where they are there.
@@ -299,6 +306,15 @@ pub struct Segments {
     pub maps: Option<Arc<Explanation>>,
     /// The labels, or what they are cut from.
     pub partition: Partition,
-    /// What there is to see beside the labels.
+    /// What segments are to each other as tokens of their own.
+    pub relations: Arc<Relations>,
+    /// What there is to see beside the labels, at the cut that was asked for.
     pub shown: Arc<Shown>,
+}
+
+impl Segments {
+    /// What there is to see beside the labels of a cut: see [`Relations::exhibits`].
+    pub fn exhibits(&self, segmentation: &Segmentation) -> Vec<Exhibit> {
+        self.relations.exhibits(&segmentation.patch_labels, segmentation.colours.len())
+    }
 }

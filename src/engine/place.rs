@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::builtin;
-use crate::domain::request::ModelRef;
+use crate::domain::request::{ModelRef, Request};
 use crate::domain::source::is_hub_id;
 use crate::domain::{Error, Result};
 use crate::hub::{Cache, Settings};
@@ -48,6 +48,12 @@ pub(super) fn path(model: &ModelRef, cache: &Cache) -> Option<PathBuf> {
 /// The file or folder that a name means, if it is one and is there.
 pub fn model_path(model: &ModelRef) -> Option<PathBuf> {
     path(model, &Settings::from_env().cache())
+}
+
+/// Files that knobs name: what was made of one that is written anew is out of date.
+pub(super) fn knob_files(request: &Request) -> impl Iterator<Item = PathBuf> {
+    let path = |value: &str| PathBuf::from(value.strip_prefix("stego:").unwrap_or(value));
+    request.params.knobs.values().map(path).filter(|path| path.is_file())
 }
 
 /// Whether a model of the hub is of a family that is read, told from its config.json: its weights may take an hour to come.

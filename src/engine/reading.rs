@@ -26,7 +26,7 @@ pub(super) struct Loaded {
 enum Reader {
     Pictures(Processor),
     /// Without a tokenizer only ids are taken.
-    Words(Option<Box<Tokenizer>>),
+    Words(Option<Arc<Tokenizer>>),
 }
 
 /// An input as the model takes it.
@@ -59,13 +59,13 @@ impl Loaded {
             Checkpoint::Embedded(model) => Some(model),
             Checkpoint::Path(_) => None,
         };
-        let model = Model::load_tower(checkpoint, tower, &device::open(kind)?)?;
+        let mut model = Model::load_tower(checkpoint, tower, &device::open(kind)?)?;
         let folder = model.folder();
         let reader = match (model.max_tokens(), embedded) {
             (Some(most), Some(brought)) => {
-                Reader::Words(Some(Box::new(Tokenizer::parse(Path::new(brought.name), brought.reader, most)?)))
+                Reader::Words(Some(Arc::new(Tokenizer::parse(Path::new(brought.name), brought.reader, most)?)))
             }
-            (Some(most), None) => Reader::Words(tokenizer(folder, most, model.padding())?.map(Box::new)),
+            (Some(most), None) => Reader::Words(tokenizer(folder, most, model.padding())?.map(Arc::new)),
             (None, Some(brought)) => Reader::Pictures(Processor::parse(Path::new(brought.name), brought.reader)?),
             (None, None) => {
                 let image_size = model.patches()?.image_size;
@@ -73,6 +73,9 @@ impl Loaded {
                 Reader::Pictures(read.unwrap_or_else(|| Processor::default_for(&model.family, image_size)))
             }
         };
+        if let Reader::Words(Some(tokenizer)) = &reader {
+            model.vocabulary = Some(tokenizer.clone());
+        }
         Ok(Self { model: Arc::new(model), reader })
     }
 
@@ -139,7 +142,11 @@ impl Loaded {
         }
     }
 
-    fn text(&self, input: &Input) -> Result<String> {
+    /// The letters of a text.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a picture.
+    pub(super) fn text(&self, input: &Input) -> Result<String> {
         match input {
             Input::Text(text) => Ok(text.clone()),
             Input::Sample(name) => {

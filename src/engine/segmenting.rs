@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::output::{Explanation, Photo, Segments};
 use super::phrase::{self, Phrase};
 use super::{Traced, leading, needs, resolve_layer, resolved};
+use crate::domain::exhibit::Shown;
 use crate::domain::request::{Cut, Request, Task, Tokens};
 use crate::domain::resample::{Kernel, pillow_taps_in, resample_plane};
 use crate::domain::{Error, Result};
 use crate::method::{Control, METHODS, Method, Reach, Target};
-use crate::segment::{self, Cutting, MapTree, Partition, SEGMENTERS, Scope, Segmenter};
+use crate::segment::{self, Cutting, Finish, MapTree, Partition, Relations, Rgb, SEGMENTERS, Scope, Segmenter};
 
 /// Answers a request for segments.
 ///
@@ -49,12 +50,23 @@ fn by_segmenter(
         return Err(Error::refused(format!("--method {}", info.id), "has no linkage tree to cut at a distance")
             .expected("--clusters K, the number of segments"));
     }
-    let rgb = seen_rgb(photo);
+    let seen = || seen_rgb(photo);
+    let rgb = Rgb::new(&seen);
     let (model, trace) = (&traced.model, &traced.trace);
     let scope = Scope { model, trace, layer, params: &request.params, cut, rgb: &rgb, size: photo.input_size, control };
     let partition = segmenter.segment(&scope)?;
-    let (scene, cutting) = (traced.scene.clone(), segmenter.cutting());
-    Ok(Segments { request, scene, method: info, cutting, layer, maps: None, partition, shown: Arc::default() })
+    let cutting = segmenter.cutting();
+    finished(Segments {
+        request,
+        scene: traced.scene.clone(),
+        method: info,
+        cutting,
+        layer,
+        maps: None,
+        partition,
+        relations: Relations::of(model, trace, layer)?,
+        shown: Arc::default(),
+    })
 }
 
 fn by_maps(request: Request, traced: &Traced, phrases: &[Arc<Phrase>], photo: &Photo, control: &Control) -> Result<Segments> {
@@ -62,7 +74,7 @@ fn by_maps(request: Request, traced: &Traced, phrases: &[Arc<Phrase>], photo: &P
     let method = by_id(&request.method)?;
     let info = method.info();
     needs::check(info, scene)?;
-    info.check_knobs(&request.params)?;
+    info.check_knobs_among(&segment::knobs_of(info), &request.params)?;
     let layer = resolve_layer(&request, info, traced.trace.num_layers())?;
     let positions: Vec<usize> = (0..layout.grid.len()).map(|p| layout.position_of(p)).collect();
     let matches = phrase::matches(traced, phrases)?;
@@ -82,9 +94,26 @@ fn by_maps(request: Request, traced: &Traced, phrases: &[Arc<Phrase>], photo: &P
         shown: Arc::default(),
     };
     let heatmaps: Vec<f32> = (0..layout.grid.len()).flat_map(|n| maps.heatmap(n).values.to_vec()).collect();
-    let partition = Partition::Maps(MapTree::new(heatmaps, layout.grid, photo.input_size, &control.cancel)?);
-    let (scene, maps) = (scene.clone(), Some(Arc::new(maps)));
-    Ok(Segments { request, scene, method: info, cutting: Cutting::Tree, layer, maps, partition, shown: Arc::default() })
+    let finish = Finish::new(&request.params, &Rgb::new(&|| seen_rgb(photo)), photo.input_size, &control.cancel)?;
+    let tree = MapTree::new(heatmaps, layout.grid, photo.input_size, &control.cancel)?.with_regions(finish.regions);
+    finished(Segments {
+        request,
+        scene: scene.clone(),
+        method: info,
+        cutting: Cutting::Tree,
+        layer,
+        maps: Some(Arc::new(maps)),
+        partition: Partition::Maps(tree),
+        relations: Relations::of(&traced.model, &traced.trace, layer)?,
+        shown: Arc::default(),
+    })
+}
+
+/// With what there is to see beside the labels, at the cut that was asked for.
+fn finished(segments: Segments) -> Result<Segments> {
+    let cut = if let Task::Segment { cut } = segments.request.task { cut } else { Cut::default() };
+    let exhibits = segments.exhibits(&segments.partition.segmentation(cut));
+    Ok(Segments { shown: Arc::new(Shown { exhibits, ..Shown::default() }), ..segments })
 }
 
 /// The method whose maps are clustered.

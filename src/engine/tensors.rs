@@ -1,56 +1,83 @@
-//! Small .safetensors files that the program writes for itself and others: what was fitted to a folder of inputs.
+//! .safetensors files that are written tensor by tensor, and appear whole or not at all.
 
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::Path;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
 use super::whole_file::{WholeFile, refusal};
-use crate::domain::{Error, Result};
+use crate::domain::Error;
+use crate::domain::Result;
+use crate::store::folder_of;
 
-/// One tensor to write.
-#[derive(Clone, Copy, Debug)]
-pub struct NamedTensor<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Its shape.
-    pub shape: &'a [usize],
-    /// Row-major.
-    pub values: &'a [f32],
+/// Such a file, after its header.
+#[derive(Debug)]
+pub(super) struct TensorsOut {
+    out: BufWriter<WholeFile>,
+    path: PathBuf,
 }
 
-/// Writes tensors as f32 with words beside them. The file appears whole or not at all.
+impl TensorsOut {
+    /// Begins a file of `f32` tensors, by name and shape in the order in which they will come.
+    ///
+    /// # Errors
+    /// A refusal when it cannot be written.
+    pub(super) fn create(path: &Path, parts: &[(String, Vec<usize>)], words: &[(&str, String)]) -> Result<Self> {
+        let mut file = Self { out: BufWriter::new(WholeFile::create(path)?), path: path.to_owned() };
+        let mut header = Map::new();
+        let about: Map<String, Value> = words.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        header.insert("__metadata__".to_owned(), Value::Object(about));
+        let mut start = 0;
+        for (name, shape) in parts {
+            let end = start + 4 * shape.iter().product::<usize>();
+            header.insert(name.clone(), json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, end] }));
+            start = end;
+        }
+        let header = Value::Object(header).to_string();
+        let padding = " ".repeat(header.len().next_multiple_of(8) - header.len());
+        let length = (header.len() + padding.len()) as u64;
+        file.write(&length.to_le_bytes())?;
+        file.write(header.as_bytes())?;
+        file.write(padding.as_bytes())?;
+        Ok(file)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.out.write_all(bytes).map_err(|err| refusal(&self.path, &err))
+    }
+
+    /// The numbers of the next tensor.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub(super) fn put(&mut self, values: &[f32]) -> Result<()> {
+        self.write(bytemuck::cast_slice(values))
+    }
+
+    /// Puts the file in its place.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub(super) fn finish(self) -> Result<()> {
+        let file = self.out.into_inner().map_err(|err| refusal(&self.path, &err.into_error()))?;
+        file.finish()
+    }
+}
+
+/// Refuses, before any computing, a path that could not be written; `what` it would hold.
 ///
 /// # Errors
-/// A refusal when the file cannot be written.
-pub fn write_tensors(path: &Path, tensors: &[NamedTensor<'_>], words: &BTreeMap<String, String>) -> Result<()> {
-    let mut header = Map::new();
-    header.insert("__metadata__".to_owned(), json!(words));
-    let mut start = 0;
-    for NamedTensor { name, shape, values } in tensors {
-        if values.len() != shape.iter().product::<usize>() {
-            return Err(Error::Internal(format!("{name} of {} values has the shape {shape:?}", values.len())));
-        }
-        let end = start + size_of_val(*values);
-        header.insert((*name).to_owned(), json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, end] }));
-        start = end;
+/// A refusal that names the path.
+pub(super) fn check_path(path: &Path, what: &str) -> Result<()> {
+    let refused = |what: String| Error::refused(format!("--out {}", path.display()), what);
+    if path.extension().is_none_or(|extension| extension != "safetensors") {
+        return Err(refused(format!("{what} has one format")).expected("a name that ends in .safetensors"));
     }
-    let mut file = WholeFile::create(path)?;
-    let unwritable = |err: std::io::Error| refusal(path, &err);
-    file.write_all(&header_bytes(header)).map_err(unwritable)?;
-    for tensor in tensors {
-        file.write_all(bytemuck::cast_slice(tensor.values)).map_err(unwritable)?;
+    if path.is_dir() {
+        return Err(refused("is a folder".to_owned()).expected("a file"));
     }
-    file.finish()
-}
-
-/// The header with its length before it, filled up so that numbers begin at a multiple of 8.
-pub(super) fn header_bytes(header: Map<String, Value>) -> Vec<u8> {
-    let header = Value::Object(header).to_string();
-    let length = header.len().next_multiple_of(8);
-    let mut bytes = (length as u64).to_le_bytes().to_vec();
-    bytes.extend_from_slice(header.as_bytes());
-    bytes.resize(8 + length, b' ');
-    bytes
+    if !folder_of(path).is_dir() {
+        return Err(refused("its folder does not exist".to_owned()).remedy("make the folder first"));
+    }
+    Ok(())
 }

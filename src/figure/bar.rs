@@ -82,7 +82,7 @@ pub fn scale(bar: &Bar, height: f64) -> Scale {
 }
 
 /// 1, 2 or 5 times a power of ten, so that about `count` steps fit.
-fn step_of(span: f64, count: f64) -> f64 {
+pub(super) fn step_of(span: f64, count: f64) -> f64 {
     let rough = span / count;
     let power = 10.0_f64.powf(rough.log10().floor());
     [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|&step| step >= rough).unwrap_or(power)

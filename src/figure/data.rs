@@ -31,9 +31,9 @@ pub fn npy(output: &Output, style: &FigureStyle) -> Result<Vec<u8>> {
 }
 
 /// `.npz`: `relevance`, `heatmap` (`[rows, cols]`; of a text `[T]`), `grid`, `num_prefix`, `target`, of a span all its positions;
-/// `layers` f32 `[L + 1, T]` where these were asked for, relevance of the target at every layer; of a segmentation those of every
-/// patch, and
-/// `labels` i32 `[H, W]`, `token_labels` i32 `[N]`, `linkage` f64 `[N - 1, 4]` (Z of `SciPy`).
+/// `layers` f32 `[L + 1, T]` where these were asked for, relevance of the target at every layer; `paint` f32 `[rows, cols, 3]` (of a
+/// text `[T, 3]`) where a method gives colours; of a segmentation those of every patch, and `labels` i32 `[H, W]`, `token_labels`
+/// i32 `[N]`, `linkage` f64 `[N - 1, 4]` (Z of `SciPy`), `boxes` f64 `[n, 4]` (x, y, width, height).
 ///
 /// # Errors
 /// A refusal of a bare trace.
@@ -111,6 +111,9 @@ fn explanation_arrays(explanation: &Explanation) -> Result<Arrays> {
     ];
     arrays.extend(layout_arrays(layout)?);
     arrays.push(("target", array(&targets, &one_or_many(targets.len(), &[]))?));
+    if let Some(paint) = explanation.shown.paint.as_ref().filter(|paint| paint.colours.len() == layout.grid.len()) {
+        arrays.push(("paint", array(paint.colours.as_flattened(), &[shape, &[3]].concat())?));
+    }
     if let Some(layers) = &explanation.layers {
         arrays.push(("layers", array(layers, &[layers.len() / layout.len().max(1), layout.len()])?));
     }
@@ -125,6 +128,11 @@ fn segments_arrays(segments: &Segments, style: &FigureStyle) -> Result<Arrays> {
     }
     arrays.push(("labels", labels_of(segments, style)?));
     arrays.push(("token_labels", labels(&segmentation.patch_labels, &[segmentation.patch_labels.len()])?));
+    let boxes = segments.partition.boxes();
+    if !boxes.is_empty() {
+        let numbers: Vec<f64> = boxes.iter().flat_map(|b| [b.x, b.y, b.width, b.height]).collect();
+        arrays.push(("boxes", array(&numbers, &[boxes.len(), 4])?));
+    }
     if let Some(tree) = segments.partition.tree() {
         let row = |m: &Merge| [m.left as f64, m.right as f64, m.distance, m.size as f64];
         let linkage: Vec<f64> = tree.merges().iter().flat_map(row).collect();

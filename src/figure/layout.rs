@@ -110,6 +110,17 @@ pub enum Mark {
         /// Width.
         width: f64,
     },
+    /// Straight lines from point to point.
+    Path {
+        /// The points.
+        points: Vec<(f64, f64)>,
+        /// Their colour.
+        colour: [u8; 3],
+        /// Width.
+        width: f64,
+        /// Whether it is broken.
+        dashed: bool,
+    },
     /// A filled triangle of one colour.
     Triangle {
         /// Its corners.

@@ -6,6 +6,7 @@ pub mod bar;
 pub mod cells;
 pub mod continuation;
 pub mod data;
+pub mod exhibits;
 pub mod font;
 pub mod ink;
 pub mod layout;

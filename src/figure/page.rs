@@ -1,11 +1,13 @@
 //! Panels on a page: how many side by side, how large, and what stands around them.
 
 use super::bar;
+use super::exhibits;
 use super::ink;
 use super::layout::{Anchor, INK, Layout, Mark, POINTS_PER_INCH, Rect, Source, snapped};
 use super::panels::{Content, Entry, Panel, Sheet};
 use super::style::FigureStyle;
 use super::text::{shortened, width, wrapped};
+use crate::domain::exhibit::Exhibit;
 use crate::domain::{Error, Result};
 use crate::render::UvRect;
 
@@ -20,6 +22,8 @@ const NARROWEST: f64 = 30.0;
 const HIGHEST_TEXT_BAR: f64 = 108.0;
 /// Pixels that a figure of texts may have: 1.6 GB while it is drawn. A text of 512 tokens needs less at any width and resolution.
 pub const MOST_PIXELS: f64 = 4e8;
+/// From this width on, in points, two charts stand beside each other.
+const WIDE: f64 = 400.0;
 /// White around everything.
 const MARGIN: f64 = 2.0;
 /// Between panels.
@@ -41,8 +45,8 @@ pub fn laid_out(sheet: Sheet, style: &FigureStyle) -> Result<Layout> {
     let is_text = sheet.aspect.is_none();
     let wide = !is_text && (sheet.panels.len() > 2 || (sheet.bars.len() > 1 && num_columns > 1));
     let width_in = style.width_in.unwrap_or(if wide { PAGE_IN } else { COLUMN_IN });
-    let mut page =
-        Page { sheet, width: snapped(width_in * POINTS_PER_INCH, style.dpi), dpi: style.dpi, y: MARGIN, marks: Vec::new() };
+    let width = snapped(width_in * POINTS_PER_INCH, style.dpi);
+    let mut page = Page { sheet, width, dpi: style.dpi, y: MARGIN, marks: Vec::new(), next_letter: None };
     if is_text && style.width_in.is_none() && page.text_height() > HIGHEST_IN * POINTS_PER_INCH {
         page.width = snapped(PAGE_IN * POINTS_PER_INCH, style.dpi);
     }
@@ -58,6 +62,7 @@ pub fn laid_out(sheet: Sheet, style: &FigureStyle) -> Result<Layout> {
     }
     page.put_panels(&block);
     page.put_legend();
+    page.put_exhibits();
     let height = snapped(page.y + MARGIN, style.dpi);
     let ranges = page.sheet.bars.iter().map(|b| b.range).collect();
     Ok(Layout { width: page.width, height, dpi: style.dpi, marks: page.marks, ranges })
@@ -84,6 +89,8 @@ struct Page {
     dpi: u32,
     y: f64,
     marks: Vec<Mark>,
+    /// Of the first exhibit, where panels have letters.
+    next_letter: Option<u8>,
 }
 
 /// Sizes of a block of panels, in points.
@@ -117,7 +124,8 @@ impl Page {
     fn put_panels(&mut self, block: &Block) {
         let num_columns = block.num_columns;
         let panels = std::mem::take(&mut self.sheet.panels);
-        let has_letters = (2..=26).contains(&panels.len());
+        let has_letters = (2..=26).contains(&(panels.len() + self.sheet.exhibits.len()));
+        self.next_letter = has_letters.then_some(panels.len() as u8);
         let mut places: Vec<Rect> = Vec::new();
         for (n, panel) in panels.iter().enumerate() {
             let (row, col) = (n / num_columns, n % num_columns);
@@ -255,6 +263,30 @@ impl Page {
         }
     }
 
+    /// Charts beside each other where a page has room for two, all else below each other.
+    fn put_exhibits(&mut self) {
+        let exhibits = std::mem::take(&mut self.sheet.exhibits);
+        let whole = self.width - 2.0 * MARGIN;
+        let half = (whole - 2.0 * GAP) / 2.0;
+        let mut rest = exhibits.iter().peekable();
+        while let Some(first) = rest.next() {
+            let fits_beside = |e: &&Exhibit| self.width >= WIDE && !exhibits::is_wide(first) && !exhibits::is_wide(e);
+            let second = rest.next_if(fits_beside);
+            let is_narrow = self.width >= WIDE && !exhibits::is_wide(first);
+            let width = if is_narrow { half } else { whole };
+            let top = self.snap(self.y + GAP / 2.0 + CAPTION_LINE);
+            for (n, exhibit) in [Some(first), second].into_iter().flatten().enumerate() {
+                let x = self.snap(MARGIN + n as f64 * (half + 2.0 * GAP));
+                let rect = Rect { x, y: top, width, height: exhibits::height(exhibit, width) };
+                let letter = self.next_letter.map_or_else(String::new, |n| format!("({}) ", char::from(b'a' + n)));
+                self.next_letter = self.next_letter.map(|n| n + 1);
+                self.text((x, top - 3.0), CAPTION, shortened(&format!("{letter}{}", exhibit.title()), CAPTION, width));
+                self.marks.extend(exhibits::marks(exhibit, rect, self.dpi));
+                self.y = self.y.max(rect.bottom());
+            }
+        }
+    }
+
     fn put_entry(&mut self, entry: &Entry, (x, y): (f64, f64), swatch: f64) {
         let mut text_x = x;
         if let Some(colour) = entry.colour {
@@ -262,7 +294,8 @@ impl Page {
             self.marks.push(Mark::Box { rect, stroke: Some((INK, 0.4)), fill: Some(colour) });
             text_x += swatch + 3.0;
         }
-        self.text((text_x, y + 0.8 * SMALL_LINE), SMALL, entry.text.clone());
+        let text = shortened(&entry.text, SMALL, self.width - MARGIN - text_x);
+        self.text((text_x, y + 0.8 * SMALL_LINE), SMALL, text);
     }
 }
 

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use super::cells::Cells;
+use super::exhibits;
 use super::style::FigureStyle;
 use super::words::Words;
 use crate::domain::colormap::{Colormap, label_colour, over_white};
+use crate::domain::exhibit::{Exhibit, Paint};
+use crate::domain::grid::PixelRect;
 use crate::domain::heatmap::{Heatmap, Range};
+use crate::domain::knob::Knob;
 use crate::domain::request::{Cut, Own, Params, Task};
 use crate::domain::segmentation::Segmentation;
 use crate::domain::span::Span;
@@ -14,7 +18,8 @@ use crate::domain::text::Text;
 use crate::domain::{Error, Result};
 use crate::engine::{Explanation, Output, Photo, Scene, Segments};
 use crate::method::{Info, Reach, Uses};
-use crate::render::{MapStyle, Overlay, Painting, SegmentStyle, UvRect};
+use crate::render::{MapStyle, Overlay, PaintStyle, Painting, SegmentStyle, UvRect};
+use crate::segment::{Cutting, knobs_of};
 
 /// More panels than this are unreadable on a page.
 const MOST_PANELS: usize = 64;
@@ -33,6 +38,8 @@ pub struct Sheet {
     pub bars: Vec<Bar>,
     /// Below the panels.
     pub legend: Vec<Entry>,
+    /// Below the legend.
+    pub exhibits: Vec<Exhibit>,
     /// Width over height of every panel; `None` where panels are texts, each as high as its lines.
     pub aspect: Option<f64>,
 }
@@ -51,8 +58,8 @@ pub struct Panel {
 /// What a panel shows.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// A photo with its overlay, and a rectangle to mark, in uv of the panel.
-    Painting(Box<Painting>, Option<UvRect>),
+    /// A photo with its overlay, and rectangles to mark, in uv of the panel.
+    Painting(Box<Painting>, Vec<UvRect>),
     /// A text with colours behind its tokens.
     Words(Words),
     /// A token of a text at every layer.
@@ -106,12 +113,15 @@ fn of_explanation(explanation: &Explanation, style: &FigureStyle) -> Result<Shee
             .remedy("name fewer tokens, or write .npy, .npz or .csv, which take any number"));
     }
     let maps: Vec<Heatmap> = (0..count).map(|n| explanation.heatmap(n)).collect();
-    let bars = bars_of(explanation, &maps, style);
-    let title = title_of(scene, explanation.layer, method_words(method, &explanation.request.params));
+    let paint = paint_of(explanation);
+    let bars = if paint.is_some() { Vec::new() } else { bars_of(explanation, &maps, style) };
+    let legend = paint.map_or_else(Vec::new, meanings_of);
+    let exhibits = exhibits::of_explanation(explanation, style);
+    let title = title_of(scene, explanation.layer, method_words(method, method.knobs, &explanation.request.params));
     if let (None, Some(text)) = (&scene.photo, &scene.layout.text) {
         let mut panels = text_panels(explanation, text, &maps, &bars, style);
         panels.extend(cells_panel(explanation, text, style));
-        return Ok(Sheet { title, panels, bars, legend: Vec::new(), aspect: None });
+        return Ok(Sheet { title, panels, bars, legend, exhibits, aspect: None });
     }
     let photo = photo_of(scene)?;
     let mut panels = Vec::new();
@@ -120,20 +130,50 @@ fn of_explanation(explanation: &Explanation, style: &FigureStyle) -> Result<Shee
         panels.push(Panel { caption: photo_caption(photo), content: painted(painting_of(photo, style), target), bar: None });
     }
     for (n, map) in maps.into_iter().enumerate() {
-        let bar = n.min(bars.len() - 1);
-        let map_style = MapStyle {
-            opacity: style.opacity,
-            interpolation: style.interpolation,
-            ..MapStyle::new(bars[bar].colormap, bars[bar].range)
-        };
-        let painting = painting_of(photo, style).with(Overlay::Heatmap { heatmap: map, style: map_style });
+        let bar = bars.len().checked_sub(1).map(|last| n.min(last));
+        let overlay = overlay_of(explanation, map, bar.map(|bar| &bars[bar]), style);
+        let painting = painting_of(photo, style).with(overlay);
         let content = painted(painting, target_of(explanation, n));
         // A map that is the same whatever the target is named by its phrase.
-        let phrase = explanation.request.params.scalar.phrase().filter(|_| method.uses(Uses::Phrase));
-        let caption = phrase.map_or_else(|| name_of(scene, explanation.positions[n]), |phrase| format!("'{phrase}'"));
-        panels.push(Panel { caption, content, bar: Some(bar) });
+        let phrase = explanation.request.params.scalar.phrase().filter(|_| method.names_phrase());
+        let name = || match method.reach {
+            Reach::Whole => method.name.to_owned(),
+            Reach::Rows | Reach::Each => name_of(scene, explanation.positions[n]),
+        };
+        let caption = phrase.map_or_else(name, |phrase| format!("'{phrase}'"));
+        panels.push(Panel { caption, content, bar });
     }
-    Ok(Sheet { title, panels, bars, legend: Vec::new(), aspect: Some(aspect_of(photo)) })
+    Ok(Sheet { title, panels, bars, legend, exhibits, aspect: Some(aspect_of(photo)) })
+}
+
+/// Colours that mean themselves, where the answer has one for each patch or token.
+fn paint_of(explanation: &Explanation) -> Option<&Paint> {
+    let count = explanation.scene.layout.grid.len();
+    explanation.shown.paint.as_ref().filter(|paint| paint.colours.len() == count)
+}
+
+fn to_u8(colour: [f32; 3]) -> [u8; 3] {
+    colour.map(|channel| (channel.clamp(0.0, 1.0) * 255.0).round() as u8)
+}
+
+/// What they mean.
+fn meanings_of(paint: &Paint) -> Vec<Entry> {
+    paint.legend.iter().map(|(words, colour)| Entry { colour: Some(to_u8(*colour)), text: words.clone() }).collect()
+}
+
+/// A map in the colours of its bar, or in its own.
+fn overlay_of(explanation: &Explanation, map: Heatmap, bar: Option<&Bar>, style: &FigureStyle) -> Overlay {
+    let (opacity, interpolation) = (style.opacity, style.interpolation);
+    match bar {
+        Some(bar) => {
+            let style = MapStyle { opacity, interpolation, ..MapStyle::new(bar.colormap, bar.range) };
+            Overlay::Heatmap { heatmap: map, style }
+        }
+        None => {
+            let style = PaintStyle { opacity, interpolation };
+            Overlay::Paint { shown: Arc::clone(&explanation.shown), grid: map.grid, style }
+        }
+    }
 }
 
 /// One panel a target, below each other; before them the bare text where it is asked for.
@@ -145,18 +185,27 @@ fn text_panels(explanation: &Explanation, text: &Arc<Text>, maps: &[Heatmap], ba
         panels.push(Panel { caption: "input".to_owned(), content: words(Vec::new(), target), bar: None });
     }
     for (n, map) in maps.iter().enumerate() {
-        let index = n.min(bars.len() - 1);
-        let Bar { colormap, range, opacity, .. } = bars[index];
-        let colour = |&value: &f32| (!value.is_nan()).then(|| over_white(colormap.colour(range.unit(value)), opacity));
+        let index = bars.len().checked_sub(1).map(|last| n.min(last));
+        let colours = match (index.map(|index| &bars[index]), paint_of(explanation)) {
+            (Some(Bar { colormap, range, opacity, .. }), _) => {
+                let colour = |value: &f32| over_white(colormap.colour(range.unit(*value)), *opacity);
+                map.values.iter().map(|value| (!value.is_nan()).then(|| colour(value))).collect()
+            }
+            (None, Some(paint)) => {
+                let has_value = |colour: &[f32; 3]| !colour.iter().any(|channel| channel.is_nan());
+                let colour = |colour: [f32; 3]| over_white(to_u8(colour), style.opacity);
+                paint.colours.iter().map(|c| has_value(c).then(|| colour(*c))).collect()
+            }
+            (None, None) => Vec::new(),
+        };
+        let is_of_all = explanation.method.reach == Reach::Whole;
         let caption = match explanation.span() {
             Some(span) => format!("sources of tokens {span}"),
+            None if is_of_all => explanation.method.name.to_owned(),
             None => target_name(text, explanation.target(n)),
         };
-        panels.push(Panel {
-            caption,
-            content: words(map.values.iter().map(colour).collect(), Some(explanation.target(n))),
-            bar: Some(index),
-        });
+        let target = (!is_of_all).then(|| explanation.target(n));
+        panels.push(Panel { caption, content: words(colours, target), bar: index });
     }
     panels
 }
@@ -207,8 +256,8 @@ fn text_name(text: &Text, position: usize) -> &str {
     }
 }
 
-fn painted(painting: Painting, target: Option<UvRect>) -> Content {
-    Content::Painting(Box::new(painting), target)
+fn painted(painting: Painting, marked: impl IntoIterator<Item = UvRect>) -> Content {
+    Content::Painting(Box::new(painting), marked.into_iter().collect())
 }
 
 /// One bar of all maps, or one a map. What sets their limits is [`Heatmap::ranged`]: of a text, the words alone.
@@ -231,22 +280,37 @@ fn of_segments(segments: &Segments, style: &FigureStyle) -> Result<Sheet> {
     let (scene, cut) = (&segments.scene, cut_of(segments, style));
     let segmentation = Arc::new(segments.partition.segmentation(cut));
     let legend = legend_of(&segmentation);
+    let exhibits = exhibits::of_segments(segments, &segmentation, style);
     let count = segmentation.colours.len();
     let found = format!("{count} segment{}", if count == 1 { "" } else { "s" });
-    let mut title = title_of(scene, segments.layer, method_words(segments.method, &segments.request.params));
-    title.push(match cut {
-        Cut::Distance(t) => format!("{found}, cut at distance {t}"),
-        Cut::Clusters(k) => format!("{found}, at most {k} asked"),
+    let words = method_words(segments.method, &knobs_of(segments.method), &segments.request.params);
+    let mut title = title_of(scene, segments.layer, words);
+    title.push(match (segments.cutting, cut) {
+        (Cutting::Fixed, _) => found,
+        (Cutting::Tree | Cutting::Count, Cut::Distance(t)) => format!("{found}, cut at distance {t}"),
+        (Cutting::Tree | Cutting::Count, Cut::Clusters(k)) => format!("{found}, at most {k} asked"),
     });
     let overlay = Overlay::Segments {
         segmentation,
         style: SegmentStyle { opacity: style.opacity, outlines: style.outlines, solo: style.solo },
     };
     let bare = Panel { caption: photo_caption(photo), content: painted(painting_of(photo, style), None), bar: None };
-    let map = painted(painting_of(photo, style).with(overlay), None);
+    let map = painted(painting_of(photo, style).with(overlay), boxes_of(segments, photo));
     let map = Panel { caption: "segmentation".to_owned(), content: map, bar: None };
     let panels = if style.photo.unwrap_or(true) { vec![bare, map] } else { vec![map] };
-    Ok(Sheet { title, panels, bars: Vec::new(), legend, aspect: Some(aspect_of(photo)) })
+    Ok(Sheet { title, panels, bars: Vec::new(), legend, exhibits, aspect: Some(aspect_of(photo)) })
+}
+
+/// Boxes around what was found, in uv of the panel.
+fn boxes_of(segments: &Segments, photo: &Photo) -> Vec<UvRect> {
+    let (height, width) = (photo.input_size.0.max(1) as f64, photo.input_size.1.max(1) as f64);
+    let of_pixels = |rect: &PixelRect| UvRect {
+        left: rect.x / width,
+        top: rect.y / height,
+        right: (rect.x + rect.width) / width,
+        bottom: (rect.y + rect.height) / height,
+    };
+    segments.partition.boxes().iter().map(of_pixels).collect()
 }
 
 /// Where a figure of segments is cut.
@@ -316,20 +380,20 @@ fn title_of(scene: &Scene, layer: usize, method: String) -> Vec<String> {
 }
 
 /// The method and those parameters that it looks at.
-fn method_words(method: &Info, params: &Params) -> String {
+fn method_words(method: &Info, knobs: &[&'static Knob], params: &Params) -> String {
     let own = (params.own != Own::default()).then(|| format!("own {}", params.own));
     let words = method.uses.iter().filter_map(|uses| match uses {
         Uses::Head => Some(format!("head {}", params.head)),
         Uses::Facet => Some(format!("facet {}", params.facet)),
         Uses::Scalar => Some(params.scalar.words()),
-        Uses::Phrase => None,
+        Uses::Phrase | Uses::PhraseIfAny => None,
         Uses::Rows => Some(format!("rows {}", params.rows)),
         Uses::Own => own.clone(),
     });
-    let chosen = params.knobs.chosen(method.knobs).map(|(knob, value)| format!("{} {value}", knob.name.to_lowercase()));
+    let chosen = params.knobs.chosen(knobs).map(|(knob, value)| format!("{} {value}", knob.name.to_lowercase()));
     let words: Vec<String> = words.chain(chosen).collect();
     let name = match params.scalar.phrase() {
-        Some(phrase) if method.uses(Uses::Phrase) => format!("{} with '{phrase}'", method.name),
+        Some(phrase) if method.names_phrase() => format!("{} with '{phrase}'", method.name),
         _ => method.name.to_owned(),
     };
     if words.is_empty() { name } else { format!("{name} ({})", words.join(", ")) }

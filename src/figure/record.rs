@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::layout::Layout;
 use super::panels::{cut_of, name_of};
 use super::style::FigureStyle;
+use crate::domain::exhibit::Shown;
 use crate::domain::grid::{Grid, PixelRect};
 use crate::domain::heatmap::Range;
 use crate::domain::request::{Cut, DeviceKind, Input, Own, Params, Request, Rows, Scalar, SizeRule, Task, Tokens, Tower};
@@ -18,6 +19,7 @@ use crate::domain::{Error, Result};
 use crate::engine::{Match, Output, Photo, Scene, Segments};
 use crate::measure::Score;
 use crate::method::{Info, Uses};
+use crate::segment;
 
 #[derive(Serialize)]
 struct Record<'a> {
@@ -40,6 +42,9 @@ struct Record<'a> {
     segmentation: Option<Segmentation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<&'a Score>,
+    /// Charts, tables and colours of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shown: Option<Shown>,
     style: &'a FigureStyle,
     figure: Figure,
 }
@@ -126,6 +131,9 @@ struct Segmentation {
     distance: Option<f64>,
     num_segments: usize,
     shares: Vec<f64>,
+    /// Around objects, in pixels of the model's input.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    boxes: Vec<PixelRect>,
 }
 
 #[derive(Serialize)]
@@ -178,6 +186,7 @@ pub fn json(output: &Output, style: &FigureStyle, layout: &Layout, paths: &[Path
         phrases,
         segmentation: segments.map(|s| segmentation_of(s, style)),
         score: score_of(output),
+        shown: shown_of(output, style),
         style,
         figure: figure_of(layout, style, method),
     };
@@ -188,6 +197,18 @@ pub fn json(output: &Output, style: &FigureStyle, layout: &Layout, paths: &[Path
 
 fn score_of(output: &Output) -> Option<&Score> {
     if let Output::Explanation(explanation) = output { explanation.score.as_deref() } else { None }
+}
+
+fn shown_of(output: &Output, style: &FigureStyle) -> Option<Shown> {
+    let shown = match output {
+        Output::Explanation(explanation) => Shown::clone(&explanation.shown),
+        Output::Segments(segments) => {
+            let segmentation = segments.partition.segmentation(cut_of(segments, style));
+            Shown { exhibits: segments.exhibits(&segmentation), paint: None }
+        }
+        Output::Scene(_) | Output::Verification(_) | Output::Continuation(_) => return None,
+    };
+    (shown != Shown::default()).then_some(shown)
 }
 
 /// The request with the cut that is shown.
@@ -252,7 +273,8 @@ fn segmentation_of(segments: &Segments, style: &FigureStyle) -> Segmentation {
     let shares = segments.partition.segmentation(cut).shares();
     // Minus infinity where no leaf is merged, which JSON lacks.
     let distance = segments.partition.tree().map(|tree| tree.threshold(cut).max(0.0));
-    Segmentation { cut, distance, num_segments: shares.len(), shares }
+    let boxes = segments.partition.boxes().to_vec();
+    Segmentation { cut, distance, num_segments: shares.len(), shares, boxes }
 }
 
 fn figure_of(layout: &Layout, style: &FigureStyle, method: &Info) -> Figure {
@@ -313,18 +335,21 @@ pub fn command(request: &Request, method: &Info, style: &FigureStyle, paths: &[P
 fn parameters(request: &Request, method: &Info) -> Vec<(&'static str, String)> {
     let Params { head, facet, scalar, rows, own, knobs } = &request.params;
     let default = Params::default();
-    let rows_default = if matches!(request.task, Task::Segment { .. }) { Rows::Some(8) } else { Rows::All };
+    let is_segment = matches!(request.task, Task::Segment { .. });
+    let rows_default = if is_segment { Rows::Some(8) } else { Rows::All };
     let all = [
         (Uses::Head, "head", head.to_string(), *head != default.head),
         (Uses::Facet, "facet", facet.to_string(), *facet != default.facet),
         (Uses::Scalar, "scalar", scalar.to_string(), *scalar != Scalar::default()),
         (Uses::Phrase, "scalar", scalar.to_string(), scalar.phrase().is_some()),
+        (Uses::PhraseIfAny, "scalar", scalar.to_string(), scalar.phrase().is_some()),
         (Uses::Rows, "rows", rows.to_string(), *rows != rows_default),
         (Uses::Own, "own", own.to_string(), *own != Own::default()),
     ];
     let used = all.into_iter().filter(|(uses, _, _, differs)| *differs && method.uses(*uses));
     let mut flags: Vec<_> = used.map(|(_, name, value, _)| (name, value)).collect();
-    flags.extend(knobs.chosen(method.knobs).map(|(knob, value)| (knob.id, value.to_owned())));
+    let known = if is_segment { segment::knobs_of(method) } else { method.knobs.to_vec() };
+    flags.extend(knobs.chosen(&known).map(|(knob, value)| (knob.id, value.to_owned())));
     if request.size != SizeRule::default() {
         flags.push(("size", request.size.to_string()));
     }

@@ -32,6 +32,8 @@ pub struct FigureStyle {
     pub solo: Option<u16>,
     /// Where to cut the linkage tree; `None`: where the request says.
     pub cut: Option<Cut>,
+    /// Whether charts and tables of the answer stand below the panels; `None`: those of a map, where they are few.
+    pub exhibits: Option<bool>,
     /// Whether a line above the panels names model, layer and method.
     pub title: bool,
     /// Inches; `None`: 3.5 (one column) for one or two pictures, 7.16 (two columns) for more, and for texts that would be
@@ -53,6 +55,7 @@ impl Default for FigureStyle {
             outlines: true,
             solo: None,
             cut: None,
+            exhibits: None,
             title: true,
             width_in: None,
             dpi: 300,
@@ -90,6 +93,9 @@ impl FigureStyle {
         }
         if self.dpi != default.dpi {
             flag("dpi", self.dpi.to_string());
+        }
+        if let Some(exhibits) = self.exhibits {
+            flag("exhibits", if exhibits { "on" } else { "off" }.to_owned());
         }
         if let Some(solo) = self.solo {
             flag("solo", solo.to_string());

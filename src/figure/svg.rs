@@ -71,6 +71,16 @@ fn put(svg: &mut String, mark: &Mark) {
             hex(INK),
             trimmed(*width),
         ),
+        Mark::Path { points, colour, width, dashed } => {
+            let points: Vec<String> = points.iter().map(|(x, y)| format!("{},{}", trimmed(*x), trimmed(*y))).collect();
+            let dashes = if *dashed { " stroke-dasharray=\"2 1.5\"" } else { "" };
+            format!(
+                "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linejoin=\"round\"{dashes}/>",
+                points.join(" "),
+                hex(*colour),
+                trimmed(*width)
+            )
+        }
         Mark::Triangle { corners, fill } => {
             let points: Vec<String> = corners.iter().map(|(x, y)| format!("{},{}", trimmed(*x), trimmed(*y))).collect();
             format!(

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::words::{Encoded, Tokenizer};
 use crate::domain::text::{Piece, Seam, Text};
+use crate::domain::vocabulary::Vocabulary;
 
 /// Tokens before the new one that are spelled with it: what a token's letters are may depend on those before (a space between
 /// words, the earlier bytes of a character), but not on any so far away.
@@ -133,8 +134,22 @@ impl Tokenizer {
         self.inner.id_to_token(id).unwrap_or_else(|| format!("#{id}"))
     }
 
-    /// A token that stands alone, for readers: its letters, a dot for the space that it begins with; its name where it has none.
-    pub fn shown(&self, id: u32) -> String {
+    /// The token that a string is, where it is one with letters. A special one stands for what the vocabulary lacks.
+    fn single(&self, string: &str) -> Option<u32> {
+        let encoded = catch_unwind(AssertUnwindSafe(|| self.inner.encode(string, false))).ok()?.ok()?;
+        // Some models are trained on texts that are filled up.
+        let mut ids = encoded.get_ids().iter().zip(encoded.get_attention_mask()).filter(|(_, seen)| **seen == 1);
+        let (&id, _) = ids.next()?;
+        (ids.next().is_none() && !self.is_special(id) && !self.spell(&[id]).trim().is_empty()).then_some(id)
+    }
+
+    fn is_special(&self, id: u32) -> bool {
+        self.inner.get_added_tokens_decoder().get(&id).is_some_and(|token| token.special)
+    }
+}
+
+impl Vocabulary for Tokenizer {
+    fn shown(&self, id: u32) -> String {
         let (letters, piece) = (self.spell(&[id]), self.piece(id));
         if letters.trim().is_empty() || letters.contains(UNFINISHED) {
             return piece;
@@ -143,8 +158,16 @@ impl Tokenizer {
         format!("{space}{}", letters.trim())
     }
 
-    fn is_special(&self, id: u32) -> bool {
-        self.inner.get_added_tokens_decoder().get(&id).is_some_and(|token| token.special)
+    fn id_of(&self, word: &str) -> Option<u32> {
+        let spelled = |piece: &str| self.inner.token_to_id(piece);
+        let letters = word.strip_prefix(['\u{b7}', ' ']);
+        // Byte-level and SentencePiece tokenizers have their own letters for a space.
+        let spaced = |letters: &str| {
+            let pieces = [format!("\u{120}{letters}"), format!("\u{2581}{letters}")];
+            pieces.iter().find_map(|piece| spelled(piece)).or_else(|| self.single(&format!(" {letters}")))
+        };
+        let plain = || spelled(word).or_else(|| self.single(word)).or_else(|| spaced(word));
+        letters.and_then(spaced).or_else(plain)
     }
 }
 
@@ -209,6 +232,8 @@ mod tests {
             let words: Vec<&str> = text.words().iter().map(|w| &text.string[w.span.clone()]).collect();
             assert_eq!(words, ["a", "bcéc", "\n", "a"]);
             assert_eq!([1, 3, 7].map(|id| tokenizer.shown(id)), ["\u{b7}a", "c", "<end>"]);
+            let ids = ["\u{b7}a", " b", "b", "c", "<end>", "no"].map(|word| tokenizer.id_of(word));
+            assert_eq!(ids, [Some(1), Some(2), Some(2), Some(3), Some(7), None]);
             assert!(text.pieces[8].special && growing.num_generated() == 8);
             for count in 0..=8 {
                 let shorter = growing.with_generated(count, Some(&tokenizer));

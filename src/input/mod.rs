@@ -5,6 +5,8 @@
 //! transformers' PIL backend does. A [`Tokenizer`] turns a text into numbers. Nothing here knows a model's weights.
 
 pub mod growing;
+pub mod mask;
+pub mod matrix_file;
 mod padding;
 pub mod picture;
 pub mod preprocess;
@@ -15,6 +17,7 @@ mod vocabulary;
 pub mod words;
 
 pub use growing::Growing;
+pub use mask::Mask;
 pub use picture::Picture;
 pub use preprocess::Prepared;
 pub use processor::Processor;

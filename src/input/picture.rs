@@ -66,9 +66,7 @@ impl Picture {
     /// # Errors
     /// As [`Self::open`].
     pub fn decode(path: &Path, bytes: &[u8]) -> Result<Self> {
-        // The decoders are other people's code and meet hostile files here: a panic in them is a refusal.
-        let decoded = catch_unwind(AssertUnwindSafe(|| decode(path, bytes)))
-            .unwrap_or_else(|_| Err(broken(path, "the decoder could not make sense of it")))?;
+        let decoded = guarded(path, || decode(path, bytes))?;
         Ok(decoded.into_picture(file_name(path), hexadecimal(&Sha256::digest(bytes))))
     }
 
@@ -135,7 +133,8 @@ fn reduced_size(width: usize, height: usize) -> (usize, usize) {
     (scaled(width), scaled(height))
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>> {
+/// The bytes of a picture's file.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
     let shown = path.display();
     let facts = fs::metadata(path).map_err(|err| unreadable(path, &err))?;
     if facts.is_dir() {
@@ -181,6 +180,32 @@ fn undecodable(path: &Path, err: &ImageError) -> Error {
 }
 
 fn decode(path: &Path, bytes: &[u8]) -> Result<Decoded> {
+    let raw = decode_raw(path, bytes)?;
+    Ok(Decoded::from_pixels(raw.pixels(), raw.orientation))
+}
+
+/// The decoders are other people's code and meet hostile files here: a panic in them is a refusal.
+pub(super) fn guarded<T>(path: &Path, decode: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(broken(path, "the decoder could not make sense of it")))
+}
+
+/// Pixels as a file stores them.
+pub(super) struct Raw {
+    data: Vec<u8>,
+    pub(super) color: ColorType,
+    pub(super) width: usize,
+    pub(super) height: usize,
+    orientation: Orientation,
+}
+
+impl Raw {
+    pub(super) fn pixels(&self) -> Pixels<'_> {
+        Pixels { data: &self.data, color: self.color, width: self.width, height: self.height }
+    }
+}
+
+/// Decodes the bytes of a file that is called `path`.
+pub(super) fn decode_raw(path: &Path, bytes: &[u8]) -> Result<Raw> {
     let shown = path.display();
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|err| unreadable(path, &err))?;
     let Some(format) = reader.format().filter(ImageFormat::reading_enabled) else {
@@ -204,8 +229,7 @@ fn decode(path: &Path, bytes: &[u8]) -> Result<Decoded> {
     if format == ImageFormat::Jpeg && !has_jpeg_end(bytes) {
         return Err(broken(path, "the end of the JPEG is missing"));
     }
-    let pixels = Pixels { data: &data, color, width: width as usize, height: height as usize };
-    Ok(Decoded::from_pixels(pixels, orientation))
+    Ok(Raw { data, color, width: width as usize, height: height as usize, orientation })
 }
 
 /// Looks at what the header claims before anything is allocated: a file of 100 bytes can claim gigabytes.

@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 
+use crate::algebra::random::Random;
 use crate::domain::span::Span;
 use crate::domain::{Error, Result};
 
@@ -88,19 +89,10 @@ fn ranked(context: &[usize], contributions: &[f32]) -> Vec<usize> {
     ranked
 }
 
-/// In an order by lot, the same for the same seed: Fisher and Yates' shuffle over Steele, Lea and Flood's `SplitMix64`.
+/// In an order by lot, the same for the same seed.
 fn shuffled(context: &[usize], seed: u64) -> Vec<usize> {
-    let mut state = seed;
-    let mut next = move || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
     let mut order = context.to_vec();
-    for last in (1..order.len()).rev() {
-        order.swap(last, (next() % (last as u64 + 1)) as usize);
-    }
+    Random::new(seed).shuffle(&mut order);
     order
 }
 

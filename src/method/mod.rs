@@ -1,12 +1,30 @@
 //! Methods: one file each, one row in [`METHODS`]. Menus, `methods`, help and the README's table come from [`Info`].
 
 pub mod agreement;
+pub mod answering;
 pub mod attention;
+pub mod blanks;
+pub mod budget;
+mod directions;
+pub mod entropy;
+pub mod gradcam;
+pub mod input_gradient;
+pub mod integrated;
+pub mod layer_saliency;
+pub mod logit_lens;
+pub mod modes;
+pub mod norms;
+pub mod occlusion;
+pub mod pca;
 pub mod readout;
+pub mod relevance;
 pub mod rollout;
 pub mod similarity;
 pub mod span;
+pub mod stego;
+pub mod tuned_lens;
 pub mod ultra;
+pub mod value_weighted;
 
 pub use crate::domain::Control;
 use crate::domain::exhibit::Shown;
@@ -32,6 +50,11 @@ pub struct Target<'a> {
 pub trait Method: Sync {
     /// What it is.
     fn info(&self) -> &'static Info;
+
+    /// The parameters with what they leave open decided, as figures and records say it.
+    fn settled(&self, params: Params) -> Params {
+        params
+    }
 
     /// Relevance rows.
     ///
@@ -68,8 +91,28 @@ pub trait Method: Sync {
 }
 
 /// Every method, in menu order.
-pub const METHODS: &[&dyn Method] =
-    &[&ultra::Ultra, &attention::Attention, &rollout::Rollout, &similarity::Similarity, &agreement::Agreement];
+pub const METHODS: &[&dyn Method] = &[
+    &ultra::Ultra,
+    &attention::Attention,
+    &rollout::Rollout,
+    &value_weighted::ValueWeighted,
+    &entropy::Entropy,
+    &modes::Modes,
+    &similarity::Similarity,
+    &stego::Stego,
+    &pca::Pca,
+    &norms::Norms,
+    &agreement::Agreement,
+    &relevance::ClassRelevance,
+    &gradcam::GradCam,
+    &input_gradient::InputGradient,
+    &integrated::IntegratedGradients,
+    &occlusion::Occlusion,
+    &budget::SemanticBudget,
+    &logit_lens::LogitLens,
+    &tuned_lens::TunedLens,
+    &layer_saliency::LayerSaliency,
+];
 
 /// The method with an id.
 ///

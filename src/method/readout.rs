@@ -67,14 +67,13 @@ pub fn train(model: &Model, pictures: &[Seen], training: &Training, control: &Co
     let first = taken.iter().take(MOST_FOR_DIRECTIONS).map(pair).collect::<Result<Vec<_>>>()?;
     let basis = directions(&first, training)?;
     let mut random = Random::new(training.seed);
-    let mut below = |bound: usize| (random.unit() * bound as f64) as usize;
     let mut weights = vec![0.0; basis.len()];
     control.progress.start(training.steps);
     for step in 0..training.steps {
         control.cancel.check()?;
-        let drawn: Vec<usize> = (0..training.batch.max(1)).map(|_| taken[below(taken.len())]).collect();
+        let drawn: Vec<usize> = (0..training.batch.max(1)).map(|_| taken[random.below(taken.len())]).collect();
         let batch = drawn.iter().map(pair).collect::<Result<Vec<_>>>()?;
-        let signs: Vec<f64> = (0..basis.len()).map(|_| if below(2) == 0 { -1.0 } else { 1.0 }).collect();
+        let signs: Vec<f64> = (0..basis.len()).map(|_| if random.below(2) == 0 { -1.0 } else { 1.0 }).collect();
         let moved = |scale: f64| -> Vec<f64> { weights.iter().zip(&signs).map(|(w, s)| w + scale * s).collect() };
         let above = loss(model, &batch, &matrix(&basis, &moved(PERTURBATION)), training.layer, control)?;
         let below = loss(model, &batch, &matrix(&basis, &moved(-PERTURBATION)), training.layer, control)?;
@@ -172,7 +171,8 @@ fn cosines(model: &Model, trace: &Trace, matrix: &[f32], layer: usize, is_mirror
     let patches = layout.grid.len();
     let positions: Vec<usize> = (0..patches).map(|p| layout.position_of(p)).collect();
     let seeds = seeds(trace, layer, layout.prefix.len(), matrix)?;
-    let backward = Backward { model, trace, layer, rows: Rows::Some(1), cancel: &control.cancel, progress: &Default::default() };
+    let (rows, progress) = (Rows::Some(1), Default::default());
+    let backward = Backward { model, trace, layer, rows, blocks: 0, cancel: &control.cancel, progress: &progress };
     let rows = backward.run(&positions, &seeds)?;
     let maps: Vec<Vec<f32>> = rows
         .chunks_exact(trace.num_tokens())

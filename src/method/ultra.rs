@@ -2,6 +2,8 @@
 
 use candle_core::Tensor;
 
+use super::answering::BLOCKS;
+use super::directions::directions;
 use super::{Control, Info, Method, Reach, Target, Uses};
 use crate::domain::request::Scalar;
 use crate::domain::{Error, Result};
@@ -25,7 +27,7 @@ static INFO: Info = Info {
     needs: &[],
     reach: Reach::Rows,
     uses: &[Uses::Scalar, Uses::Rows, Uses::Own],
-    knobs: &[],
+    knobs: &[&BLOCKS],
 };
 
 impl Method for Ultra {
@@ -34,23 +36,26 @@ impl Method for Ultra {
     }
 
     fn explain(&self, model: &Model, trace: &Trace, target: &Target<'_>, control: &Control) -> Result<Vec<f32>> {
-        backward(model, trace, target, control).run(target.positions, &seeds_of(model, trace, target)?)
+        backward(model, trace, target, control)?.run(target.positions, &seeds_of(model, trace, target)?)
     }
 
     fn explain_word(&self, model: &Model, trace: &Trace, target: &Target<'_>, control: &Control) -> Result<Vec<f32>> {
-        backward(model, trace, target, control).run_word(target.positions, &seeds_of(model, trace, target)?)
+        backward(model, trace, target, control)?.run_word(target.positions, &seeds_of(model, trace, target)?)
     }
 }
 
-fn backward<'a>(model: &'a Model, trace: &'a Trace, target: &Target<'_>, control: &'a Control) -> Backward<'a> {
-    let (layer, rows) = (target.layer, target.params.rows);
-    Backward { model, trace, layer, rows, cancel: &control.cancel, progress: &control.progress }
+fn backward<'a>(model: &'a Model, trace: &'a Trace, target: &Target<'_>, control: &'a Control) -> Result<Backward<'a>> {
+    let (layer, rows, blocks) = (target.layer, target.params.rows, target.params.knobs.whole(&BLOCKS)?);
+    Ok(Backward { model, trace, layer, rows, blocks, cancel: &control.cancel, progress: &control.progress })
 }
 
 /// `[positions, D]`.
 fn seeds_of(model: &Model, trace: &Trace, target: &Target<'_>) -> Result<Tensor> {
-    let stream = &trace.residual[target.layer];
-    match (&target.params.scalar, target.phrase) {
+    let (stream, scalar) = (&trace.residual[target.layer], &target.params.scalar);
+    if let Some(directions) = directions(model, trace, target.layer, target.positions, scalar)? {
+        return seeds_along(&directions, stream, target.positions);
+    }
+    match (scalar, target.phrase) {
         (Scalar::Text(_), Some(phrase)) => seeds_towards(model.joint()?, stream, target.positions, phrase),
         (scalar, _) => seeds(stream, target.positions, &scalar.resolved(model.is_post_norm())),
     }
@@ -69,7 +74,7 @@ pub fn seeds(stream: &Tensor, positions: &[usize], scalar: &Scalar) -> Result<Te
     match scalar {
         Scalar::Auto | Scalar::Sum => Ok(z.ones_like()?.broadcast_div(&length(&z)?)?),
         Scalar::Norm => Ok(z.broadcast_div(&length(&z)?)?),
-        Scalar::Text(text) => Err(Error::Internal(format!("the phrase \"{text}\" was not read"))),
+        other => Err(Error::Internal(format!("{other} was not read"))),
     }
 }
 
@@ -82,17 +87,28 @@ pub fn seeds(stream: &Tensor, positions: &[usize], scalar: &Scalar) -> Result<Te
 /// [`Error::Internal`] when shapes disagree.
 pub fn seeds_towards(joint: &Joint, stream: &Tensor, positions: &[usize], phrase: &[f32]) -> Result<Tensor> {
     let z = rows(stream, positions)?;
-    let direction = joint.directions(&z, phrase)?;
-    let unit = direction.broadcast_div(&length(&direction)?)?;
-    Ok(unit.broadcast_div(&length(&z)?)?)
+    seeds_along(&joint.directions(&z, phrase)?, stream, positions)
 }
 
-fn rows(stream: &Tensor, positions: &[usize]) -> Result<Tensor> {
+/// Seeds along a direction of each target: w / (|w| |z|) (methods.md 1.2).
+///
+/// # Shapes
+/// `directions` and the result are `[positions, D]`, `stream` is `[T, D]`.
+///
+/// # Errors
+/// [`Error::Internal`] when shapes disagree.
+pub fn seeds_along(directions: &Tensor, stream: &Tensor, positions: &[usize]) -> Result<Tensor> {
+    let unit = directions.broadcast_div(&length(directions)?)?;
+    Ok(unit.broadcast_div(&length(&rows(stream, positions)?)?)?)
+}
+
+/// Some rows of `[T, D]`.
+pub(super) fn rows(stream: &Tensor, positions: &[usize]) -> Result<Tensor> {
     let rows: Vec<u32> = positions.iter().map(|&p| p as u32).collect();
     Ok(stream.index_select(&Tensor::new(rows, stream.device())?, 0)?)
 }
 
 /// `[positions, 1]`; that of a zero vector as good as zero, but no divisor of zero.
-fn length(z: &Tensor) -> Result<Tensor> {
+pub(super) fn length(z: &Tensor) -> Result<Tensor> {
     Ok(z.sqr()?.sum_keepdim(1)?.sqrt()?.maximum(f64::from(f32::MIN_POSITIVE))?)
 }

@@ -1,6 +1,8 @@
 //! ULTra's relevance by a hand-written backward, batched over targets, reduced to relevance rows block by block: no more than
 //! one block's gradients ever exist (arXiv 2411.12589 in the row form r <- r + r M_b; own-row and K rows as in `rows`).
 
+use std::ops::Range;
+
 use candle_core::{DType, Device, Tensor};
 
 use super::block::{RowSet, Step};
@@ -23,6 +25,8 @@ pub struct Backward<'a> {
     pub layer: usize,
     /// Rows that carry the cotangent.
     pub rows: Rows,
+    /// Blocks that are gone through, from the layer downwards; 0 = all.
+    pub blocks: usize,
     /// Looked at between blocks.
     pub cancel: &'a Cancel,
     /// Counts blocks.
@@ -45,7 +49,7 @@ impl Backward<'_> {
         };
         let chunk = (ROWS_PER_CHUNK / keep).max(1);
         let passes = if keep == 1 || keep == tokens { 1 } else { 2 };
-        self.progress.start(targets.len().div_ceil(chunk) * self.layer * passes);
+        self.progress.start(targets.len().div_ceil(chunk) * self.levels().len() * passes);
         let mut out = Vec::with_capacity(targets.len() * tokens);
         for (i, part) in targets.chunks(chunk).enumerate() {
             let seeds = seeds.narrow(0, i * chunk, part.len())?.contiguous()?;
@@ -69,12 +73,33 @@ impl Backward<'_> {
             Rows::All => tokens,
             Rows::Some(k) => k.clamp(count, tokens),
         };
-        self.progress.start(self.layer * if keep == count || keep == tokens { 1 } else { 2 });
+        self.progress.start(self.levels().len() * if keep == count || keep == tokens { 1 } else { 2 });
         if keep == tokens {
             return self.descend(&seeds, &own, &RowSet::all(1, tokens));
         }
         let first = self.descend(&seeds, &own, &own)?;
         if keep == count { Ok(first) } else { self.descend(&seeds, &own, &RowSet::around(pieces, &first, keep)) }
+    }
+
+    /// The relevance row of a scalar that every token has a part in.
+    ///
+    /// # Shapes
+    /// `gradient` is `[T, D]`, that of the scalar with respect to the stream at the layer; `read` `[T]`, how relevant each of its
+    /// tokens is to begin with; the result `[T]`.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_whole(&self, gradient: &Tensor, read: &[f32]) -> Result<Vec<f32>> {
+        let all = RowSet::all(1, self.trace.num_tokens());
+        self.progress.start(self.levels().len());
+        let relevance = Tensor::new(read, gradient.device())?.unsqueeze(0)?.to_dtype(gradient.dtype())?;
+        self.descend_from(relevance, gradient, &all, &all)
+    }
+
+    /// The blocks that are gone through, by their indices.
+    fn levels(&self) -> Range<usize> {
+        let depth = if self.blocks == 0 { self.layer } else { self.blocks };
+        self.layer.saturating_sub(depth)..self.layer
     }
 
     fn chunk(&self, targets: &[usize], seeds: &Tensor, keep: usize) -> Result<Vec<f32>> {
@@ -90,13 +115,18 @@ impl Backward<'_> {
         self.descend(seeds, &own, &RowSet::strongest(targets, &first, keep))
     }
 
-    /// From the targets' layer to the embeddings. At the top only the targets' own rows carry a cotangent, below `carried`.
+    /// From the targets' layer downwards. At the top only the targets' own rows carry a cotangent, below `carried`.
     fn descend(&self, seeds: &Tensor, own: &RowSet, carried: &RowSet) -> Result<Vec<f32>> {
-        let mut relevance = first_rows(own, self.trace.num_tokens(), seeds.dtype(), seeds.device())?;
-        let (mut cotangent, mut from) = (seeds.clone(), own);
-        for level in (0..self.layer).rev() {
+        let relevance = first_rows(own, self.trace.num_tokens(), seeds.dtype(), seeds.device())?;
+        self.descend_from(relevance, seeds, own, carried)
+    }
+
+    /// As [`Self::descend`], from any relevance rows `[targets, T]`.
+    fn descend_from(&self, mut relevance: Tensor, seeds: &Tensor, own: &RowSet, carried: &RowSet) -> Result<Vec<f32>> {
+        let (mut cotangent, mut from, levels) = (seeds.clone(), own, self.levels());
+        for level in levels.clone().rev() {
             self.cancel.check()?;
-            let step = Step { from, to: (level > 0).then_some(carried) };
+            let step = Step { from, to: (level > levels.start).then_some(carried) };
             let (flow, below) = self.model.blocks[level].backward(&self.trace.blocks[level], &cotangent, &relevance, &step)?;
             relevance = (relevance + flow)?;
             if let Some(below) = below {

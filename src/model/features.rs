@@ -1,7 +1,10 @@
 //! Vectors of tokens: what methods compare and segmenters cluster.
 
+use super::outliers::{self, OUTLIERS};
+use super::projection::Projection;
 use super::{Model, Trace, trace::values};
-use crate::domain::request::Facet;
+use crate::domain::knob::Knobs;
+use crate::domain::request::{Facet, Params};
 use crate::domain::{Error, Result};
 
 /// A vector for every token.
@@ -21,6 +24,27 @@ impl Features {
     pub fn of_patches(&self, trace: &Trace) -> &[f32] {
         self.values.get(trace.layout.prefix.len() * self.width..).unwrap_or_default()
     }
+}
+
+/// Vectors of every token as parameters choose them: the facet, with [`OUTLIERS`] replaced and then projected, where a method
+/// declares those knobs.
+///
+/// # Errors
+/// As [`features`], and refusals of the knobs' values.
+pub fn features_of(model: &Model, trace: &Trace, layer: usize, params: &Params) -> Result<Features> {
+    features_with(model, trace, layer, params.facet, &params.knobs)
+}
+
+/// As [`features_of`], of a facet that the method chooses.
+///
+/// # Errors
+/// As [`features_of`].
+pub fn features_with(model: &Model, trace: &Trace, layer: usize, facet: Facet, knobs: &Knobs) -> Result<Features> {
+    let mut all = features(model, trace, layer, facet)?;
+    if knobs.choice(&OUTLIERS)? == "replace" {
+        outliers::replace(&mut all, trace, layer, knobs)?;
+    }
+    Projection::chosen(knobs)?.apply(model, trace, facet, all)
 }
 
 /// Vectors of every token in a facet of a layer: the residual stream, or queries, keys or values of all heads beside each other.

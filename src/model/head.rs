@@ -1,5 +1,7 @@
 //! What stands on top of the last layer: classifiers, and scores of words.
 
+use std::ops::Range;
+
 use candle_core::{D, Tensor};
 
 use super::block::{Activation, Linear, Norm, composed};
@@ -84,6 +86,22 @@ impl Language {
     /// # Errors
     /// [`crate::domain::Error::Internal`] when shapes disagree.
     pub fn scores(&self, output: &Tensor) -> candle_core::Result<Tensor> {
+        self.decoded(output, &self.decoder)
+    }
+
+    /// Scores of one word.
+    ///
+    /// # Shapes
+    /// `output` is `[n, D]`, after the final norm; the result `[n, 1]`. Every operation has a gradient.
+    ///
+    /// # Errors
+    /// [`crate::domain::Error::Internal`] when shapes disagree.
+    pub fn scores_of(&self, output: &Tensor, id: usize) -> candle_core::Result<Tensor> {
+        let Linear { weight, bias } = &self.decoder;
+        self.decoded(output, &Linear { weight: weight.narrow(0, id, 1)?, bias: bias.narrow(0, id, 1)? })
+    }
+
+    fn decoded(&self, output: &Tensor, decoder: &Linear) -> candle_core::Result<Tensor> {
         let transformed = match &self.transform {
             Some(Transform { linear, activation, norm }) => {
                 let bent = composed::activate(*activation, &composed::linear(output, linear)?)?.0;
@@ -91,7 +109,7 @@ impl Language {
             }
             None => output,
         };
-        let scores = composed::linear(transformed, &self.decoder)?;
+        let scores = composed::linear(transformed, decoder)?;
         match self.softcap {
             Some(cap) => (scores / cap)?.tanh()? * cap,
             None => Ok(scores),
@@ -139,7 +157,7 @@ impl Head {
         Ok(Logits { values: values(&logits)?, shape: logits.dims().to_vec() })
     }
 
-    fn scores(&self, output: &Tensor) -> candle_core::Result<Tensor> {
+    pub(super) fn scores(&self, output: &Tensor) -> candle_core::Result<Tensor> {
         match self {
             Self::Tokens(maps) => {
                 let apply =
@@ -151,23 +169,66 @@ impl Head {
                 let patches = mean_of_patches(output, *num_prefix)?;
                 composed::linear(&Tensor::cat(&[&output.narrow(0, 0, 1)?, &patches], D::Minus1)?, linear)?.squeeze(0)
             }
-            Self::MeanOfPatches { num_prefix, norm, linear } => {
-                let mean = mean_of_patches(output, *num_prefix)?;
-                let mean = if let Some(norm) = norm { composed::norm(&mean, norm)?.0 } else { mean };
-                composed::linear(&mean, linear)?.squeeze(0)
+            Self::MeanOfPatches { num_prefix, .. } => self.scores_alone(&mean_of_patches(output, *num_prefix)?)?.squeeze(0),
+            Self::Pooled { .. } => self.scores_alone(&output.narrow(0, 0, 1)?)?.squeeze(0),
+            Self::LastToken(_) => self.scores_alone(&output.narrow(0, output.dim(0)? - 1, 1)?)?.squeeze(0),
+            Self::EachToken(_) | Self::Language(_) => self.scores_alone(output),
+        }
+    }
+
+    /// Scores of every token on its own, as if it were the one, or all of those, that the head reads.
+    ///
+    /// # Shapes
+    /// `output` is `[n, D]`, after the final norm; the result `[n, C]`. Every operation has a gradient.
+    ///
+    /// # Errors
+    /// [`crate::domain::Error::Internal`] when shapes disagree.
+    pub fn scores_alone(&self, output: &Tensor) -> candle_core::Result<Tensor> {
+        match self {
+            Self::Tokens(maps) => {
+                let scores: Vec<Tensor> =
+                    maps.iter().map(|(_, map)| composed::linear(output, map)).collect::<candle_core::Result<_>>()?;
+                Tensor::stack(&scores, 0)?.mean(0)
             }
+            Self::ClsAndMean { linear, .. } => composed::linear(&Tensor::cat(&[output, output], D::Minus1)?, linear),
+            Self::MeanOfPatches { norm: Some(norm), linear, .. } => composed::linear(&composed::norm(output, norm)?.0, linear),
             Self::Pooled { pooler, pooling, linear } => {
-                let pooled = composed::linear(&output.narrow(0, 0, 1)?, pooler)?;
+                let pooled = composed::linear(output, pooler)?;
                 let pooled = match pooling {
                     Pooling::Tanh => pooled.tanh()?,
                     Pooling::Relu => pooled.relu()?,
                 };
-                composed::linear(&pooled, linear)?.squeeze(0)
+                composed::linear(&pooled, linear)
             }
-            Self::LastToken(linear) => composed::linear(&output.narrow(0, output.dim(0)? - 1, 1)?, linear)?.squeeze(0),
-            Self::EachToken(linear) => composed::linear(output, linear),
+            Self::MeanOfPatches { norm: None, linear, .. } | Self::LastToken(linear) | Self::EachToken(linear) => {
+                composed::linear(output, linear)
+            }
             Self::Language(language) => language.scores(output),
         }
+    }
+
+    /// How much each position takes part in what the head reads; they sum to one. `None` where every token has scores of its own.
+    ///
+    /// # Shapes
+    /// `[tokens]`.
+    pub fn read_from(&self, tokens: usize) -> Option<Vec<f32>> {
+        let mut shares = vec![0.0; tokens];
+        let mut share = |positions: Range<usize>, whole: f32| {
+            let each = whole / positions.len().max(1) as f32;
+            shares.iter_mut().take(positions.end).skip(positions.start).for_each(|share| *share += each);
+        };
+        match self {
+            Self::Tokens(maps) => maps.iter().for_each(|(at, _)| share(*at..at + 1, 1.0 / maps.len() as f32)),
+            Self::ClsAndMean { num_prefix, .. } => {
+                share(0..1, 0.5);
+                share(*num_prefix..tokens, 0.5);
+            }
+            Self::MeanOfPatches { num_prefix, .. } => share(*num_prefix..tokens, 1.0),
+            Self::Pooled { .. } => share(0..1, 1.0),
+            Self::LastToken(_) => share(tokens.saturating_sub(1)..tokens, 1.0),
+            Self::EachToken(_) | Self::Language(_) => return None,
+        }
+        Some(shares)
     }
 }
 

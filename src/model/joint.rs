@@ -137,6 +137,14 @@ impl Joint {
         Ok(placed.squeeze(0)?)
     }
 
+    /// The position of the one token that stands for the whole input; `None` where all are looked at.
+    pub fn pooled_position(&self, tokens: usize, ids: &[u32]) -> Option<usize> {
+        match &self.readout {
+            Readout::Linear { pooled, .. } => Some(pooled.position(tokens, ids)),
+            Readout::Attention(_) => None,
+        }
+    }
+
     /// Every token on its own, as if it were the one that stands for the input, or the only one that the query sees: where it
     /// would lie.
     ///

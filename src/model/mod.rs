@@ -1,6 +1,7 @@
 //! One instrumented transformer for many checkpoints: weights, a forward pass that records everything, and the hand-written
 //! backward behind ULTra. A family is one file that maps config.json and weight names to this description.
 
+pub mod answer;
 pub mod backward;
 pub mod block;
 pub mod checkpoint;
@@ -8,21 +9,30 @@ pub mod config;
 pub mod decode;
 pub mod device;
 pub mod embed;
+pub mod entry;
 pub mod families;
 pub mod features;
 pub mod head;
 pub mod joint;
+pub mod lens;
+pub mod lens_fit;
+pub mod modes;
+pub mod outliers;
 pub mod outline;
+pub mod projection;
+pub mod randomise;
 pub mod sampling;
 pub mod trace;
 pub mod weights;
 pub mod witness;
+pub mod wording;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
+pub use answer::{Answer, attention_gradient, residual_gradient};
 pub use backward::Backward;
 use block::{Block, ForwardOptions, Norm, NormPlace, Places, Rotary, Sees, Turn};
 pub use checkpoint::Checkpoint;
@@ -31,13 +41,16 @@ use embed::{Embedding, Patches, Words};
 pub use embed::{ModelInput, Seen};
 use head::Head;
 use joint::Joint;
+use modes::ModeCache;
 pub use outline::{Estimate, Outline, estimate, outline};
 pub use sampling::Sampler;
 pub use trace::Trace;
 use weights::Weights;
 
+use crate::domain::grid::Grid;
 use crate::domain::request::Tower;
 use crate::domain::token::TokenLayout;
+use crate::domain::vocabulary::Vocabulary;
 use crate::domain::{Cancel, Error, Progress, Result};
 pub use crate::store::Digest;
 use crate::store::{available_memory, size_in_words};
@@ -67,6 +80,10 @@ pub struct Model {
     pub num_parameters: usize,
     /// SHA-256 of the weights files.
     pub sha256: Digest,
+    /// Decompositions of the weights that were asked for.
+    modes: ModeCache,
+    /// What its words spell; `None` where there is no tokenizer beside the weights, or nobody read it.
+    pub vocabulary: Option<Arc<dyn Vocabulary>>,
     dtype: DType,
     device: Device,
 }
@@ -110,6 +127,8 @@ impl Model {
             class_names,
             num_parameters: weights.num_parameters(),
             sha256,
+            modes: ModeCache::default(),
+            vocabulary: None,
             dtype: DType::F32,
             device: device.clone(),
         })
@@ -256,12 +275,30 @@ impl Model {
         cancel: &Cancel,
         options: impl Fn(usize) -> ForwardOptions<'a>,
     ) -> Result<Trace> {
-        let mut residual = vec![self.embed(input)?];
+        let first = self.embed(input)?;
+        self.run_blocks(Start { layout, input: input.kept(), first, kept: None }, cancel, options)
+    }
+
+    /// Runs the blocks from another layer 0 than a trace's, of all its tokens or of `kept`.
+    fn run_from(&self, first: Tensor, like: &Trace, kept: Option<&Tensor>, cancel: &Cancel) -> Result<Trace> {
+        let drop_attention = like.blocks.iter().any(|block| block.attention.is_none());
+        let start = Start { layout: like.layout.clone(), input: like.input.clone(), first, kept };
+        self.run_blocks(start, cancel, |_| ForwardOptions { shift: None, drop_attention })
+    }
+
+    fn run_blocks<'a>(&self, start: Start<'_>, cancel: &Cancel, options: impl Fn(usize) -> ForwardOptions<'a>) -> Result<Trace> {
+        let Start { layout, input, first, kept } = start;
+        let mut residual = vec![first];
         let mut blocks = Vec::with_capacity(self.num_layers());
         let mut turns = Turns::default();
+        let turn_of = |rotary: &Rotary| -> Result<Turn> {
+            let turn = rotary.turn(&layout, &self.device, self.dtype)?;
+            let Some(kept) = kept else { return Ok(turn) };
+            Ok(Turn { cos: turn.cos.index_select(kept, 0)?, sin: turn.sin.index_select(kept, 0)? })
+        };
         for (i, block) in self.blocks.iter().enumerate() {
             cancel.check()?;
-            let turn = block.rotary.as_ref().map(|rotary| turns.of(rotary, || rotary.turn(&layout, &self.device, self.dtype)));
+            let turn = block.rotary.as_ref().map(|rotary| turns.of(rotary, || turn_of(rotary)));
             let places = Places { turn: turn.transpose()?, grid: layout.grid };
             let (trace, out) = block.forward(&residual[i], places, options(i))?;
             blocks.push(trace);
@@ -272,7 +309,11 @@ impl Model {
         let output = self.norm.as_ref().map_or_else(|| Ok(last.clone()), |n| block::composed::norm(last, n).map(|(y, _)| y))?;
         let classifier = self.head.as_ref().filter(|head| !matches!(head, Head::Language(_)));
         let logits = classifier.map(|head| head.logits(&output)).transpose()?;
-        Ok(Trace { input: input.kept(), layout, residual, blocks, output, logits })
+        let layout = match kept {
+            Some(kept) => TokenLayout { grid: Grid { rows: 1, cols: kept.dim(0)? - layout.prefix.len() }, ..layout },
+            None => layout,
+        };
+        Ok(Trace { input, layout, residual, blocks, output, logits })
     }
 
     /// V of the language head: it scores the words that may stand at each place, or come next. `None` without one.
@@ -304,9 +345,7 @@ impl Model {
     /// # Errors
     /// A refusal of a model without a language head.
     pub fn token_logits(&self, trace: &Trace, positions: &[usize]) -> Result<Vec<f32>> {
-        let Some(Head::Language(language)) = &self.head else {
-            return Err(Error::refused(&self.checkpoint, "this model scores no words").expected("a language model"));
-        };
+        let language = self.language()?;
         let rows: Vec<u32> = positions.iter().map(|&p| p as u32).collect();
         let rows = trace.output.index_select(&Tensor::new(rows, trace.output.device())?, 0)?;
         trace::values(&language.scores(&rows)?)
@@ -327,6 +366,16 @@ impl Model {
             ..self.clone()
         })
     }
+}
+
+/// What the blocks start from.
+struct Start<'a> {
+    /// The whole sequence.
+    layout: TokenLayout,
+    input: Seen,
+    /// Layer 0, `[T, D]`, or of the positions `kept`, u32 `[n]`.
+    first: Tensor,
+    kept: Option<&'a Tensor>,
 }
 
 /// Blocks share their rotary positions, so the tables are made once for all of them.

@@ -40,7 +40,7 @@ impl Model {
         let want = row_from_gradients(&trace, &gradients, target)?;
         let progress = Progress::default();
         let (layer, rows) = (self.num_layers(), Rows::All);
-        let backward = Backward { model: self, trace: &trace, layer, rows, cancel, progress: &progress };
+        let backward = Backward { model: self, trace: &trace, layer, rows, blocks: 0, cancel, progress: &progress };
         let got = backward.run(&[target], &seed.unsqueeze(0)?.to_dtype(self.dtype)?)?;
         let (mut apart, mut scale) = (0.0_f64, f64::MIN_POSITIVE);
         for (got, want) in got.iter().zip(&want) {

@@ -108,6 +108,7 @@ impl Plan {
             Some(Overlay::Heatmap { heatmap, style }) => {
                 (cells, interpolation) = ((heatmap.grid.cols, heatmap.grid.rows), style.interpolation);
             }
+            Some(Overlay::Paint { grid, style, .. }) => (cells, interpolation) = ((grid.cols, grid.rows), style.interpolation),
             Some(Overlay::Segments { segmentation, .. }) => labels = (segmentation.width, segmentation.height),
             None => {}
         }

@@ -9,9 +9,11 @@
 use rayon::prelude::*;
 
 use super::axis::{AxisEntry, Plan};
-use super::painting::{Interpolation, MapStyle, Overlay, Painting, SegmentStyle};
+use super::painting::{Interpolation, MapStyle, Overlay, PaintStyle, Painting, SegmentStyle};
 use super::pyramid::{self, Level};
 use crate::domain::colormap::label_colour;
+use crate::domain::exhibit::Shown;
+use crate::domain::grid::Grid;
 use crate::domain::heatmap::{Heatmap, Range};
 use crate::domain::segmentation::Segmentation;
 
@@ -57,6 +59,19 @@ pub fn units(heatmap: &Heatmap, range: Range) -> Vec<f32> {
     heatmap.values.iter().map(unit).collect()
 }
 
+/// Colours as the shader takes them: red, green, blue, 0..1, and 1; all 0 where there is no colour. None of them where they are not
+/// as many as the patches.
+///
+/// # Shapes
+/// `[rows, cols]`
+pub fn paint(shown: &Shown, grid: Grid) -> Vec<[f32; 4]> {
+    let colours = shown.paint.as_ref().map_or(&[][..], |paint| &paint.colours);
+    let texel = |&[r, g, b]: &[f32; 3]| {
+        if (r + g + b).is_nan() { [0.0; 4] } else { [r.clamp(0.0, 1.0), g.clamp(0.0, 1.0), b.clamp(0.0, 1.0), 1.0] }
+    };
+    if colours.len() == grid.len() { colours.iter().map(texel).collect() } else { Vec::new() }
+}
+
 /// One colour a label.
 pub fn palette(segmentation: &Segmentation) -> Vec<[u8; 3]> {
     segmentation.colours.iter().map(|&index| label_colour(index)).collect()
@@ -85,6 +100,7 @@ struct Canvas<'a> {
 enum Layer<'a> {
     None,
     Heatmap { units: Vec<f32>, cols: usize, style: MapStyle },
+    Paint { texels: Vec<[f32; 4]>, cols: usize, style: PaintStyle },
     Segments { segmentation: &'a Segmentation, palette: Vec<[u8; 3]>, style: SegmentStyle },
 }
 
@@ -94,6 +110,10 @@ impl<'a> Layer<'a> {
             Some(Overlay::Heatmap { heatmap, style }) if !heatmap.values.is_empty() => {
                 Self::Heatmap { units: units(heatmap, style.range), cols: heatmap.grid.cols, style: *style }
             }
+            Some(Overlay::Paint { shown, grid, style }) => match paint(shown, *grid) {
+                texels if texels.is_empty() => Self::None,
+                texels => Self::Paint { texels, cols: grid.cols, style: *style },
+            },
             Some(Overlay::Segments { segmentation, style }) if !segmentation.labels.is_empty() => {
                 Self::Segments { segmentation, palette: palette(segmentation), style: *style }
             }
@@ -115,6 +135,7 @@ impl Canvas<'_> {
             _ if place < 2.0 => mix(below, GREY, DIMMING),
             Layer::None => below,
             Layer::Heatmap { units, cols, style } => self.heatmap_over(below, (x, y), &Values { units, cols: *cols }, *style),
+            Layer::Paint { texels, cols, style } => self.paint_over(below, (x, y), &Texels { texels, cols: *cols }, *style),
             Layer::Segments { segmentation, palette, style } => {
                 self.segments_over(below, (x, y), &Labels { segmentation, palette }, *style)
             }
@@ -148,8 +169,7 @@ impl Canvas<'_> {
         let nearest = values.at(if x.part >= 0.5 { x.next } else { x.cell }, if y.part >= 0.5 { y.next } else { y.cell });
         let table = style.colormap.table();
         if nearest < 0.0 {
-            let hatched = (at.0 + at.1) % (6 * self.line) < self.line;
-            return if hatched { mix(below, GREY, style.opacity) } else { below };
+            return self.hatched(below, at, style.opacity);
         }
         let colour = match style.interpolation {
             Interpolation::Nearest => from_u8(style.colormap.colour(nearest)),
@@ -160,6 +180,25 @@ impl Canvas<'_> {
             }
         };
         mix(below, colour, style.opacity)
+    }
+
+    fn paint_over(&self, below: [f32; 3], at: (i32, i32), texels: &Texels<'_>, style: PaintStyle) -> [f32; 3] {
+        let (x, y) = (self.column(at.0), self.row(at.1));
+        let nearest = texels.at(if x.part >= 0.5 { x.next } else { x.cell }, if y.part >= 0.5 { y.next } else { y.cell });
+        if nearest[3] == 0.0 {
+            return self.hatched(below, at, style.opacity);
+        }
+        let colour = match style.interpolation {
+            Interpolation::Nearest => [nearest[0], nearest[1], nearest[2]],
+            Interpolation::Smooth => texels.interpolated(x, y),
+        };
+        mix(below, colour, style.opacity)
+    }
+
+    /// Where there is no value.
+    fn hatched(&self, below: [f32; 3], at: (i32, i32), opacity: f32) -> [f32; 3] {
+        let hatched = (at.0 + at.1) % (6 * self.line) < self.line;
+        if hatched { mix(below, GREY, opacity) } else { below }
     }
 
     fn segments_over(&self, below: [f32; 3], at: (i32, i32), labels: &Labels<'_>, style: SegmentStyle) -> [f32; 3] {
@@ -220,6 +259,31 @@ impl Values<'_> {
             }
         }
         sum / total.max(1e-6)
+    }
+}
+
+struct Texels<'a> {
+    texels: &'a [[f32; 4]],
+    cols: usize,
+}
+
+impl Texels<'_> {
+    fn at(&self, col: f32, row: f32) -> [f32; 4] {
+        self.texels.get(row as usize * self.cols + col as usize).copied().unwrap_or_default()
+    }
+
+    /// Bilinear between patch centres; patches without a colour take no part.
+    fn interpolated(&self, x: &AxisEntry, y: &AxisEntry) -> [f32; 3] {
+        let (mut sum, mut total) = ([0.0; 3], 0.0);
+        for (row, high) in [(y.cell, 1.0 - y.part), (y.next, y.part)] {
+            for (col, wide) in [(x.cell, 1.0 - x.part), (x.next, x.part)] {
+                let texel = self.at(col, row);
+                let share = wide * high * texel[3];
+                sum.iter_mut().zip(texel).for_each(|(sum, channel)| *sum += channel * share);
+                total += share;
+            }
+        }
+        sum.map(|channel| channel / total.max(1e-6))
     }
 }
 

@@ -9,12 +9,14 @@ use eframe::egui::{PaintCallback, PaintCallbackInfo, Rect};
 use eframe::egui_wgpu::{self, CallbackResources, CallbackTrait, RenderState, ScreenDescriptor, wgpu};
 
 use super::axis::Plan;
-use super::composite::{palette, units};
+use super::composite::{paint, palette, units};
 use super::gpu_data::Uniforms;
 use super::painting::{Overlay, Painting};
 use super::pipelines::{PAINTED, Pipeline, Pipelines};
 use super::textures::{Photo, Photos, Texture};
 use crate::domain::colormap::Colormap;
+use crate::domain::exhibit::Shown;
+use crate::domain::grid::Grid;
 use crate::domain::heatmap::{Heatmap, Range};
 use crate::domain::segmentation::Segmentation;
 
@@ -156,6 +158,7 @@ struct Slot {
 enum Map {
     None,
     Heatmap { source: Weak<[f32]>, range: Range, values: Texture },
+    Paint { source: Weak<Shown>, colours: Texture },
     Labels { source: Weak<Segmentation>, labels: Texture, palette: Texture },
 }
 
@@ -197,6 +200,9 @@ impl Slot {
             (Map::Heatmap { source, range, .. }, Some(Overlay::Heatmap { heatmap, style })) => {
                 std::ptr::addr_eq(source.as_ptr(), Arc::as_ptr(&heatmap.values)) && *range == style.range
             }
+            (Map::Paint { source, .. }, Some(Overlay::Paint { shown, .. })) => {
+                std::ptr::addr_eq(source.as_ptr(), Arc::as_ptr(shown))
+            }
             (Map::Labels { source, .. }, Some(Overlay::Segments { segmentation, .. })) => {
                 std::ptr::addr_eq(source.as_ptr(), Arc::as_ptr(segmentation))
             }
@@ -208,6 +214,7 @@ impl Slot {
         }
         self.map = match overlay {
             Some(Overlay::Heatmap { heatmap, style }) => heatmap_texture(gpu, heatmap, style.range),
+            Some(Overlay::Paint { shown, grid, .. }) => paint_texture(gpu, shown, *grid),
             Some(Overlay::Segments { segmentation, .. }) => label_textures(gpu, segmentation),
             None => None,
         }
@@ -222,6 +229,8 @@ impl Slot {
             // Without a map the shader does not read it; any texture of the right kind will do.
             Map::None => (&pipelines.heatmap, axes, colormaps),
             Map::Heatmap { values, .. } => (&pipelines.heatmap, values, colormaps),
+            // Its colours need no table.
+            Map::Paint { colours, .. } => (&pipelines.paint, colours, colormaps),
             Map::Labels { labels, palette, .. } => (&pipelines.segments, labels, palette),
         };
         let group = bind_group(device, pipeline, &self.uniforms, &[(1, &photo.texture), (2, axes), (3, map), (4, colours)]);
@@ -281,6 +290,17 @@ fn heatmap_texture((device, queue): (&wgpu::Device, &wgpu::Queue), heatmap: &Hea
     let values = Texture::new(device, wgpu::TextureFormat::R32Float, size, 1);
     values.write(queue, (0, 0), size, bytemuck::cast_slice(&units(heatmap, range)));
     Some(Map::Heatmap { source: Arc::downgrade(&heatmap.values), range, values })
+}
+
+fn paint_texture((device, queue): (&wgpu::Device, &wgpu::Queue), shown: &Arc<Shown>, grid: Grid) -> Option<Map> {
+    let texels = paint(shown, grid);
+    if texels.is_empty() {
+        return None;
+    }
+    let size = (grid.cols as u32, grid.rows as u32);
+    let colours = Texture::new(device, wgpu::TextureFormat::Rgba32Float, size, 1);
+    colours.write(queue, (0, 0), size, bytemuck::cast_slice(&texels));
+    Some(Map::Paint { source: Arc::downgrade(shown), colours })
 }
 
 fn label_textures((device, queue): (&wgpu::Device, &wgpu::Queue), segmentation: &Arc<Segmentation>) -> Option<Map> {

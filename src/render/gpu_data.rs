@@ -8,6 +8,9 @@ use super::painting::{Interpolation, Overlay, Painting};
 /// WGSL of the heatmap overlay, also of the photo alone.
 pub const HEATMAP_WGSL: &str = concat!(include_str!("../../shaders/shared.wgsl"), include_str!("../../shaders/heatmap.wgsl"));
 
+/// WGSL of colours that mean themselves.
+pub const PAINT_WGSL: &str = concat!(include_str!("../../shaders/shared.wgsl"), include_str!("../../shaders/paint.wgsl"));
+
 /// WGSL of the segmentation overlay.
 pub const SEGMENTS_WGSL: &str = concat!(include_str!("../../shaders/shared.wgsl"), include_str!("../../shaders/segments.wgsl"));
 
@@ -52,6 +55,10 @@ impl Uniforms {
             Some(Overlay::Heatmap { style, .. }) => {
                 uniforms.opacity = style.opacity;
                 uniforms.colormap = style.colormap as i32;
+                uniforms.interpolate = u32::from(style.interpolation == Interpolation::Smooth);
+            }
+            Some(Overlay::Paint { style, .. }) => {
+                uniforms.opacity = style.opacity;
                 uniforms.interpolate = u32::from(style.interpolation == Interpolation::Smooth);
             }
             Some(Overlay::Segments { style, .. }) => {

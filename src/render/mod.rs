@@ -13,4 +13,4 @@ pub mod pyramid;
 pub mod textures;
 
 pub use gpu::{Renderer, callback};
-pub use painting::{Interpolation, MapStyle, Overlay, Painting, SegmentStyle, UvRect};
+pub use painting::{Interpolation, MapStyle, Overlay, PaintStyle, Painting, SegmentStyle, UvRect};

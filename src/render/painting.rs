@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::pyramid::Levels;
 use crate::domain::colormap::Colormap;
-use crate::domain::grid::PixelRect;
+use crate::domain::exhibit::Shown;
+use crate::domain::grid::{Grid, PixelRect};
 use crate::domain::heatmap::{Heatmap, Range};
 use crate::domain::segmentation::Segmentation;
 use crate::input::Picture;
@@ -86,6 +87,15 @@ impl MapStyle {
     }
 }
 
+/// How colours that mean themselves are laid over a photo.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PaintStyle {
+    /// 0 shows the photo alone, 1 the colours alone.
+    pub opacity: f32,
+    /// Between patch centres.
+    pub interpolation: Interpolation,
+}
+
 /// How a segmentation is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SegmentStyle {
@@ -112,6 +122,15 @@ pub enum Overlay {
         heatmap: Heatmap,
         /// Their colours.
         style: MapStyle,
+    },
+    /// The paint of an answer: one colour a patch. Patches whose colour is NaN show the photo with grey hatching.
+    Paint {
+        /// Whose [`Shown::paint`] is meant.
+        shown: Arc<Shown>,
+        /// The patches.
+        grid: Grid,
+        /// How it lies over the photo.
+        style: PaintStyle,
     },
     /// One label a pixel of the model's input.
     Segments {

@@ -1,8 +1,8 @@
-//! The pipelines: a heatmap (or nothing) over the photo, labels over the photo, and the copy of either to the screen.
+//! The pipelines: a heatmap (or nothing), colours or labels over the photo, and the copy of any to the screen.
 
 use eframe::egui_wgpu::wgpu;
 
-use super::gpu_data::{COPY_WGSL, HEATMAP_WGSL, SEGMENTS_WGSL};
+use super::gpu_data::{COPY_WGSL, HEATMAP_WGSL, PAINT_WGSL, SEGMENTS_WGSL};
 
 /// Of finished paintings: encoded values, transparent where there is no picture.
 pub(super) const PAINTED: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
@@ -18,6 +18,7 @@ pub(super) struct Pipeline {
 #[derive(Debug)]
 pub(super) struct Pipelines {
     pub(super) heatmap: Pipeline,
+    pub(super) paint: Pipeline,
     pub(super) segments: Pipeline,
     pub(super) copy: Pipeline,
 }
@@ -28,6 +29,7 @@ impl Pipelines {
         let values = wgpu::TextureSampleType::Float { filterable: false };
         Self {
             heatmap: pipeline(device, PAINTED, ("heatmap", HEATMAP_WGSL, Some(values))),
+            paint: pipeline(device, PAINTED, ("paint", PAINT_WGSL, Some(values))),
             segments: pipeline(device, PAINTED, ("segments", SEGMENTS_WGSL, Some(wgpu::TextureSampleType::Uint))),
             copy: pipeline(device, format, ("copy", COPY_WGSL, None)),
         }

@@ -1,39 +1,39 @@
 //! Segmenters: one file each, one row in [`SEGMENTERS`]. Beside these the maps of any method that has a row for each target can
 //! be clustered as ULTra does: [`MapTree`].
 
+pub mod affinity;
+pub mod agglomerative;
+pub mod bipartition;
+pub mod colour_affinity;
+pub mod component;
+pub mod finish;
+pub mod kmeans;
+pub mod knobs;
+pub mod lloyd;
+pub mod lost;
+pub mod ncut;
+pub mod pixels;
+pub mod regions;
+pub mod relations;
+pub mod scope;
+pub mod slic;
+pub mod spectral;
+pub mod superpixels;
+pub mod tokencut;
 pub mod ultra;
 
+pub use finish::{Finish, TokenTree};
+pub use relations::Relations;
+pub use scope::{Rgb, Scope};
 pub use ultra::MapTree;
 
-use crate::domain::Control;
 use crate::domain::grid::PixelRect;
 use crate::domain::info::Info;
+use crate::domain::knob::Knob;
 use crate::domain::linkage::LinkageTree;
-use crate::domain::request::{Cut, Params};
+use crate::domain::request::Cut;
 use crate::domain::segmentation::Segmentation;
 use crate::domain::{Error, Result};
-use crate::model::{Model, Trace};
-
-/// What a segmenter is asked.
-#[derive(Clone, Copy, Debug)]
-pub struct Scope<'a> {
-    /// The model.
-    pub model: &'a Model,
-    /// Its activations.
-    pub trace: &'a Trace,
-    /// Layer 0..L.
-    pub layer: usize,
-    /// The segmenter's parameters.
-    pub params: &'a Params,
-    /// How many segments; of those that give a linkage tree only where drawing begins.
-    pub cut: Cut,
-    /// The picture as the model sees it, before its colours are normalised: `[height, width, 3]`, 0..255.
-    pub rgb: &'a [u8],
-    /// Pixels of the model's input: height, width.
-    pub size: (usize, usize),
-    /// Looked at between steps.
-    pub control: &'a Control,
-}
 
 /// What decides how many segments there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub trait Segmenter: Sync {
 pub enum Partition {
     /// Maps of all patches and the tree of their distances.
     Maps(MapTree),
+    /// Patches and the tree of the distances of their vectors.
+    Tree(TokenTree),
     /// Labels at the count that was asked for.
     Flat {
         /// The labels.
@@ -80,6 +82,7 @@ impl Partition {
     pub fn segmentation(&self, cut: Cut) -> Segmentation {
         match self {
             Self::Maps(maps) => maps.segmentation(cut),
+            Self::Tree(tree) => tree.segmentation(cut),
             Self::Flat { segmentation, .. } => segmentation.clone(),
         }
     }
@@ -88,6 +91,7 @@ impl Partition {
     pub fn tree(&self) -> Option<&LinkageTree> {
         match self {
             Self::Maps(maps) => Some(&maps.tree),
+            Self::Tree(tree) => Some(&tree.tree),
             Self::Flat { .. } => None,
         }
     }
@@ -95,7 +99,7 @@ impl Partition {
     /// Boxes around what was found.
     pub fn boxes(&self) -> &[PixelRect] {
         match self {
-            Self::Maps(_) => &[],
+            Self::Maps(_) | Self::Tree(_) => &[],
             Self::Flat { boxes, .. } => boxes,
         }
     }
@@ -104,17 +108,33 @@ impl Partition {
     pub fn num_bytes(&self) -> usize {
         match self {
             Self::Maps(maps) => maps.maps.len() * 4,
+            Self::Tree(tree) => tree.tree.num_leaves() * 64,
             Self::Flat { segmentation, .. } => segmentation.labels.len() * 2,
         }
     }
 }
 
 /// Every segmenter beside the clustering of maps, in menu order.
-pub const SEGMENTERS: &[&dyn Segmenter] = &[];
+pub const SEGMENTERS: &[&dyn Segmenter] = &[
+    &kmeans::KMeans,
+    &agglomerative::Agglomerative,
+    &ncut::NormalisedCut,
+    &spectral::DeepSpectral,
+    &tokencut::TokenCut,
+    &tokencut::MaskCut,
+    &lost::Lost,
+    &slic::Superpixels,
+];
 
 /// The segmenter with an id; none where maps of a method are meant.
 pub fn by_id(id: &str) -> Option<&'static dyn Segmenter> {
     SEGMENTERS.iter().copied().find(|s| s.info().id == id)
+}
+
+/// The knobs of a segmentation by a segmenter, or by clustering the maps of a method, whose labels can follow superpixels too.
+pub fn knobs_of(info: &Info) -> Vec<&'static Knob> {
+    let beside: &[&'static Knob] = if by_id(info.id).is_some() { &[] } else { knobs::OF_REGIONS };
+    info.knobs.iter().chain(beside).copied().collect()
 }
 
 /// Refuses more patches than pairwise distances of which would fit into a gigabyte.

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::agglomerative::tree_of;
+use super::regions::Regions;
 use crate::domain::grid::Grid;
-use crate::domain::linkage::{LinkageTree, Merge};
+use crate::domain::linkage::LinkageTree;
 use crate::domain::request::Cut;
 use crate::domain::resample::{Taps, resample_plane, torch_bicubic_taps};
 use crate::domain::segmentation::Segmentation;
@@ -23,6 +25,7 @@ pub struct MapTree {
     height: usize,
     width: usize,
     colours: Arc<[usize]>,
+    regions: Option<Arc<Regions>>,
 }
 
 impl MapTree {
@@ -38,7 +41,7 @@ impl MapTree {
         super::check_patches(patches)?;
         let (ys, xs) = (torch_bicubic_taps(grid.rows, height), torch_bicubic_taps(grid.cols, width));
         let mut distances = cosine_distances(&maps, grid, &gram(&ys, grid.rows), &gram(&xs, grid.cols), cancel)?;
-        Ok(Self::from_linkage(maps, average_linkage(&mut distances, patches), grid, (height, width)))
+        Ok(Self::from_linkage(maps, tree_of(&mut distances, patches, kodama::Method::Average), grid, (height, width)))
     }
 
     /// Maps whose tree is known already.
@@ -47,7 +50,13 @@ impl MapTree {
     /// `maps` is `[N, N]` over the N leaves of `tree`; `(height, width)` pixels of the model's input.
     pub fn from_linkage(maps: Vec<f32>, tree: LinkageTree, grid: Grid, (height, width): (usize, usize)) -> Self {
         let colours = tree.colours().into();
-        Self { maps: maps.into(), tree, grid, height, width, colours }
+        Self { maps: maps.into(), tree, grid, height, width, colours, regions: None }
+    }
+
+    /// The same with labels that follow the borders of regions, where there are some.
+    #[must_use]
+    pub fn with_regions(self, regions: Option<Arc<Regions>>) -> Self {
+        Self { regions, ..self }
     }
 
     /// Labels for a cut. Cheap enough for every frame of a dragged slider: it does not touch the distances. It runs on the
@@ -62,10 +71,14 @@ impl MapTree {
         let (ys, xs) = (torch_bicubic_taps(self.grid.rows, self.height), torch_bicubic_taps(self.grid.cols, self.width));
         let scaled: Vec<Vec<f32>> =
             sums.chunks_exact(patches).map(|s| to_unit_range(resample_plane(s, self.grid.cols, &ys, &xs))).collect();
+        let mut labels = largest(&scaled, self.height * self.width);
+        if let Some(regions) = &self.regions {
+            regions.vote(&mut labels, clusters.len());
+        }
         Segmentation {
             height: self.height,
             width: self.width,
-            labels: largest(&scaled, self.height * self.width),
+            labels,
             patch_labels: clusters.label_of.iter().map(|&l| l as u16).collect(),
             colours: clusters.node_of.iter().map(|&node| self.colours[node]).collect(),
         }
@@ -162,20 +175,6 @@ fn weigh(map: &[f32], grid: Grid, ys: &[f64], xs: &[f64]) -> Vec<f64> {
         }
     }
     out
-}
-
-fn average_linkage(distances: &mut [f64], patches: usize) -> LinkageTree {
-    if patches < 2 {
-        return LinkageTree::new(patches, Vec::new());
-    }
-    let dendrogram = kodama::linkage(distances, patches, kodama::Method::Average);
-    let merge = |step: &kodama::Step<f64>| Merge {
-        left: step.cluster1,
-        right: step.cluster2,
-        distance: step.dissimilarity,
-        size: step.size,
-    };
-    LinkageTree::new(patches, dendrogram.steps().iter().map(merge).collect())
 }
 
 #[cfg(test)]

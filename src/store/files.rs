@@ -127,12 +127,34 @@ impl TensorFiles {
         Ok(Self { place: file.display().to_string(), format: *format, files, tensors, part_of })
     }
 
+    /// A .safetensors file that is no checkpoint.
+    ///
+    /// # Errors
+    /// A refusal when it is missing or broken.
+    pub fn of_file(path: &Path) -> Result<Self> {
+        Self::of_one(Bytes::open(path)?, Format::Safetensors)
+    }
+
     /// A .safetensors file inside the program, which refusals call `place`.
     ///
     /// # Errors
     /// A refusal when it is broken.
     pub fn embedded(place: String, bytes: &'static [u8]) -> Result<Self> {
         Self::of_one(Bytes::embedded(place, bytes), Format::Safetensors)
+    }
+
+    /// One file of tensors that need not be a model's, by its ending: .safetensors, or .bin, .pt or .pth of PyTorch.
+    ///
+    /// # Errors
+    /// A refusal of any other file, and of one that is broken.
+    pub fn open_file(path: &Path) -> Result<Self> {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("");
+        let format = match ending {
+            "safetensors" => Format::Safetensors,
+            "bin" | "pt" | "pth" => Format::Torch,
+            _ => return Err(Error::refused(path.display(), "is no file of tensors").expected("a .safetensors file")),
+        };
+        Self::of_one(Bytes::open(path)?, format)
     }
 
     fn of_one(bytes: Bytes, format: Format) -> Result<Self> {

@@ -362,3 +362,24 @@ fn panels_of_text_are_below_each_other_with_their_bars() {
     assert!(one < ink::height(&ink::setting(&words, 100.0)));
     assert!(marks(false).height > 2.0 * one);
 }
+#[test]
+fn painted_words_have_their_own_colours_a_legend_and_charts_below() {
+    use tokenscope::domain::exhibit::{Chart, Exhibit, Paint, Series, Shown};
+    let Output::Explanation(plain) = explained(text("a bank"), Input::Text("a bank".into()), &[1], |_, _| 1.0) else {
+        unreachable!()
+    };
+    let colours = vec![[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [f32::NAN; 3]];
+    let series = vec![Series { name: String::new(), points: vec![[0.0, 1.0], [1.0, 2.0]] }];
+    let chart = Chart { title: "By layer".into(), series, ..Chart::default() };
+    let shown = Shown {
+        paint: Some(Paint { colours, legend: vec![("nouns".into(), [0.0, 1.0, 0.0])] }),
+        exhibits: vec![Exhibit::Chart(chart)],
+    };
+    let output = Output::Explanation(Arc::new(Explanation { shown: Arc::new(shown), ..(*plain).clone() }));
+    let layout = Layout::new(&output, &FigureStyle { opacity: 1.0, ..style() }).unwrap();
+    let fills: Vec<[u8; 3]> =
+        layout.marks.iter().filter_map(|m| if let Mark::Box { fill, .. } = m { *fill } else { None }).collect();
+    assert!(fills.contains(&[255, 0, 0]) && fills.contains(&[0, 255, 0]) && layout.ranges.is_empty());
+    let drawn = svg::text(&layout, Rasters::Embedded).unwrap();
+    assert!(drawn.contains(">nouns<") && drawn.contains("(b) By layer") && drawn.contains("<polyline"));
+}

@@ -19,11 +19,15 @@ use tokenscope::input::Picture;
 use tokenscope::measure::{Removal, Score};
 use tokenscope::method::{self, Info, span::Sources};
 use tokenscope::model::Digest;
-use tokenscope::segment::{Cutting, MapTree, Partition};
+use tokenscope::segment::{self, Cutting, MapTree, Partition};
+
+#[path = "beside.rs"]
+mod beside;
+pub use beside::{PAINTS, SHOWS};
 
 pub const ROWS: usize = 4;
 pub const COLS: usize = 6;
-const PATCH: usize = 16;
+pub const PATCH: usize = 16;
 const TOKENS: usize = 1 + ROWS * COLS;
 
 /// What the test sees of the oracle and tells it.
@@ -212,7 +216,8 @@ fn two_towers(scene: &Scene) -> Arc<Scene> {
 /// What an engine would answer.
 pub fn answer(request: &Request) -> Result<Output> {
     let scene = scene_of(request)?;
-    let method = method::by_id(&request.method)?.info();
+    let segmenter = segment::by_id(&request.method);
+    let method = segmenter.map_or_else(|| method::by_id(&request.method).map(method::Method::info), |s| Ok(s.info()))?;
     let layer = request.layer.max(0) as usize;
     Ok(match request.task {
         Task::Trace => Output::Scene(scene),
@@ -239,6 +244,7 @@ pub fn answer(request: &Request) -> Result<Output> {
                 }
                 _ => positions.iter().flat_map(|&p| row(p)).collect(),
             };
+            let shown = if positions.len() == 1 { beside::shown(&request.model, &scene) } else { Arc::default() };
             let score = request.score.then(|| Arc::new(score(&request.tokens)));
             let mut request = request.clone();
             request.params.scalar = request.params.scalar.resolved(false);
@@ -256,10 +262,18 @@ pub fn answer(request: &Request) -> Result<Output> {
                 layers: None,
                 score,
                 matches,
-                shown: Arc::default(),
+                shown,
             }))
         }
-        Task::Segment { .. } => segments(request, scene, method, layer)?,
+        Task::Segment { cut } => match segmenter {
+            Some(segmenter) => {
+                let (partition, cutting) = (beside::bands(cut), segmenter.cutting());
+                let (request, maps) = (request.clone(), None);
+                let (relations, shown) = (Arc::default(), Arc::default());
+                Output::Segments(Arc::new(Segments { request, scene, method, cutting, layer, maps, partition, relations, shown }))
+            }
+            None => segments(request, scene, method, layer)?,
+        },
     })
 }
 
@@ -268,8 +282,17 @@ fn segments(request: &Request, scene: Arc<Scene>, method: &'static Info, layer: 
     let all = Request { task: Task::Explain, tokens: Tokens::All, ..request.clone() };
     let Output::Explanation(maps) = answer(&all)? else { panic!("not an explanation") };
     let partition = Partition::Maps(tree());
-    let (request, maps, shown) = (request.clone(), Some(maps), Arc::default());
-    Ok(Output::Segments(Arc::new(Segments { request, scene, method, cutting: Cutting::Tree, layer, maps, partition, shown })))
+    Ok(Output::Segments(Arc::new(Segments {
+        request: request.clone(),
+        scene,
+        method,
+        cutting: Cutting::Tree,
+        layer,
+        maps: Some(maps),
+        partition,
+        relations: Arc::default(),
+        shown: Arc::default(),
+    })))
 }
 
 /// A bump around the target that widens with the layer; the target's own entry is far larger.

@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use eframe::egui::{self, CursorIcon, PointerButton, Pos2, Rect, Response, ScrollArea, Sense, Ui, vec2};
 
-use super::canvas::paint_note;
+use super::canvas::{paint_note, token_menu_ui};
 use super::command::Command;
 use super::session::Session;
 use super::theme;
 use super::view::{Pointing, View};
+use super::wanted::token_at;
 use crate::domain::span::Span;
 use crate::domain::text::Text;
 use crate::engine::Scene;
@@ -133,6 +134,8 @@ impl TextView {
             self.follow(ui, &sheet);
             sheet.paint(ui);
             self.select(ui, &sheet, &response, commands);
+            let pointed = || page.pointing.patch.map(|position| token_at(&page.scene.layout, position));
+            token_menu_ui(&response, "word", pointed, commands);
             sheet.describe(ui, &response, commands);
             if page.pointing.patch.is_some() && response.hovered() {
                 ui.ctx().set_cursor_icon(CursorIcon::PointingHand);

@@ -11,10 +11,12 @@ use super::setting::{Aside, CHIP_PADDING, LINE_HEIGHT, Line, Measure, Place, Set
 use crate::app::canvas::PatchValues;
 use crate::app::command::Command;
 use crate::app::generation::paint_generated;
+use crate::app::view::MapView;
 use crate::app::wanted::token_at;
 use crate::app::{theme, words};
 use crate::domain::request::Input;
 use crate::domain::span::Span;
+use crate::method::Reach;
 
 /// Size of the letters.
 const FONT_SIZE: f32 = 17.0;
@@ -109,7 +111,8 @@ impl Sheet<'_> {
     fn paint_outlines(&self, painter: &Painter) {
         let session = self.page.session;
         let keeps = session.pinned.is_some() || session.span.is_some();
-        let shown = self.page.view.map.as_ref().filter(|m| m.span.is_none() && (!keeps || self.page.pointing.peek));
+        let is_of_token = |m: &&MapView| m.span.is_none() && m.method.reach != Reach::Whole;
+        let shown = self.page.view.map.as_ref().filter(is_of_token).filter(|_| !keeps || self.page.pointing.peek);
         let (shown, pinned) = (shown.map(|m| m.position), self.pinned());
         let pointed = self.page.pointing.patch.filter(|&p| pinned != Some(p));
         self.outline(painter, shown.filter(|&p| pointed != Some(p)), theme::OUTLINE);
@@ -210,11 +213,16 @@ impl Sheet<'_> {
         let session = self.page.session;
         let map = self.page.view.map.as_ref().filter(|_| session.look.overlay)?;
         let unit = map.range.unit(map.value_at(position)?);
-        let over = session.colormap(map.method.signed).colour(unit);
+        let painted = map.paint().and_then(|paint| paint.colours.get(position)).copied();
+        if painted.is_some_and(|colour| colour.iter().any(|channel| channel.is_nan())) {
+            return None;
+        }
+        let painted = painted.map(|colour| colour.map(|channel| (channel.clamp(0.0, 1.0) * 255.0).round() as u8));
+        let over = painted.unwrap_or_else(|| session.colormap(map.method.signed).colour(unit));
         let share = (session.look.opacity * self.fade).clamp(0.0, 1.0);
         let [r, g, b, _] = self.ground.to_array();
         let mix = |under: u8, over: u8| (f32::from(under) * (1.0 - share) + f32::from(over) * share).round() as u8;
-        (!unit.is_nan()).then(|| Color32::from_rgb(mix(r, over[0]), mix(g, over[1]), mix(b, over[2])))
+        (painted.is_some() || !unit.is_nan()).then(|| Color32::from_rgb(mix(r, over[0]), mix(g, over[1]), mix(b, over[2])))
     }
 
     /// Names for those who do not see the text, and for tests: the text, and every token with its value and rank.

@@ -4,6 +4,7 @@
 
 use candle_core::{D, Tensor};
 
+use super::gradient::{Reaching, reaching};
 use super::{
     Activation, Block, BlockTrace, Branches, ForwardOptions, Heads, Linear, Norm, NormKind, NormPlace, Places, RowSet, Sees,
     Step, Turn,
@@ -67,7 +68,7 @@ pub(super) fn heads_of(qkv: &Tensor, first: usize, num_heads: usize, dim: usize)
 }
 
 /// Key or value heads, each repeated for the query heads that share it: `[H, T, d]`.
-fn shared_heads(heads: Heads, qkv: &Tensor, first: usize) -> Candle<Tensor> {
+pub(super) fn shared_heads(heads: Heads, qkv: &Tensor, first: usize) -> Candle<Tensor> {
     let own = heads_of(qkv, first, heads.num_kv_heads, heads.head_dim)?;
     if heads.group() == 1 {
         return Ok(own);
@@ -269,7 +270,7 @@ fn mlp(block: &Block, y: &Tensor) -> Candle<(Tensor, Tensor)> {
 }
 
 /// A norm's backward at the rows `tokens` of its input.
-fn norm_backward(g: &Tensor, x: &Tensor, stats: &Tensor, norm: &Norm, tokens: &Tensor) -> Candle<Tensor> {
+pub(super) fn norm_backward(g: &Tensor, x: &Tensor, stats: &Tensor, norm: &Norm, tokens: &Tensor) -> Candle<Tensor> {
     let (x, stats) = (x.index_select(tokens, 0)?, stats.index_select(tokens, 0)?);
     let (mean, rstd) = (stats.narrow(1, 0, 1)?, stats.narrow(1, 1, 1)?);
     let normal = x.broadcast_sub(&mean)?.broadcast_mul(&rstd)?;
@@ -279,7 +280,7 @@ fn norm_backward(g: &Tensor, x: &Tensor, stats: &Tensor, norm: &Norm, tokens: &T
     (centred - along)?.broadcast_mul(&rstd)
 }
 
-fn index(rows: &[usize], like: &Tensor) -> Candle<Tensor> {
+pub(super) fn index(rows: &[usize], like: &Tensor) -> Candle<Tensor> {
     let rows: Vec<u32> = rows.iter().map(|&t| t as u32).collect();
     Tensor::new(rows, like.device())
 }
@@ -294,13 +295,7 @@ pub(super) fn backward(
 ) -> Result<(Tensor, Option<Tensor>)> {
     let heads = block.heads;
     let rows = index(&step.from.tokens, cotangent)?;
-    let g = row_local_backward(block, trace, cotangent, &rows)?;
-    let branch_g = match block.branch_norms.as_ref().zip(trace.branches.as_ref()) {
-        Some((norms, branches)) => norm_backward(&g, &branches.attention, &branches.attention_stats, &norms.attention, &rows)?,
-        None => g.clone(),
-    };
-    let output_g = branch_g.matmul(&block.out.weight)?.reshape((step.from.len(), heads.num_heads, heads.head_dim))?;
-    let output_g = output_g.transpose(0, 1)?.contiguous()?;
+    let Reaching { stream: g, heads: output_g } = reaching(block, trace, cotangent, &rows)?;
     let shares = attention.index_select(&rows, 1)?;
     let values = shared_heads(heads, &trace.qkv, heads.value_column(0))?;
     let flowing = (output_g.matmul(&values.t()?)? * &shares)?;
@@ -328,7 +323,7 @@ pub(super) fn backward(
 }
 
 /// MLP and norms: from the cotangent of the stream above the block to that of the stream with the attention's branch added.
-fn row_local_backward(block: &Block, trace: &BlockTrace, cotangent: &Tensor, rows: &Tensor) -> Candle<Tensor> {
+pub(super) fn row_local_backward(block: &Block, trace: &BlockTrace, cotangent: &Tensor, rows: &Tensor) -> Candle<Tensor> {
     let mlp_backward = |g: &Tensor| -> Candle<Tensor> {
         let hidden = match block.branch_norms.as_ref().zip(trace.branches.as_ref()) {
             Some((norms, branches)) => norm_backward(g, &branches.mlp, &branches.mlp_stats, &norms.mlp, rows)?,

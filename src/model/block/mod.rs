@@ -11,6 +11,7 @@
 mod cached;
 pub mod composed;
 pub mod fused;
+mod gradient;
 mod loops;
 mod position;
 mod product;

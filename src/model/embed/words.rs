@@ -75,12 +75,46 @@ impl Words {
     /// # Errors
     /// As [`Self::forward`].
     pub fn forward_from(&self, ids: &[u32], first: usize) -> Result<Tensor> {
-        let mut rows = self.words.index_select(&Tensor::new(ids, self.words.device())?, 0)?;
-        if self.scale != 1.0 {
-            rows = (rows * self.scale)?;
-        }
+        self.forward_rows(self.rows(ids)?, first)
+    }
+
+    /// Rows of the vocabulary, as large as the model makes them.
+    ///
+    /// # Shapes
+    /// `ids` is `[T]`, the result `[T, D]`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the vocabulary lacks one.
+    pub fn rows(&self, ids: &[u32]) -> Result<Tensor> {
+        self.scaled(self.words.index_select(&Tensor::new(ids, self.words.device())?, 0)?)
+    }
+
+    /// The mean of all rows.
+    ///
+    /// # Shapes
+    /// `[1, D]`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when candle cannot make the tensor.
+    pub fn mean_row(&self) -> Result<Tensor> {
+        self.scaled(self.words.mean_keepdim(0)?)
+    }
+
+    fn scaled(&self, rows: Tensor) -> Result<Tensor> {
+        if self.scale == 1.0 { Ok(rows) } else { Ok((rows * self.scale)?) }
+    }
+
+    /// Layer 0 of rows of the vocabulary, or of any others in their place. Every operation has a gradient.
+    ///
+    /// # Shapes
+    /// `rows` and the result are `[T, D]`.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub fn forward_rows(&self, mut rows: Tensor, first: usize) -> Result<Tensor> {
+        let tokens = rows.dim(0)?;
         if let Some(positions) = &self.positions {
-            rows = (rows + positions.narrow(0, first, ids.len())?)?;
+            rows = (rows + positions.narrow(0, first, tokens)?)?;
         }
         match &self.norm {
             Some(norm) => Ok(composed::norm(&rows, norm)?.0),

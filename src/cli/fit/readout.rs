@@ -1,26 +1,17 @@
-//! `fit`: what is learned from a folder of inputs, without labels, and kept in a small file.
+//! `fit readout`: directions along which ULTra reads tokens, learned from a folder without labels.
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
-
-use super::progress::{Watch, print, say};
+use super::super::progress::{Watch, print, say};
 use crate::domain::Result;
 use crate::domain::request::ModelRef;
 use crate::engine::Engine;
-use crate::engine::fit::pictures_of;
+use crate::engine::fit::readout::pictures_of;
 use crate::engine::trace_file::check_path;
 use crate::method::readout::Training;
 
-#[derive(Debug, Subcommand)]
-pub(super) enum Fit {
-    /// Directions W along which ULTra reads tokens, trained so that a picture and its mirror image agree on which patches are made
-    /// of the same parts; used by --scalar file:W.safetensors.
-    Readout(ReadoutArgs),
-}
-
 #[derive(Debug, clap::Args)]
-pub(super) struct ReadoutArgs {
+pub(in crate::cli) struct ReadoutArgs {
     /// A folder of pictures; no masks or labels are needed.
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
@@ -50,13 +41,7 @@ pub(super) struct ReadoutArgs {
     out: PathBuf,
 }
 
-pub(super) fn fit(what: &Fit) -> Result<()> {
-    match what {
-        Fit::Readout(args) => readout(args),
-    }
-}
-
-fn readout(args: &ReadoutArgs) -> Result<()> {
+pub(super) fn readout(args: &ReadoutArgs) -> Result<()> {
     check_path(&args.out)?;
     let mut pictures = pictures_of(&args.folder)?;
     pictures.truncate(args.limit);

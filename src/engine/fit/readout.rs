@@ -1,10 +1,9 @@
-//! What is fitted to a folder of inputs and kept in a small .safetensors file, for requests that name it.
+//! ULTra's learned read-out: trained on a folder of pictures.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::Engine;
-use super::tensors::{NamedTensor, write_tensors};
+use super::super::Engine;
+use super::super::tensors::TensorsOut;
 use crate::domain::request::{Input, ModelRef, Request, Task};
 use crate::domain::{Error, Result};
 use crate::input::picture::EXTENSIONS;
@@ -64,8 +63,9 @@ impl Engine {
             ("pictures", pictures.len().to_string()),
             ("loss", format!("{:.5} held out, {:.5} without W", readout.after, readout.before)),
         ];
-        let words: BTreeMap<String, String> = words.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        write_tensors(out, &[NamedTensor { name: "W", shape: &[width, width], values: &readout.matrix }], &words)?;
+        let mut file = TensorsOut::create(out, &[("W".to_owned(), vec![width, width])], &words)?;
+        file.put(&readout.matrix)?;
+        file.finish()?;
         Ok(readout)
     }
 }

@@ -1,0 +1,49 @@
+//! Parameters of methods and models: how something is asked, whatever it is.
+
+use super::args::word;
+use crate::domain::request::{DeviceKind, Facet, Head, Own, Params, Request, Rows, Scalar, SizeRule, Tower};
+
+/// Everything but the input, the model, the layer, the method and its own parameters.
+#[derive(Debug, clap::Args)]
+pub(super) struct How {
+    /// Of a model with two towers (CLIP, SigLIP) `image` or `text` [default: as the input needs].
+    #[arg(long, value_name = "TOWER", value_parser = word::<Tower>)]
+    tower: Option<Tower>,
+    /// An attention head from 0, mean, max or min.
+    #[arg(long, default_value = "mean", value_parser = word::<Head>, allow_negative_numbers = true)]
+    head: Head,
+    /// residual, query, key or value.
+    #[arg(long, default_value = "residual", value_parser = word::<Facet>)]
+    facet: Facet,
+    /// ultra: sum, norm, or auto = norm where layers come out of a layer norm (BERT), else sum; along other tokens token:7,7 or
+    /// token:3+4, a class class:tabby, a word vocab:WORD (#ID), a segment cluster:0/6 of six, or file:W.npy, [D], [T, D] or
+    /// [D, D]. Of CLIP and SigLIP text:"a cat", the way to a phrase, also for agreement and methods that explain answers;
+    /// text:"a cat | a dog" compares it with others too.
+    #[arg(long, default_value = "auto", value_parser = word::<Scalar>)]
+    scalar: Scalar,
+    /// ultra: rows that carry the cotangent, `all` = exact [default: all; segment: 8].
+    #[arg(long, value_parser = word::<Rows>, allow_negative_numbers = true)]
+    rows: Option<Rows>,
+    /// ultra: the target's own entry: max, keep or zero.
+    #[arg(long, default_value = "max", value_parser = word::<Own>)]
+    own: Own,
+    /// Pixels of the model's input: S, HxW, native or native:S [default: as the checkpoint says].
+    #[arg(long, default_value = "checkpoint", value_parser = word::<SizeRule>, hide_default_value = true, allow_negative_numbers = true)]
+    size: SizeRule,
+    /// cpu, cuda or metal.
+    #[arg(long, default_value = "cpu", value_parser = word::<DeviceKind>)]
+    device: DeviceKind,
+}
+
+impl How {
+    /// The request with these parameters; knobs stay at their defaults.
+    pub(super) fn fill(&self, mut request: Request) -> Request {
+        let rows = self.rows.unwrap_or(request.params.rows);
+        let scalar = self.scalar.clone();
+        request.params = Params { head: self.head, facet: self.facet, scalar, rows, own: self.own, ..Params::default() };
+        request.tower = self.tower;
+        request.size = self.size;
+        request.device = self.device;
+        request
+    }
+}

@@ -1,0 +1,48 @@
+//! One answer: a picture and a contender, with every number that tables are made of.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Error;
+use crate::measure::Contingency;
+use crate::measure::boundary::BoundaryCounts;
+
+/// A line of `rows.jsonl`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The picture.
+    pub image: String,
+    /// Who was scored: [`super::Contender::name`].
+    pub contender: String,
+    /// Why there are no scores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// Scores by their ids; `None` where one is not defined.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scores: BTreeMap<String, Option<f64>>,
+    /// Pixels by segment and class, where the mask has classes: `[segment, class, pixels]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Contingency>,
+    /// What each segment looks like to the model, where the mask has classes: see [`super::joint`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vectors: Option<Vec<Vec<f32>>>,
+    /// Boundary pixels that were matched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boundary: Option<BoundaryCounts>,
+}
+
+impl Row {
+    pub(super) fn new(image: &str, contender: &str) -> Self {
+        Self { image: image.to_owned(), contender: contender.to_owned(), ..Self::default() }
+    }
+
+    pub(super) fn refused(image: &str, contender: &str, why: &Error) -> Self {
+        Self { refused: Some(why.to_string()), ..Self::new(image, contender) }
+    }
+
+    /// Sets a score; what is no number is not defined.
+    pub(super) fn set(&mut self, id: &str, value: f64) {
+        self.scores.insert(id.to_owned(), Some(value).filter(|v| v.is_finite()));
+    }
+}
