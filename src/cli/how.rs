@@ -16,8 +16,8 @@ pub(super) struct How {
     #[arg(long, default_value = "residual", value_parser = word::<Facet>)]
     facet: Facet,
     /// ultra: sum, norm, or auto = norm where layers come out of a layer norm (BERT), else sum; along other tokens token:7,7 or
-    /// token:3+4, a class class:tabby, a word vocab:WORD (#ID), a segment cluster:0/6 of six, or file:W.npy, [D], [T, D] or
-    /// [D, D]. Of CLIP and SigLIP text:"a cat", the way to a phrase, also for agreement and methods that explain answers;
+    /// token:3+4, a class class:tabby, a word vocab:WORD (#ID), a segment cluster:0/6 of six, or file:W.npy of D, T x D
+    /// or D x D numbers. Of CLIP and SigLIP text:"a cat", the way to a phrase, also for agreement and methods that explain answers;
     /// text:"a cat | a dog" compares it with others too.
     #[arg(long, default_value = "auto", value_parser = word::<Scalar>)]
     scalar: Scalar,

@@ -50,7 +50,7 @@ pub fn check_path(path: &Path) -> Result<()> {
 /// the names of the tokens as metadata. The file appears whole or not at all.
 ///
 /// # Errors
-/// A refusal when the file cannot be written; [`Error::Cancelled`].
+/// A refusal when the file cannot be written; [`crate::domain::Error::Cancelled`].
 pub fn write(traced: &Traced, path: &Path, cancel: &Cancel) -> Result<()> {
     let tokens = Value::from(tokens(traced)).to_string();
     let mut out = TensorsOut::create(path, &parts(traced), &[("tokens", tokens)])?;

@@ -24,7 +24,7 @@ pub struct Row {
     /// Pixels by segment and class, where the mask has classes: `[segment, class, pixels]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<Contingency>,
-    /// What each segment looks like to the model, where the mask has classes: see [`super::joint`].
+    /// What each segment looks like to the model, where the mask has classes: the mean vector of its patches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vectors: Option<Vec<Vec<f32>>>,
     /// Boundary pixels that were matched.
