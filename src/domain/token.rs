@@ -94,6 +94,16 @@ impl TokenLayout {
         self.len() == 0
     }
 
+    /// What tables call a token: `patch 7,7`, `cls`, of a text the letters that it stands for, or its piece where these are blank.
+    pub fn label(&self, position: usize) -> String {
+        let shown = self.text.as_ref().map_or("", |text| text.shown(position).trim());
+        if shown.is_empty() {
+            self.kind(position).map_or_else(|| position.to_string(), |kind| kind.to_string())
+        } else {
+            shown.to_owned()
+        }
+    }
+
     /// What stands at `position`.
     pub fn kind(&self, position: usize) -> Option<TokenKind> {
         if let Some(text) = &self.text {

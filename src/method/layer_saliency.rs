@@ -213,10 +213,8 @@ fn positions_table(
     order.truncate(count);
     let top = |_: usize, words: &Distribution<'_>| words.most_probable(WORDS_EACH);
     let decoded = lens.map(|lens| lens.read(trace, layer, &order, control, top)).transpose()?;
-    let mut rows: Vec<Vec<Cell>> = order
-        .iter()
-        .map(|&at| vec![Cell::Number(at as f64), model.word(ids[at]).into(), f64::from(saliency[at]).into()])
-        .collect();
+    let mut rows: Vec<Vec<Cell>> =
+        order.iter().map(|&at| vec![at.to_string().into(), model.word(ids[at]).into(), f64::from(saliency[at]).into()]).collect();
     for (row, words) in rows.iter_mut().zip(decoded.iter().flatten()) {
         row.extend(words.iter().map(|&(id, probability)| Cell::Shaded(model.word(id), probability)));
     }

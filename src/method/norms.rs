@@ -107,7 +107,7 @@ fn outliers(trace: &Trace, all: &[f32], cut: f32, target: &Target<'_>) -> Table 
     found.sort_by(|&a, &b| all[b].total_cmp(&all[a]));
     let title = format!("{} of {} tokens are outliers", found.len(), all.len());
     found.truncate(MAX_ROWS);
-    let name = |position: usize| trace.layout.kind(position).map_or_else(String::new, |kind| kind.to_string());
+    let name = |position: usize| trace.layout.label(position);
     let row = |&position: &usize| vec![name(position).into(), f64::from(all[position]).into()];
     Table {
         title,

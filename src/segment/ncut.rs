@@ -17,8 +17,8 @@ pub struct NormalisedCut;
 static AFFINITY: Knob = Knob {
     id: "affinity",
     name: "Affinity",
-    help: "how alike two patches are: 1 above the threshold --tau and 0.00001 below, or their cosine, 0 where negative",
-    kind: KnobKind::Choice(&["threshold", "cosine"]),
+    help: "how alike two patches are: their cosine, 0 where negative, or 1 above the threshold --tau and 0.00001 below",
+    kind: KnobKind::Choice(&["cosine", "threshold"]),
 };
 
 static INFO: Info = Info {

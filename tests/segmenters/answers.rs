@@ -149,7 +149,7 @@ fn the_command_line_segments_and_its_record_remakes_the_same() {
     for flags in [
         "kmeans --clusters 3 --facet key --edges smooth",
         "agglomerative --linkage ward --clusters 4 --regions slic --superpixels 40",
-        "ncut --affinity cosine --clusters 2",
+        "ncut --affinity threshold --clusters 2",
         "spectral --clusters 3 --eigenvectors 4 --colour-weight 0.5",
         "tokencut --tau 0.3 --features value",
         "maskcut --objects 2",

@@ -1,4 +1,4 @@
-//! Tables: a line above, below the heading and at the end; numbers flush right.
+//! Tables: a line above, below the heading where there is one, and at the end; numbers flush right.
 
 use super::super::layout::{Anchor, Mark, Rect};
 use super::super::text::{shortened, width};
@@ -25,8 +25,13 @@ fn words(cell: &Cell) -> String {
     }
 }
 
+/// 1 with names of columns, 0 without any.
+fn num_heads(table: &Table) -> usize {
+    usize::from(table.columns.iter().any(|name| !name.is_empty()))
+}
+
 fn num_lines(table: &Table) -> usize {
-    1 + table.rows.len().min(MOST_ROWS) + usize::from(table.rows.len() > MOST_ROWS)
+    num_heads(table) + table.rows.len().min(MOST_ROWS) + usize::from(table.rows.len() > MOST_ROWS)
 }
 
 /// Height at any width.
@@ -59,12 +64,16 @@ pub(super) fn marks(table: &Table, place: Rect) -> Vec<Mark> {
     let right = place.x + columns.last().map_or(0.0, |(x, width)| x + width);
     let rule = |y: f64, width: f64| Mark::Line { from: (place.x, y), to: (right, y), width };
     let baseline = |line: usize| place.y + (line as f64 + 0.72) * LINE + 1.0;
-    let mut marks = vec![rule(place.y, 0.8), rule(place.y + LINE + 0.6, 0.4)];
+    let heads = num_heads(table);
+    let mut marks = vec![rule(place.y, 0.8)];
+    if heads > 0 {
+        marks.push(rule(place.y + LINE + 0.6, 0.4));
+    }
     for (name, &(x, width)) in table.columns.iter().zip(&columns) {
         marks.push(text((place.x + x, baseline(0)), Anchor::Start, shortened(name, SIZE, width)));
     }
     for (n, row) in table.rows.iter().take(MOST_ROWS).enumerate() {
-        let y = baseline(n + 1);
+        let y = baseline(n + heads);
         let ground = |x: f64, width: f64| Rect { x, y: y - 0.72 * LINE, width, height: LINE };
         if table.mark == Some(n) {
             marks.push(Mark::Box { rect: ground(place.x, right - place.x), stroke: None, fill: Some(MARKED) });

@@ -95,7 +95,7 @@ fn top_modes(read: &Reading<'_>, target: &Target<'_>, position: usize) -> Result
     let mut ranked: Vec<(usize, usize, f64)> = (0..read.modes.len()).filter_map(strongest).collect();
     ranked.sort_by(|a, b| b.2.abs().total_cmp(&a.2.abs()).then(a.0.cmp(&b.0)));
     ranked.truncate(TOP);
-    let name = |p: usize| layout.kind(p).map_or_else(String::new, |kind| kind.to_string());
+    let name = |p: usize| layout.label(p);
     let row = |&(mode, partner, added): &(usize, usize, f64)| -> Vec<Cell> {
         vec![
             format!("L{} H{} M{mode}", read.layer, read.head).into(),
