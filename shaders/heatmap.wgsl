@@ -36,29 +36,18 @@ fn smooth_colour(unit: f32) -> vec3<f32> {
     return mix(entry(i32(below)), entry(i32(below) + 1), place - below);
 }
 
-@fragment
-fn fs_main(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
-    let at = vec2<i32>(position.xy);
-    let x = column(at.x);
-    let y = row(at.y);
-    let place = min(x.place, y.place);
-    if place == 0 {
-        discard;
-    }
-    let below = photo_at(x, y);
-    if place == 1 {
-        return opaque(dimmed(below));
-    }
+// The colour of the map over the photo; `fs_main` of overlay.wgsl asks for it.
+fn covered(at: vec2<i32>, x: Axis, y: Axis, below: vec3<f32>) -> vec3<f32> {
     if uniforms.overlay == 0u {
-        return opaque(below);
+        return below;
     }
     let nearest = value_at(select(x.cell, x.next, x.part >= 0.5), select(y.cell, y.next, y.part >= 0.5));
     if nearest < 0.0 {
         let hatched = (at.x + at.y) % (6 * uniforms.line) < uniforms.line;
-        return opaque(mix(below, GREY, select(0.0, uniforms.opacity, hatched)));
+        return mix(below, GREY, select(0.0, uniforms.opacity, hatched));
     }
     if uniforms.interpolate == 0u {
-        return opaque(mix(below, entry(i32(nearest * 256.0)), uniforms.opacity));
+        return mix(below, entry(i32(nearest * 256.0)), uniforms.opacity);
     }
-    return opaque(mix(below, smooth_colour(interpolated(x, y)), uniforms.opacity));
+    return mix(below, smooth_colour(interpolated(x, y)), uniforms.opacity);
 }

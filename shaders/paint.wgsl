@@ -21,24 +21,13 @@ fn interpolated(x: Axis, y: Axis) -> vec3<f32> {
     return sum / max(total, 1e-6);
 }
 
-@fragment
-fn fs_main(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
-    let at = vec2<i32>(position.xy);
-    let x = column(at.x);
-    let y = row(at.y);
-    let place = min(x.place, y.place);
-    if place == 0 {
-        discard;
-    }
-    let below = photo_at(x, y);
-    if place == 1 {
-        return opaque(dimmed(below));
-    }
+// The colour of the patch over the photo; `fs_main` of overlay.wgsl asks for it.
+fn covered(at: vec2<i32>, x: Axis, y: Axis, below: vec3<f32>) -> vec3<f32> {
     let nearest = colour_at(select(x.cell, x.next, x.part >= 0.5), select(y.cell, y.next, y.part >= 0.5));
     if nearest.a == 0.0 {
         let hatched = (at.x + at.y) % (6 * uniforms.line) < uniforms.line;
-        return opaque(mix(below, GREY, select(0.0, uniforms.opacity, hatched)));
+        return mix(below, GREY, select(0.0, uniforms.opacity, hatched));
     }
     let colour = select(nearest.rgb, interpolated(x, y), uniforms.interpolate == 1u);
-    return opaque(mix(below, colour, uniforms.opacity));
+    return mix(below, colour, uniforms.opacity);
 }

@@ -26,29 +26,18 @@ fn line_towards(label: i32, at: vec2<i32>, step: i32) -> bool {
     return differs(label, at + vec2<i32>(step, 0)) || differs(label, at + vec2<i32>(0, step)) || differs(label, at + vec2<i32>(step, step));
 }
 
-@fragment
-fn fs_main(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
-    let at = vec2<i32>(position.xy);
-    let x = column(at.x);
-    let y = row(at.y);
-    let place = min(x.place, y.place);
-    if place == 0 {
-        discard;
-    }
-    let below = photo_at(x, y);
-    if place == 1 {
-        return opaque(dimmed(below));
-    }
+// The colour of the label over the photo; `fs_main` of overlay.wgsl asks for it.
+fn covered(at: vec2<i32>, x: Axis, y: Axis, below: vec3<f32>) -> vec3<f32> {
     let label = label_at(x, y);
     if uniforms.outlines == 1u && line_towards(label, at, uniforms.line) {
-        return opaque(vec3<f32>(1.0, 1.0, 1.0));
+        return vec3<f32>(1.0, 1.0, 1.0);
     }
     if uniforms.outlines == 1u && line_towards(label, at, -uniforms.line) {
-        return opaque(vec3<f32>(0.0, 0.0, 0.0));
+        return vec3<f32>(0.0, 0.0, 0.0);
     }
     if uniforms.solo >= 0 && label != uniforms.solo {
-        return opaque(dimmed(below));
+        return dimmed(below);
     }
     let colour = textureLoad(palette, vec2<i32>(label % 256, label / 256), 0).rgb;
-    return opaque(mix(below, colour, uniforms.opacity));
+    return mix(below, colour, uniforms.opacity);
 }

@@ -6,13 +6,25 @@ use super::composite::DIMMING;
 use super::painting::{Interpolation, Overlay, Painting};
 
 /// WGSL of the heatmap overlay, also of the photo alone.
-pub const HEATMAP_WGSL: &str = concat!(include_str!("../../shaders/shared.wgsl"), include_str!("../../shaders/heatmap.wgsl"));
+pub const HEATMAP_WGSL: &str = concat!(
+    include_str!("../../shaders/shared.wgsl"),
+    include_str!("../../shaders/overlay.wgsl"),
+    include_str!("../../shaders/heatmap.wgsl")
+);
 
 /// WGSL of colours that mean themselves.
-pub const PAINT_WGSL: &str = concat!(include_str!("../../shaders/shared.wgsl"), include_str!("../../shaders/paint.wgsl"));
+pub const PAINT_WGSL: &str = concat!(
+    include_str!("../../shaders/shared.wgsl"),
+    include_str!("../../shaders/overlay.wgsl"),
+    include_str!("../../shaders/paint.wgsl")
+);
 
 /// WGSL of the segmentation overlay.
-pub const SEGMENTS_WGSL: &str = concat!(include_str!("../../shaders/shared.wgsl"), include_str!("../../shaders/segments.wgsl"));
+pub const SEGMENTS_WGSL: &str = concat!(
+    include_str!("../../shaders/shared.wgsl"),
+    include_str!("../../shaders/overlay.wgsl"),
+    include_str!("../../shaders/segments.wgsl")
+);
 
 /// WGSL that puts a finished painting on the screen.
 pub const COPY_WGSL: &str = concat!(include_str!("../../shaders/shared.wgsl"), include_str!("../../shaders/copy.wgsl"));
