@@ -42,8 +42,15 @@ static METHOD: Info = Info {
 
 fn scene(width: usize, height: usize) -> Arc<Scene> {
     let rgb = (0..width * height * 3).map(|i| (i * 37 % 251) as u8).collect();
-    let picture =
-        Picture { name: "cat & dog.png".into(), width, height, rgb, file_size: (width, height), sha256: "ab".repeat(32) };
+    let picture = Picture {
+        name: "cat & dog.png".into(),
+        width,
+        height,
+        rgb,
+        file_size: (width, height),
+        sha256: "ab".repeat(32),
+        notices: Vec::new(),
+    };
     let model = ModelFacts {
         name: "tiny".into(),
         folder: Some("models/tiny".into()),
@@ -71,6 +78,7 @@ fn scene(width: usize, height: usize) -> Arc<Scene> {
         layout: TokenLayout::image(vec![TokenKind::Cls], Grid { rows: SIDE, cols: SIDE }),
         model,
         predictions: Vec::new(),
+        notices: Vec::new(),
     })
 }
 

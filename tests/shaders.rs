@@ -187,7 +187,15 @@ fn painting(picture: &Arc<Picture>, shown: UvRect, overlay: Option<Overlay>) -> 
 
 fn random_picture(dice: &mut Dice, width: usize, height: usize) -> Arc<Picture> {
     let rgb = (0..width * height * 3).map(|_| (dice.unit() * 256.0) as u8).collect();
-    Arc::new(Picture { name: "random".into(), width, height, rgb, file_size: (width, height), sha256: String::new() })
+    Arc::new(Picture {
+        name: "random".into(),
+        width,
+        height,
+        rgb,
+        file_size: (width, height),
+        sha256: String::new(),
+        notices: Vec::new(),
+    })
 }
 
 fn random_segments(dice: &mut Dice, num_labels: usize) -> Segmentation {

@@ -10,6 +10,7 @@ use super::hub::Picker;
 use super::session::{Mode, Session, heads};
 use super::view::View;
 use super::{knobs, look, menu, phrase, scalar, theme, words};
+use crate::domain::Notice;
 use crate::domain::request::{Facet, Head, Input, Own};
 use crate::domain::text::{Piece, Text};
 use crate::engine::Scene;
@@ -124,6 +125,14 @@ fn open_ui(ui: &mut Ui, session: &Session, shown: &Shown<'_>, commands: &mut Vec
     if let Some(scene) = scene {
         quiet_ui(ui, &model_facts(scene));
         badge_ui(ui, shown.badge, commands);
+        notices_ui(ui, &scene.notices);
+    }
+}
+
+/// What was cut, clipped or left out on the way to this answer, one line each.
+fn notices_ui(ui: &mut Ui, notices: &[Notice]) {
+    for notice in notices {
+        quiet_ui(ui, &format!("Note: {notice}"));
     }
 }
 
@@ -178,11 +187,7 @@ fn text_facts(text: &Text) -> String {
     let is_filling =
         |pair: &[Piece]| pair.iter().all(|p| p.special) && pair.first().map(|p| &p.piece) == pair.last().map(|p| &p.piece);
     let filled = if text.pieces.windows(2).any(is_filling) { ", filled up as the model was trained" } else { "" };
-    let tokens = format!("{} tokens, {special} of them special{filled}", text.pieces.len());
-    match text.cut_at.and_then(|cut| text.string.get(cut..)) {
-        Some(rest) => format!("{tokens}; {} characters at the end are not read", rest.chars().count()),
-        None => tokens,
-    }
+    format!("{} tokens, {special} of them special{filled}", text.pieces.len())
 }
 
 fn model_facts(scene: &Scene) -> String {

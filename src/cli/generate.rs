@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::args::Source;
-use super::progress::{Watch, say};
+use super::progress::{Watch, mention, say};
 use super::tasks::{describe, spare_what_is_read};
 use crate::domain::request::{DeviceKind, Generation, Input, ModelRef, Request, Task};
 use crate::domain::{Error, Progress, Result};
@@ -108,6 +108,7 @@ pub(super) fn generate(args: &Generate, verbose: bool) -> Result<()> {
     let Some(done) = stream(&request, &control)? else { return Ok(()) };
     continuation::write(&done, &args.out)?;
     drop(watch);
+    done.scene.notices.iter().for_each(mention);
     if verbose {
         describe(&done.scene, started);
     }

@@ -10,12 +10,17 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Notice, Result};
 use crate::method::Control;
 
 /// One line on stderr that begins with the program's name. A closed stderr is nobody to complain to.
 pub(super) fn complain(err: &Error) {
     drop(writeln!(std::io::stderr(), "tokenscope: {err}"));
+}
+
+/// One line on stderr about an answer that was given all the same.
+pub(super) fn mention(notice: &Notice) {
+    say(&format!("note: {notice}"));
 }
 
 /// A line on stderr, for a person at a terminal.

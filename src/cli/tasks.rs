@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::args;
-use super::progress::{Watch, print, say};
+use super::progress::{Watch, mention, print, say};
 use crate::domain::request::Request;
 use crate::domain::{Error, Result};
 use crate::engine::{Engine, Estimate, Output, Scene, model_path, outline, trace_file};
@@ -35,16 +35,13 @@ pub(super) fn figure_of(request: &Request, style: &FigureStyle, out: &[PathBuf],
     watch.control().cancel.check()?;
     if verbose {
         describe_matches(&output);
-        match &output {
-            Output::Scene(scene) => describe(scene, started),
-            Output::Explanation(explanation) => describe(&explanation.scene, started),
-            Output::Segments(segments) => describe(&segments.scene, started),
-            Output::Continuation(continuation) => describe(&continuation.scene, started),
-            Output::Verification(_) => {}
+        if let Some(scene) = output.scene() {
+            describe(scene, started);
         }
     }
     figure::write(&output, style, out)?;
     drop(watch);
+    output.scene().into_iter().flat_map(|scene| &scene.notices).for_each(mention);
     match score_of(&output) {
         Some(score) => print(score_table(score)),
         None if out.is_empty() => print(figure::data::csv(&output, style)?.trim_end()),
@@ -89,6 +86,7 @@ pub(super) fn trace(args: &args::Trace, verbose: bool) -> Result<()> {
     if verbose {
         describe(&traced.scene, started);
     }
+    traced.scene.notices.iter().for_each(mention);
     say(&format!("writing {:.1} MB", trace_file::size(&traced) as f64 / 1e6));
     trace_file::write(&traced, &args.out, &watch.control().cancel)?;
     drop(watch);

@@ -76,7 +76,7 @@ impl fmt::Display for Error {
 const MAX_SHOWN: usize = 400;
 
 /// A part without its middle where it is long: a broken file may hold names of a million characters.
-fn shortened(part: &str) -> Cow<'_, str> {
+pub(super) fn shortened(part: &str) -> Cow<'_, str> {
     let count = part.chars().count();
     if count <= MAX_SHOWN {
         return part.into();

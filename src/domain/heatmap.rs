@@ -187,7 +187,13 @@ mod tests {
     fn the_words_of_a_text_set_the_limits_and_not_its_special_tokens() {
         let piece = |special| Piece { piece: "x".into(), span: 0..0, special, word: None };
         let pieces = vec![piece(true), piece(false), piece(false), piece(false), piece(true)];
-        let layout = TokenLayout::text(Arc::new(Text { string: String::new(), pieces, cut_at: None, generated_from: None }));
+        let layout = TokenLayout::text(Arc::new(Text {
+            string: String::new(),
+            pieces,
+            cut_at: None,
+            generated_from: None,
+            notices: Vec::new(),
+        }));
         let row = [40.0, 1.0, 5.0, 2.0, 90.0];
         let ranged = |own| Heatmap::from_relevance(&layout, &row, 2, own).ranged(&layout, 2, own);
         assert_eq!(ranged(Own::Max), [1, 3]);

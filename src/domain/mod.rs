@@ -10,6 +10,7 @@ pub mod heatmap;
 pub mod info;
 pub mod knob;
 pub mod linkage;
+pub mod notice;
 pub mod request;
 pub mod resample;
 pub mod scalar;
@@ -22,3 +23,4 @@ pub mod vocabulary;
 
 pub use cancel::{Cancel, Control, Progress};
 pub use error::{Error, Result};
+pub use notice::Notice;

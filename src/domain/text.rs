@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use super::Notice;
+
 /// One token of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
@@ -28,6 +30,8 @@ pub struct Text {
     pub cut_at: Option<usize>,
     /// Where what a model added begins, if one continued the text.
     pub generated_from: Option<Seam>,
+    /// What the user should know of how the text was read.
+    pub notices: Vec<Notice>,
 }
 
 /// Where a continuation begins.
@@ -51,7 +55,13 @@ pub struct Word {
 impl Text {
     /// A sequence of token ids without a string: tokens are shown as `#id`, each its own word.
     pub fn of_ids(ids: &[u32]) -> Self {
-        let mut text = Self { string: String::new(), pieces: Vec::with_capacity(ids.len()), cut_at: None, generated_from: None };
+        let mut text = Self {
+            string: String::new(),
+            pieces: Vec::with_capacity(ids.len()),
+            cut_at: None,
+            generated_from: None,
+            notices: Vec::new(),
+        };
         ids.iter().for_each(|&id| text.push_id(id));
         text
     }
@@ -89,6 +99,16 @@ impl Text {
             Some(slice) if !slice.is_empty() => slice,
             _ => &piece.piece,
         }
+    }
+
+    /// Everything that the user should know of how the text was read.
+    pub fn every_notice(&self) -> Vec<Notice> {
+        let rest = self.cut_at.and_then(|cut| self.string.get(cut..)).map_or(0, |rest| rest.chars().count());
+        let cut = (rest > 0).then(|| {
+            let what = format!("{rest} characters at the end are not read: the model takes no more tokens");
+            Notice::new("the text", what).remedy("give it a part of the text")
+        });
+        self.notices.iter().cloned().chain(cut).collect()
     }
 
     /// The words in order. A word is a run of pieces that the tokenizer found in one stretch of letters.
@@ -168,7 +188,7 @@ mod tests {
             piece("The", 12..15, 2),
             special("[SEP]"),
         ];
-        Text { string: "Banking the The".into(), pieces, cut_at: None, generated_from: None }
+        Text { string: "Banking the The".into(), pieces, cut_at: None, generated_from: None, notices: Vec::new() }
     }
 
     #[test]
@@ -196,7 +216,7 @@ mod tests {
         let spans = [0..2, 3..5, 6..7, 7..8, 8..10, 11..14, 14..15, 16..17, 17..20, 20..21, 21..22, 23..25, 26..30, 32..35];
         let piece = |span: &Range<usize>| Piece { piece: String::new(), span: span.clone(), special: false, word: None };
         let pieces = spans.iter().map(piece).collect();
-        let text = Text { string: string.into(), pieces, cut_at: None, generated_from: None };
+        let text = Text { string: string.into(), pieces, cut_at: None, generated_from: None, notices: Vec::new() };
         assert_eq!([text.sentence(0), text.sentence(3), text.sentence(6)], [0..7, 0..7, 0..7]);
         assert_eq!([text.sentence(7), text.sentence(10)], [7..11, 7..11]);
         assert_eq!([text.sentence(11), text.sentence(13)], [11..13, 13..14]);

@@ -118,7 +118,9 @@ impl Engine {
         let Grown { loaded, encoded: Encoded { ids, text }, ending } = self.grown(request, &generation, control)?;
         let layout = loaded.model.layout(&ModelInput::Words { ids: &ids, text: Arc::new(text) })?;
         let model = super::facts(&request.model, &loaded.model);
-        let scene = Arc::new(super::Scene { photo: None, layout, model, predictions: Vec::new() });
+        let mut notices = loaded.notices();
+        notices.extend(layout.text.iter().flat_map(|text| text.every_notice()));
+        let scene = Arc::new(super::Scene { photo: None, layout, model, predictions: Vec::new(), notices });
         let request = Request { generation: Some(generation), ..request.clone() };
         Ok(Continuation { request, scene, ids, ending })
     }

@@ -288,7 +288,10 @@ fn scene(named: &ModelRef, loaded: &Loaded, trace: &Trace, photo: Option<Photo>)
         Some(logits) => predictions(logits, |class| model.class_names.get(class).cloned().unwrap_or_default()),
         None => next_tokens(model, trace)?,
     };
-    Ok(Scene { photo, layout: trace.layout.clone(), model: facts(named, model), predictions })
+    let mut notices = loaded.notices();
+    notices.extend(photo.iter().flat_map(|photo| photo.picture.notices.iter().cloned()));
+    notices.extend(trace.layout.text.iter().flat_map(|text| text.every_notice()));
+    Ok(Scene { photo, layout: trace.layout.clone(), model: facts(named, model), predictions, notices })
 }
 
 /// The five tokens that most probably follow a text, where the model is one that says so.

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 
 use super::verify::Verification;
+use crate::domain::Notice;
 use crate::domain::exhibit::{Exhibit, Shown};
 use crate::domain::grid::PixelRect;
 use crate::domain::heatmap::Heatmap;
@@ -35,6 +36,19 @@ pub enum Output {
     Verification(Arc<Verification>),
     /// Of a generation.
     Continuation(Arc<Continuation>),
+}
+
+impl Output {
+    /// The input as the model saw it, which all answers but verifications have.
+    pub fn scene(&self) -> Option<&Arc<Scene>> {
+        match self {
+            Self::Scene(scene) => Some(scene),
+            Self::Explanation(explanation) => Some(&explanation.scene),
+            Self::Segments(segments) => Some(&segments.scene),
+            Self::Continuation(continuation) => Some(&continuation.scene),
+            Self::Verification(_) => None,
+        }
+    }
 }
 
 /// A text and what a model added to it.
@@ -99,6 +113,8 @@ pub struct Scene {
     pub model: ModelFacts,
     /// Most probable classes first, where the model has a head; at most five.
     pub predictions: Vec<Prediction>,
+    /// What the user should know of how the model and the input were read.
+    pub notices: Vec<Notice>,
 }
 
 /// A picture, and which part of it a model saw at which size.

@@ -8,7 +8,7 @@ use super::place;
 use crate::builtin;
 use crate::domain::request::{DeviceKind, Input, ModelRef, SizeRule, Tower};
 use crate::domain::text::Text;
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Notice, Result};
 use crate::hub::Cache;
 use crate::input::picture::EXTENSIONS;
 use crate::input::{Encoded, Picture, Prepared, Processor, Tokenizer, holds_ids, read_input_ids, read_pixel_values, read_text};
@@ -92,6 +92,15 @@ impl Loaded {
         Err(Error::refused(format!("--tower {lacks}"), what)
             .expected(format!("{is}, its only one"))
             .remedy("leave the flag out, or choose a model with two towers, as CLIP and SigLIP are"))
+    }
+
+    /// What the user should know of how the checkpoint, its tokenizer or its image processor was read.
+    pub(super) fn notices(&self) -> Vec<Notice> {
+        let of_reader = match &self.reader {
+            Reader::Words(tokenizer) => tokenizer.as_deref().map_or(&[][..], |tokenizer| &tokenizer.notices),
+            Reader::Pictures(processor) => &processor.notices,
+        };
+        [&self.model.notices, of_reader].concat()
     }
 
     /// What cuts texts into tokens, where the checkpoint has it.

@@ -15,7 +15,7 @@ use crate::domain::heatmap::Range;
 use crate::domain::request::{Cut, DeviceKind, Input, Own, Params, Request, Rows, Scalar, SizeRule, Task, Tokens, Tower};
 use crate::domain::text::{self, Text};
 use crate::domain::token::TokenRef;
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Notice, Result};
 use crate::engine::{Match, Output, Photo, Scene, Segments};
 use crate::measure::Score;
 use crate::method::{Info, Uses};
@@ -34,6 +34,9 @@ struct Record<'a> {
     tokens: Vec<Token>,
     grid: Grid,
     num_prefix: usize,
+    /// What was cut, clipped or left out on the way.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notices: &'a [Notice],
     method: Method<'a>,
     /// How the whole picture agrees with them.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -176,6 +179,7 @@ pub fn json(output: &Output, style: &FigureStyle, layout: &Layout, paths: &[Path
         tokens: positions.iter().map(|&position| Token { position, name: name_of(scene, position) }).collect(),
         grid: scene.layout.grid,
         num_prefix: scene.layout.prefix.len(),
+        notices: &scene.notices,
         method: Method {
             id: method.id,
             name: method.name,

@@ -267,7 +267,7 @@ mod tests {
     fn a_mark_at_the_end_of_a_text_is_taken_off() {
         let piece = |piece: &str, special| Piece { piece: piece.into(), span: 0..1, special, word: None };
         let pieces = vec![piece("<s>", true), piece("a", false), piece("</s>", true)];
-        let text = Text { string: "a".into(), pieces, cut_at: None, generated_from: None };
+        let text = Text { string: "a".into(), pieces, cut_at: None, generated_from: None, notices: Vec::new() };
         let growing = Growing::new(Encoded { ids: vec![1, 5, 2], text });
         assert_eq!((growing.ids(), growing.text().generated_from), (&[1, 5][..], Some(Seam { position: 2, byte: 1 })));
     }

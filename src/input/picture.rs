@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::resize::{Axis, Pixels, is_readable, resize_rgb};
 use crate::domain::resample::Kernel;
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Notice, Result};
 use crate::store::{hexadecimal, unreadable};
 
 /// Pixels of the longer side that a picture keeps.
@@ -50,6 +50,8 @@ pub struct Picture {
     pub file_size: (usize, usize),
     /// SHA-256 of the file's bytes, in hexadecimal.
     pub sha256: String,
+    /// What was changed or lost while the file was read.
+    pub notices: Vec<Notice>,
 }
 
 impl Picture {
@@ -119,7 +121,7 @@ impl Decoded {
 
     fn into_picture(self, name: String, sha256: String) -> Picture {
         let (width, height) = (self.rgb.width() as usize, self.rgb.height() as usize);
-        Picture { name, width, height, rgb: self.rgb.into_raw().into(), file_size: self.file_size, sha256 }
+        Picture { name, width, height, rgb: self.rgb.into_raw().into(), file_size: self.file_size, sha256, notices: Vec::new() }
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use crate::domain::resample::Kernel;
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Notice, Result};
 use crate::store::unreadable;
 
 const IMAGENET: [[f32; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
@@ -59,6 +59,8 @@ pub struct Processor {
     pub normalize: Option<[[f32; 3]; 2]>,
     /// Whether values are rescaled before they are resized and stay floats, as DINOv3's processor does it.
     pub in_floats: bool,
+    /// What the user should know of how the file was read.
+    pub notices: Vec<Notice>,
 }
 
 /// The defaults of one class of transformers.
@@ -71,7 +73,15 @@ struct Class {
 }
 
 fn class(resize: Resize, kernel: Kernel, crop: Option<(usize, usize)>, normalize: [[f32; 3]; 2]) -> Class {
-    let processor = Processor { resize, kernel, crop, rescale: Some(1.0 / 255.0), normalize: Some(normalize), in_floats: false };
+    let processor = Processor {
+        resize,
+        kernel,
+        crop,
+        rescale: Some(1.0 / 255.0),
+        normalize: Some(normalize),
+        in_floats: false,
+        notices: Vec::new(),
+    };
     Class { processor, square: matches!(resize, Resize::Exact { .. }), crop_default: crop }
 }
 

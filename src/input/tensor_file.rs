@@ -34,7 +34,15 @@ pub fn read_pixel_values(path: &Path, patch: usize) -> Result<(Prepared, Picture
     let sha256 = Digest::of(vec![bytes]).hexadecimal()?.to_owned();
     let rgb = shown(&values);
     let seen = PixelRect { x: 0.0, y: 0.0, width: width as f64, height: height as f64 };
-    let picture = Picture { name: file_name(path), width, height, rgb: rgb.into(), file_size: (width, height), sha256 };
+    let picture = Picture {
+        name: file_name(path),
+        width,
+        height,
+        rgb: rgb.into(),
+        file_size: (width, height),
+        sha256,
+        notices: Vec::new(),
+    };
     Ok((Prepared { values, height, width, seen }, picture))
 }
 

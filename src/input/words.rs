@@ -10,7 +10,7 @@ use super::growing::joins;
 use super::padding::padding;
 use super::vocabulary::compose;
 use crate::domain::text::{Piece, Text};
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Notice, Result};
 use crate::store::unreadable;
 
 /// Bytes of a tokenizer.json, or of a vocabulary; the largest known have 35 MB.
@@ -25,6 +25,8 @@ const BYTES_PER_TOKEN: usize = 64;
 pub struct Tokenizer {
     pub(super) inner: Inner,
     max_tokens: usize,
+    /// What the user should know of how the tokenizer was read.
+    pub notices: Vec<Notice>,
 }
 
 /// A text as the model takes it.
@@ -68,7 +70,7 @@ impl Tokenizer {
         let truncation = TruncationParams { max_length: max_tokens, ..TruncationParams::default() };
         let limited = catch_unwind(AssertUnwindSafe(|| inner.with_truncation(Some(truncation)).map(|_| ())));
         match limited {
-            Ok(Ok(())) => Ok(Self { inner, max_tokens }),
+            Ok(Ok(())) => Ok(Self { inner, max_tokens, notices: Vec::new() }),
             Ok(Err(err)) => Err(refused(&err.to_string())),
             Err(_) => Err(refused(&format!("it adds more tokens than the {max_tokens} that the model takes"))),
         }
@@ -111,7 +113,8 @@ impl Tokenizer {
         part_words(head, &mut pieces);
         let last = pieces.iter().map(|p| p.span.end).max().unwrap_or(0);
         let is_cut = !encoding.get_overflowing().is_empty() || head.len() < string.len();
-        let text = Text { string: head.to_owned(), pieces, cut_at: is_cut.then_some(last), generated_from: None };
+        let text =
+            Text { string: head.to_owned(), pieces, cut_at: is_cut.then_some(last), generated_from: None, notices: Vec::new() };
         Ok(Encoded { ids: encoding.get_ids().to_vec(), text })
     }
 }

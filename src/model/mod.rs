@@ -51,7 +51,7 @@ use crate::domain::grid::Grid;
 use crate::domain::request::Tower;
 use crate::domain::token::TokenLayout;
 use crate::domain::vocabulary::Vocabulary;
-use crate::domain::{Cancel, Error, Progress, Result};
+use crate::domain::{Cancel, Error, Notice, Progress, Result};
 pub use crate::store::Digest;
 use crate::store::{available_memory, size_in_words};
 
@@ -78,6 +78,8 @@ pub struct Model {
     pub class_names: Vec<String>,
     /// Parameters that were read.
     pub num_parameters: usize,
+    /// What the user should know of how the checkpoint was read.
+    pub notices: Vec<Notice>,
     /// SHA-256 of the weights files.
     pub sha256: Digest,
     /// Decompositions of the weights that were asked for.
@@ -126,6 +128,7 @@ impl Model {
             tower: families::has_towers(config.model_type()?).then_some(tower),
             class_names,
             num_parameters: weights.num_parameters(),
+            notices: weights.notices(),
             sha256,
             modes: ModeCache::default(),
             vocabulary: None,

@@ -4,7 +4,7 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::block::{Linear, Norm, NormKind};
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Notice, Result};
 use crate::store::TensorFiles;
 
 /// Tensors of a checkpoint, by name.
@@ -15,12 +15,13 @@ pub struct Weights {
     device: Device,
     dtype: DType,
     num_parameters: usize,
+    notices: Vec<Notice>,
 }
 
 impl Weights {
     /// Of files whose headers were read. Tensors will be of `dtype` on `device`.
     pub fn new(files: TensorFiles, dtype: DType, device: &Device) -> Self {
-        Self { files, prefix: String::new(), device: device.clone(), dtype, num_parameters: 0 }
+        Self { files, prefix: String::new(), device: device.clone(), dtype, num_parameters: 0, notices: Vec::new() }
     }
 
     /// Strips the base prefix: the first of `candidates` under which `signature` exists.
@@ -43,6 +44,16 @@ impl Weights {
     /// Parameters read so far.
     pub fn num_parameters(&self) -> usize {
         self.num_parameters
+    }
+
+    /// Records what the user should know of how the weights were read.
+    pub fn notice(&mut self, notice: Notice) {
+        self.notices.push(notice);
+    }
+
+    /// What was recorded so far.
+    pub fn notices(&self) -> Vec<Notice> {
+        self.notices.clone()
     }
 
     /// Whether a weight exists; `name` as in [`Self::tensor`].

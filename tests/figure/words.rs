@@ -25,7 +25,8 @@ const CODE: &str =
 /// `[CLS]`, runs of letters in pieces of at most seven, other signs one by one, `[SEP]`.
 fn text(string: &str) -> Text {
     let special = |piece: &str| Piece { piece: piece.into(), span: 0..0, special: true, word: None };
-    let mut text = Text { string: string.into(), pieces: vec![special("[CLS]")], cut_at: None, generated_from: None };
+    let mut text =
+        Text { string: string.into(), pieces: vec![special("[CLS]")], cut_at: None, generated_from: None, notices: Vec::new() };
     let (mut start, mut word) = (0, 0);
     let mut ends: Vec<usize> = string.char_indices().map(|(at, _)| at).skip(1).collect();
     ends.extend((!string.is_empty()).then_some(string.len()));
@@ -70,7 +71,8 @@ fn explained(text: Text, input: Input, positions: &[usize], value: impl Fn(usize
         num_parameters: 1000,
         sha256: tokenscope::model::Digest::known("cd".repeat(32)),
     };
-    let scene = Scene { photo: None, layout: TokenLayout::text(Arc::new(text)), model, predictions: Vec::new() };
+    let scene =
+        Scene { photo: None, layout: TokenLayout::text(Arc::new(text)), model, predictions: Vec::new(), notices: Vec::new() };
     let mut request = Request::new(Task::Explain, input, "text");
     request.layer = 4;
     request.tokens = Tokens::These(positions.iter().map(|&p| TokenRef::Position(p)).collect());
@@ -165,7 +167,7 @@ fn tokens_of_white_space_and_of_hidden_bytes_are_seen() {
     // Three tokens of one character, a space of its own, a line break with what indents the next line.
     let pieces =
         vec![piece("é1", 0..2), piece("é2", 0..2), piece(" ", 2..3), piece(" x", 3..5), piece("\n  ", 5..8), piece("y", 8..9)];
-    let text = Text { string: "é  x\n  y".into(), pieces, cut_at: None, generated_from: None };
+    let text = Text { string: "é  x\n  y".into(), pieces, cut_at: None, generated_from: None, notices: Vec::new() };
     let setting = words::set(&text, 100.0);
     let of = |position: usize| {
         setting.items.iter().filter(|i| i.position == Some(position)).map(|i| i.what.clone()).collect::<Vec<_>>()

@@ -114,6 +114,7 @@ pub fn scene() -> Arc<Scene> {
         rgb: rgb.into(),
         file_size: (width, height),
         sha256: "0".repeat(64),
+        notices: Vec::new(),
     };
     let model = ModelFacts {
         name: "tiny".to_owned(),
@@ -143,6 +144,7 @@ pub fn scene() -> Arc<Scene> {
         layout: TokenLayout::image(vec![TokenKind::Cls], Grid { rows: ROWS, cols: COLS }),
         model,
         predictions: vec![prediction(7, "orange", 0.84), prediction(3, "meadow", 0.11)],
+        notices: Vec::new(),
     })
 }
 
@@ -175,9 +177,10 @@ pub fn text_scene(string: &str) -> Arc<Scene> {
         at += part.len();
     }
     pieces.push(piece("[SEP]", 0..0, true, None));
-    let text = Text { string: string.to_owned(), pieces, cut_at, generated_from: None };
+    let text = Text { string: string.to_owned(), pieces, cut_at, generated_from: None, notices: Vec::new() };
     let model = ModelFacts { family: "bert".to_owned(), patch_size: 0, ..scene().model.clone() };
-    Arc::new(Scene { photo: None, layout: TokenLayout::text(Arc::new(text)), model, predictions: Vec::new() })
+    let notices = text.every_notice();
+    Arc::new(Scene { photo: None, layout: TokenLayout::text(Arc::new(text)), model, predictions: Vec::new(), notices })
 }
 
 /// Name of a scripted model that predicts each token from those before it.

@@ -323,7 +323,13 @@ mod tests {
             special: false,
             word: Some(span.start),
         };
-        Text { string: string.to_owned(), pieces: spans.iter().map(piece).collect(), cut_at, generated_from: None }
+        Text {
+            string: string.to_owned(),
+            pieces: spans.iter().map(piece).collect(),
+            cut_at,
+            generated_from: None,
+            notices: Vec::new(),
+        }
     }
 
     fn lines(setting: &Setting) -> Vec<String> {
