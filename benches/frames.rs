@@ -25,7 +25,7 @@ const SIZE: [f32; 2] = [1440.0, 900.0];
 
 fn scene() -> Arc<Scene> {
     let words = ["river", "of", "understanding", "a", "bank", "walked,", "the", "money."];
-    let mut text = Text { string: String::new(), pieces: Vec::new(), cut_at: None, generated_from: None };
+    let mut text = Text { string: String::new(), pieces: Vec::new(), cut_at: None, generated_from: None, notices: Vec::new() };
     for word in 0..TOKENS {
         let start = text.string.len();
         text.string += words[word * 7 % words.len()];
@@ -50,7 +50,13 @@ fn scene() -> Arc<Scene> {
         num_parameters: 1,
         sha256: Digest::known(String::new()),
     };
-    Arc::new(Scene { photo: None, layout: TokenLayout::text(Arc::new(text)), model, predictions: Vec::new() })
+    Arc::new(Scene {
+        photo: None,
+        layout: TokenLayout::text(Arc::new(text)),
+        model,
+        predictions: Vec::new(),
+        notices: Vec::new(),
+    })
 }
 
 /// Answers at once.
