@@ -13,8 +13,9 @@ use common::{Given, expectations, floats, own_models};
 use program::Desk;
 use serde_json::Value;
 use tokenscope::builtin::EmbeddedModel;
+use tokenscope::domain::request::Tower;
 use tokenscope::domain::{Cancel, Error, Progress};
-use tokenscope::model::{Model, Trace};
+use tokenscope::model::{Answer, Model, Trace};
 
 fn bert() -> Model {
     Model::load(&own_models().join("bert"), &Device::Cpu).unwrap()
@@ -132,6 +133,119 @@ fn the_architecture_says_what_is_classified() {
     );
     let logits = trace(&loaded(desk.path()).unwrap(), &Given::words(vec![3, 1, 4, 1])).unwrap().logits.unwrap();
     assert_eq!((logits.shape.as_slice(), logits.of_input()), (&[4, 3][..], None));
+}
+
+/// One text among several choices is scored by a classifier of one row, which says nothing alone.
+#[test]
+fn classifiers_of_choices_are_not_read() {
+    for (from, class) in [("bert_classifier", "BertForMultipleChoice"), ("roberta", "RobertaForMultipleChoice")] {
+        let rename = |name: &str| Some(name.replace("classifier.out_proj", "classifier"));
+        let desk = changed(from, rename, |config| config["architectures"] = serde_json::json!([class]));
+        assert!(loaded(desk.path()).unwrap().head.is_none(), "{class}");
+    }
+}
+
+/// Some tokenizers end texts with the token that also fills them up: transformers classifies the last one that is none.
+#[test]
+fn padding_is_not_classified() {
+    let logits = |padding: Value, ids: &[u32]| {
+        let desk = changed("llama_classifier", |name| Some(name.to_owned()), |config| config["pad_token_id"] = padding.clone());
+        let model = loaded(desk.path()).unwrap();
+        let trace = trace(&model, &Given::words(ids.to_vec())).unwrap();
+        let read = Answer::Class(0).read_from(&model, &trace);
+        let position = read.iter().position(|&share| share == 1.0).unwrap();
+        (trace.logits.unwrap().values, position)
+    };
+    // The model is causal: what follows a token does not change it.
+    let (want, _) = logits(Value::Null, &[3, 7, 4]);
+    let (got, position) = logits(2.into(), &[3, 7, 4, 2, 2]);
+    common::assert_close("without padding", &got, &want, 1e-5);
+    assert_eq!(position, 2);
+    for none in [Value::Null, Value::from(-1), Value::from(9)] {
+        let (got, position) = logits(none, &[3, 7, 4, 2, 2]);
+        assert!(common::largest_difference(&got, &want) > 1e-2, "{got:?}");
+        assert_eq!(position, 4);
+    }
+    assert_eq!(logits(2.into(), &[2, 2]).1, 0);
+}
+
+/// `token_classification_bias` of config.json leaves the bias out, and then only the class tells what is classified.
+#[test]
+fn tokens_may_be_classified_without_a_bias() {
+    let given = Given::words(vec![3, 7, 4]);
+    let same = |name: &str| Some(name.to_owned());
+    let whole = trace(&loaded(&own_models().join("llama_classifier")).unwrap(), &given).unwrap().logits.unwrap();
+    let desk =
+        changed("llama_classifier", same, |config| config["architectures"] = serde_json::json!(["LlamaForTokenClassification"]));
+    let each = trace(&loaded(desk.path()).unwrap(), &given).unwrap().logits.unwrap();
+    assert_eq!((whole.shape, each.shape), (vec![3], vec![3, 3]));
+    assert_eq!(each.values[6..], whole.values);
+}
+
+/// RoBERTa counts positions from behind the padding, and leaves out padding itself.
+#[test]
+fn padding_without_a_position_is_refused() {
+    let model = loaded(&own_models().join("roberta")).unwrap();
+    assert_refused(
+        trace(&model, &Given::words(vec![0, 5, 1, 6])),
+        &["the token at position 2", "id 1", "is the padding of this model", "leave it out", "pad_token_id"],
+    );
+    assert!(trace(&model, &Given::words(vec![0, 5, 6])).is_ok());
+}
+
+#[test]
+fn fields_that_are_not_followed_are_refused() {
+    let sliding = serde_json::json!(["full_attention", "sliding_attention", "full_attention"]);
+    for (from, field, value, words) in [
+        ("llama", "is_causal", Value::from(false), &["is_causal is false", "each token sees itself"][..]),
+        ("qwen3", "is_causal", Value::from(false), &["is_causal is false"]),
+        ("gpt2", "is_causal", Value::from(false), &["is_causal is false"]),
+        ("gemma2", "is_causal", Value::from(false), &["is_causal is false"]),
+        ("qwen2", "layer_types", sliding, &["layer_types", "sliding_attention", "full_attention alone"]),
+        ("gemma2", "sliding_window", Value::Null, &["sliding_window is null", "layers of sliding_attention"]),
+        ("gemma3_text", "attn_logit_softcapping", Value::from(3.0), &["attn_logit_softcapping is 3.0", "only Gemma 2"]),
+        ("bert", "hidden_act", Value::from("gelu_10"), &["hidden_act", "gelu_10"]),
+        ("llama_classifier", "pad_token_id", Value::from("</s>"), &["pad_token_id", "a number of the vocabulary"]),
+    ] {
+        let desk = changed(from, |name| Some(name.to_owned()), |config| config[field] = value.clone());
+        assert_refused(loaded(desk.path()), words);
+    }
+    let sections = |config: &mut Value| config["text_config"]["is_causal"] = false.into();
+    let desk = changed("clip", |name| Some(name.to_owned()), sections);
+    assert_refused(Model::load_tower(desk.path(), Tower::Text, &Device::Cpu), &["text_config", "is_causal is false"]);
+}
+
+/// Several names of one activation, and a field that the family's class does not read.
+#[test]
+fn fields_that_change_nothing_change_nothing() {
+    let windowed = |config: &mut Value| {
+        config["use_sliding_window"] = true.into();
+        config["sliding_window"] = 2.into();
+        config["max_window_layers"] = 0.into();
+    };
+    let python = |config: &mut Value| config["hidden_act"] = "gelu_python".into();
+    let same = |name: &str| Some(name.to_owned());
+    for (from, desk) in [("llama", changed("llama", same, windowed)), ("bert", changed("bert", same, python))] {
+        let given = Given::words(vec![3, 7, 4, 9, 11]);
+        let want = floats(&trace(&loaded(&own_models().join(from)).unwrap(), &given).unwrap().output);
+        assert_eq!(floats(&trace(&loaded(desk.path()).unwrap(), &given).unwrap().output), want, "{from}");
+    }
+}
+
+/// Without registers the family is DINOv2 itself.
+#[test]
+fn there_may_be_no_registers() {
+    let without = |name: &str| (!name.contains("register")).then(|| name.to_owned());
+    let bare = changed("dinov2_with_registers", without, |config| config["num_register_tokens"] = 0.into());
+    let dinov2 = changed("dinov2_with_registers", without, |config| config["model_type"] = "dinov2".into());
+    let [got, want] = [&bare, &dinov2].map(|desk| {
+        let model = loaded(desk.path()).unwrap();
+        let values = vec![0.25; 3 * 40 * 40];
+        let given = Given::Pixels { values, height: 40, width: 40 };
+        floats(&trace(&model, &given).unwrap().output)
+    });
+    assert!(!got.is_empty());
+    assert_eq!(got, want);
 }
 
 fn embedded(name: &'static str, f16: bool) -> &'static EmbeddedModel {

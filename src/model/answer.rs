@@ -114,7 +114,7 @@ impl Answer {
         let one = |position: usize| (0..tokens).map(|t| f32::from(u8::from(t == position))).collect();
         match self {
             Self::Word { position, .. } => one(*position),
-            Self::Class(_) => model.head.as_ref().and_then(|head| head.read_from(tokens)).unwrap_or_else(|| one(0)),
+            Self::Class(_) => model.head.as_ref().and_then(|head| head.read_from(tokens, ids(trace))).unwrap_or_else(|| one(0)),
             Self::Phrase(_) => match model.joint.as_ref().and_then(|joint| joint.pooled_position(tokens, ids(trace))) {
                 Some(position) => one(position),
                 None => vec![1.0 / tokens as f32; tokens],
@@ -135,7 +135,7 @@ impl Answer {
         }
         let output = model.norm.as_ref().map_or_else(|| Ok(stream.clone()), |n| composed::norm(stream, n).map(|(y, _)| y))?;
         match (self, &model.head) {
-            (Self::Class(class), Some(head)) => Ok(head.scores(&output)?.get(*class)?),
+            (Self::Class(class), Some(head)) => Ok(head.scores(&output, ids(trace))?.get(*class)?),
             (Self::Word { id, position }, Some(Head::Language(language))) => {
                 Ok(language.scores_of(&output.narrow(0, *position, 1)?, *id as usize)?.squeeze(1)?.squeeze(0)?)
             }

@@ -150,8 +150,10 @@ impl Config {
     pub fn activation(&self, field: &str, default: &str) -> Result<Activation> {
         let name = self.root.get(field).filter(|value| !value.is_null());
         match name.map_or(Some(default), Value::as_str) {
-            Some("gelu") => Ok(Activation::Gelu),
-            Some("gelu_new" | "gelu_pytorch_tanh" | "gelu_fast") => Ok(Activation::GeluTanh),
+            Some("gelu" | "gelu_python") => Ok(Activation::Gelu),
+            Some("gelu_new" | "gelu_pytorch_tanh" | "gelu_python_tanh" | "gelu_fast" | "gelu_accurate") => {
+                Ok(Activation::GeluTanh)
+            }
             Some("quick_gelu") => Ok(Activation::QuickGelu),
             Some("silu" | "swish") => Ok(Activation::Silu),
             Some("relu") => Ok(Activation::Relu),
@@ -223,6 +225,21 @@ impl Config {
             one => id(one).map(|id| vec![id]),
         };
         ids.map(Some).ok_or_else(|| self.refuse(field, "a number of the vocabulary, or a list of them"))
+    }
+
+    /// A number of the vocabulary, or `None` where the field is missing, null or negative, which names no token.
+    ///
+    /// # Errors
+    /// A refusal that blames the field.
+    pub fn optional_id(&self, field: &str) -> Result<Option<u32>> {
+        match self.root.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) if value.as_i64().is_some_and(|id| id < 0) => Ok(None),
+            Some(value) => {
+                let id = value.as_u64().and_then(|id| u32::try_from(id).ok());
+                id.map(Some).ok_or_else(|| self.refuse(field, "a number of the vocabulary"))
+            }
+        }
     }
 
     /// Whether one of `architectures`, the classes that the checkpoint was saved from, has `part` in its name.

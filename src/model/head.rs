@@ -38,8 +38,13 @@ pub enum Head {
         /// `[C, D]`.
         linear: Linear,
     },
-    /// A linear map of the last token (causal models for sequences).
-    LastToken(Linear),
+    /// A linear map of the last token that is no padding (causal models for sequences).
+    LastToken {
+        /// `[C, D]`.
+        linear: Linear,
+        /// The id of padding. Some tokenizers end every text with it.
+        padding: Option<u32>,
+    },
     /// A linear map of every token (BERT for tokens).
     EachToken(Linear),
     /// Scores of every word at every token.
@@ -139,7 +144,7 @@ impl Head {
         let linear = match self {
             Self::Tokens(maps) => maps.first().map(|(_, linear)| linear),
             Self::ClsAndMean { linear, .. } | Self::MeanOfPatches { linear, .. } | Self::Pooled { linear, .. } => Some(linear),
-            Self::LastToken(linear) | Self::EachToken(linear) => Some(linear),
+            Self::LastToken { linear, .. } | Self::EachToken(linear) => Some(linear),
             Self::Language(_) => None,
         };
         linear.map_or(0, |l| l.weight.dims()[0])
@@ -148,16 +153,16 @@ impl Head {
     /// Class scores.
     ///
     /// # Shapes
-    /// `output` is `[T, D]`, the result `[C]`, or `[T, C]` of each token.
+    /// `output` is `[T, D]`; `ids` `[T]` of a text, empty for an image; the result `[C]`, or `[T, C]` of each token.
     ///
     /// # Errors
     /// [`crate::domain::Error::Internal`] when shapes disagree.
-    pub fn logits(&self, output: &Tensor) -> Result<Logits> {
-        let logits = self.scores(output)?;
+    pub fn logits(&self, output: &Tensor, ids: &[u32]) -> Result<Logits> {
+        let logits = self.scores(output, ids)?;
         Ok(Logits { values: values(&logits)?, shape: logits.dims().to_vec() })
     }
 
-    pub(super) fn scores(&self, output: &Tensor) -> candle_core::Result<Tensor> {
+    pub(super) fn scores(&self, output: &Tensor, ids: &[u32]) -> candle_core::Result<Tensor> {
         match self {
             Self::Tokens(maps) => {
                 let apply =
@@ -171,7 +176,10 @@ impl Head {
             }
             Self::MeanOfPatches { num_prefix, .. } => self.scores_alone(&mean_of_patches(output, *num_prefix)?)?.squeeze(0),
             Self::Pooled { .. } => self.scores_alone(&output.narrow(0, 0, 1)?)?.squeeze(0),
-            Self::LastToken(_) => self.scores_alone(&output.narrow(0, output.dim(0)? - 1, 1)?)?.squeeze(0),
+            Self::LastToken { padding, .. } => {
+                let position = last_word(output.dim(0)?, ids, *padding);
+                self.scores_alone(&output.narrow(0, position, 1)?)?.squeeze(0)
+            }
             Self::EachToken(_) | Self::Language(_) => self.scores_alone(output),
         }
     }
@@ -200,7 +208,7 @@ impl Head {
                 };
                 composed::linear(&pooled, linear)
             }
-            Self::MeanOfPatches { norm: None, linear, .. } | Self::LastToken(linear) | Self::EachToken(linear) => {
+            Self::MeanOfPatches { norm: None, linear, .. } | Self::LastToken { linear, .. } | Self::EachToken(linear) => {
                 composed::linear(output, linear)
             }
             Self::Language(language) => language.scores(output),
@@ -210,8 +218,8 @@ impl Head {
     /// How much each position takes part in what the head reads; they sum to one. `None` where every token has scores of its own.
     ///
     /// # Shapes
-    /// `[tokens]`.
-    pub fn read_from(&self, tokens: usize) -> Option<Vec<f32>> {
+    /// `ids` is `[tokens]` of a text, empty for an image; the result `[tokens]`.
+    pub fn read_from(&self, tokens: usize, ids: &[u32]) -> Option<Vec<f32>> {
         let mut shares = vec![0.0; tokens];
         let mut share = |positions: Range<usize>, whole: f32| {
             let each = whole / positions.len().max(1) as f32;
@@ -225,10 +233,21 @@ impl Head {
             }
             Self::MeanOfPatches { num_prefix, .. } => share(*num_prefix..tokens, 1.0),
             Self::Pooled { .. } => share(0..1, 1.0),
-            Self::LastToken(_) => share(tokens.saturating_sub(1)..tokens, 1.0),
+            Self::LastToken { padding, .. } => {
+                let position = last_word(tokens, ids, *padding);
+                share(position..position + 1, 1.0);
+            }
             Self::EachToken(_) | Self::Language(_) => return None,
         }
         Some(shares)
+    }
+}
+
+/// The position of the last token that is no padding; 0 of a text of nothing else, as transformers has it.
+fn last_word(tokens: usize, ids: &[u32], padding: Option<u32>) -> usize {
+    match padding {
+        Some(padding) if ids.len() == tokens => ids.iter().rposition(|&id| id != padding).unwrap_or(0),
+        _ => tokens.saturating_sub(1),
     }
 }
 

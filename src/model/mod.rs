@@ -37,7 +37,7 @@ pub use backward::Backward;
 use block::{Block, ForwardOptions, Norm, NormPlace, Places, Rotary, Sees, Turn};
 pub use checkpoint::Checkpoint;
 pub use decode::Decoder;
-use embed::{Embedding, Patches, Words};
+use embed::{Embedding, Padding, Patches, Words};
 pub use embed::{ModelInput, Seen};
 use head::Head;
 use joint::Joint;
@@ -175,7 +175,10 @@ impl Model {
 
     /// The id that fills every text up to that many tokens, where the model was trained so.
     pub fn padding(&self) -> Option<u32> {
-        self.words().ok()?.padding
+        match self.words().ok()?.padding {
+            Some(Padding::Fills(id)) => Some(id),
+            Some(Padding::Unplaced(_)) | None => None,
+        }
     }
 
     /// Ids that a text may hold are smaller; none for models of images.
@@ -311,7 +314,7 @@ impl Model {
         let last = &residual[self.num_layers()];
         let output = self.norm.as_ref().map_or_else(|| Ok(last.clone()), |n| block::composed::norm(last, n).map(|(y, _)| y))?;
         let classifier = self.head.as_ref().filter(|head| !matches!(head, Head::Language(_)));
-        let logits = classifier.map(|head| head.logits(&output)).transpose()?;
+        let logits = classifier.map(|head| head.logits(&output, &input.ids_at(kept)?)).transpose()?;
         let layout = match kept {
             Some(kept) => TokenLayout { grid: Grid { rows: 1, cols: kept.dim(0)? - layout.prefix.len() }, ..layout },
             None => layout,

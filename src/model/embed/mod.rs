@@ -5,9 +5,9 @@ mod words;
 
 use std::sync::Arc;
 
-use candle_core::DType;
+use candle_core::{DType, Tensor};
 pub use patches::{Patches, Positions};
-pub use words::Words;
+pub use words::{Padding, Words};
 
 use crate::domain::Result;
 use crate::domain::text::Text;
@@ -87,6 +87,14 @@ impl Seen {
             Self::Pixels { values, height, width } => ModelInput::Pixels { values, height: *height, width: *width },
             Self::Words { ids, text } => ModelInput::Words { ids, text: text.clone() },
         }
+    }
+
+    /// The ids of a text, of all positions or of those that were kept; none of a picture.
+    pub(super) fn ids_at(&self, kept: Option<&Tensor>) -> Result<Vec<u32>> {
+        let Self::Words { ids, .. } = self else { return Ok(Vec::new()) };
+        let Some(kept) = kept else { return Ok(ids.to_vec()) };
+        let kept: Vec<u32> = kept.to_vec1()?;
+        Ok(kept.into_iter().filter_map(|position| ids.get(position as usize).copied()).collect())
     }
 
     /// Bytes that it holds.

@@ -23,8 +23,17 @@ pub struct Words {
     pub norm: Option<Norm>,
     /// P: the sequence is at most so many tokens long.
     pub max_tokens: usize,
-    /// The id that fills every text up to P tokens, where the model was trained so.
-    pub padding: Option<u32>,
+    /// What the family does with the token that fills up short texts, where it matters for a text alone.
+    pub padding: Option<Padding>,
+}
+
+/// A token that fills up short texts, by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// It fills every text up to the most tokens, and takes part in the attention (SigLIP).
+    Fills(u32),
+    /// It has no position of its own and is not counted by those that follow (RoBERTa).
+    Unplaced(u32),
 }
 
 impl Words {
@@ -41,7 +50,7 @@ impl Words {
     /// The sequence for a text.
     ///
     /// # Errors
-    /// A refusal when it is empty, too long, or holds an id that the vocabulary lacks.
+    /// A refusal when it is empty, too long, or holds an id that the vocabulary lacks or that has no position.
     pub fn layout(&self, ids: &[u32], text: &Arc<Text>) -> Result<TokenLayout> {
         if ids.len() != text.pieces.len() {
             return Err(Error::Internal(format!("a text of {} pieces with {} ids", text.pieces.len(), ids.len())));
@@ -55,6 +64,15 @@ impl Words {
             return Err(Error::refused(format!("the token at position {position}"), format!("id {id}"))
                 .expected(format!("ids 0 to {}, the vocabulary of the model", self.vocab_size() - 1))
                 .remedy("check that the tokenizer and the weights belong together"));
+        }
+        if let Some(Padding::Unplaced(padding)) = self.padding
+            && let Some(position) = ids.iter().position(|&id| id == padding)
+        {
+            let piece = text.pieces.get(position).map_or("", |piece| piece.piece.as_str());
+            let what = format!("{piece} (id {padding}) is the padding of this model, which has no position in a text");
+            return Err(Error::refused(format!("the token at position {position}"), what)
+                .expected("other tokens alone")
+                .remedy("leave it out; where it is no padding, correct pad_token_id in config.json"));
         }
         Ok(TokenLayout::text(text.clone()))
     }

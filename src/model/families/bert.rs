@@ -2,8 +2,8 @@
 //! sequences and tokens.
 
 use super::{
-    Activation, Assembly, Block, Config, Embedding, Head, Language, NormPlace, Pooling, Result, Sizes, Tower, Transform, Weights,
-    Words, blocks, classifier, without_bias,
+    Activation, Assembly, Block, Config, Embedding, Head, Language, NormPlace, Padding, Pooling, Result, Sizes, Tower, Transform,
+    Weights, Words, blocks, classifier, scores_choices, without_bias,
 };
 use crate::model::block::Linear;
 
@@ -60,7 +60,9 @@ fn words(config: &Config, sizes: Sizes, weights: &mut Weights, (vocab, first_pos
     let types = table("token_type_embeddings", config.count("type_vocab_size", Some(2))?)?;
     let positions = Some(positions.broadcast_add(&types.narrow(0, 0, 1)?)?);
     let norm = Some(weights.norm("embeddings.LayerNorm", sizes.width, sizes.eps)?);
-    Ok(Words { words, scale: 1.0, positions, norm, max_tokens, padding: None })
+    // Positions that begin later leave rows to the padding.
+    let padding = first_position.checked_sub(1).and_then(|id| u32::try_from(id).ok()).map(Padding::Unplaced);
+    Ok(Words { words, scale: 1.0, positions, norm, max_tokens, padding })
 }
 
 fn block(sizes: Sizes, hidden: usize, weights: &mut Weights, at: &str) -> Result<Block> {
@@ -129,6 +131,9 @@ fn language(config: &Config, sizes: Sizes, weights: &mut Weights, words: &Words,
 /// Classifiers of sequences and of tokens go by one name. A pooler says nothing for sure: old classifiers of tokens have one that
 /// they do not use.
 fn bert_classifier(config: &Config, weights: &mut Weights, width: usize) -> Result<Option<Head>> {
+    if scores_choices(config) {
+        return Ok(None);
+    }
     let Some(linear) = classifier(weights, "/classifier", width)? else { return Ok(None) };
     let has_pooler = weights.has("pooler.dense.weight");
     if config.is_architecture("TokenClassification") || !(has_pooler || config.is_architecture("SequenceClassification")) {

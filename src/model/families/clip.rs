@@ -4,8 +4,8 @@
 use candle_core::DType;
 
 use super::{
-    Assembly, Block, Config, Defaults, Embedding, Head, ImageSizes, Joint, NormPlace, Patches, Positions, Result, Sees, Sizes,
-    Tower, Weights, Words, blocks, classifier, stacked, without_bias,
+    Assembly, Block, Config, Defaults, Embedding, Head, ImageSizes, Joint, NormPlace, Padding, Patches, Positions, Result, Sees,
+    Sizes, Tower, Weights, Words, blocks, classifier, earlier, stacked, without_bias,
 };
 use crate::domain::token::TokenKind;
 use crate::model::block::{Heads, Linear, Norm};
@@ -173,7 +173,7 @@ fn patches(image: ImageSizes, width: usize, eps: f64, weights: &mut Weights, kin
 }
 
 fn text(config: &Config, tower: &Config, weights: &mut Weights, kind: Kind) -> Result<Assembly> {
-    let sees = if kind.is_siglip { Sees::All } else { Sees::Earlier };
+    let sees = if kind.is_siglip { Sees::All } else { earlier(tower)? };
     let shape = Shape::read(tower, kind, [kind.text_width, kind.text_hidden, kind.text_heads], sees)?;
     let Sizes { width, eps, .. } = shape.sizes;
     weights.find_prefix("embeddings.token_embedding.weight", &["text_model.", "", "clip.text_model.", "siglip.text_model."])?;
@@ -197,6 +197,7 @@ fn text(config: &Config, tower: &Config, weights: &mut Weights, kind: Kind) -> R
     let joint = readout.map(|readout| Joint { norm: norm.clone(), readout, matching });
     // SigLIP saw texts of this length only, and masks nothing: what a text is filled up with takes part in it.
     let padding = if kind.is_siglip { Some(u32::try_from(tower.whole("pad_token_id", 1)?).unwrap_or(u32::MAX)) } else { None };
+    let padding = padding.map(Padding::Fills);
     let words = Words { words, scale: 1.0, positions, norm: None, max_tokens, padding };
     Ok(Assembly { embedding: Embedding::Words(words), blocks, norm: Some(norm), head: None, joint })
 }

@@ -13,7 +13,7 @@ pub(super) fn load_plain(config: &Config, weights: &mut Weights, _: Tower) -> Re
 }
 
 pub(super) fn load_with_registers(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
-    let count = config.count("num_register_tokens", Some(4))?;
+    let count = config.whole("num_register_tokens", 4)?;
     load(config, weights, Some(("embeddings.register_tokens", count)), Positions::BicubicAntialias)
 }
 

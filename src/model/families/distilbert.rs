@@ -2,7 +2,7 @@
 
 use super::{
     Activation, Assembly, Block, Config, Embedding, Head, Heads, Language, MAX_LAYERS, NormPlace, Pooling, Result, Sees, Tower,
-    Transform, Weights, Words, blocks, classifier, decoder, stacked,
+    Transform, Weights, Words, blocks, classifier, decoder, scores_choices, stacked,
 };
 use crate::model::block::Linear;
 
@@ -82,6 +82,9 @@ fn head(config: &Config, sizes: Sizes, weights: &mut Weights, words: &Words) -> 
         };
         let transform = Some(Transform { linear, activation: sizes.activation, norm });
         return Ok(Some(Head::Language(Language { transform, decoder: Linear { weight, bias }, softcap: None })));
+    }
+    if scores_choices(config) {
+        return Ok(None);
     }
     let Some(linear) = classifier(weights, "/classifier", width)? else { return Ok(None) };
     if !weights.has("/pre_classifier.weight") {

@@ -76,6 +76,10 @@ fn load(config: &Config, weights: &mut Weights, kind: &Kind) -> Result<Assembly>
         found => Result::Ok(found.or(default)),
     };
     let scale = 1.0 / config.number("query_pre_attn_scalar", 256.0)?.sqrt();
+    // Transformers 5 reads this field for Gemma 3 and does not apply it.
+    if kind.softcaps.is_none() && config.has("attn_logit_softcapping") {
+        return Err(config.refuse("attn_logit_softcapping", "null: only Gemma 2 bends the scores of its attention"));
+    }
     let softcap = cap("attn_logit_softcapping", kind.softcaps.map(|(scores, _)| scores))?;
     let shape = Shape {
         width,
@@ -92,7 +96,7 @@ fn load(config: &Config, weights: &mut Weights, kind: &Kind) -> Result<Assembly>
     let words = weights.tensor("embed_tokens.weight", &[config.count("vocab_size", Some(kind.vocab))?, width])?;
     let softcap = cap("final_logit_softcapping", kind.softcaps.map(|(_, logits)| logits))?;
     let is_bare = ["Gemma2Model", "Gemma3TextModel"].iter().any(|name| config.is_architecture(name));
-    let head = causal_head(weights, width, softcap, |weights| {
+    let head = causal_head(config, weights, width, softcap, |weights| {
         if is_bare { Ok(None) } else { decoder(config, weights, "/lm_head", &words, true) }
     })?;
     let max_tokens = config.count("max_position_embeddings", Some(kind.max_tokens))?;
@@ -100,6 +104,9 @@ fn load(config: &Config, weights: &mut Weights, kind: &Kind) -> Result<Assembly>
     let window = Sees::Window(config.count("sliding_window", Some(4096))?);
     let pattern = if kind.qk_norms { config.count("sliding_window_pattern", Some(kind.pattern))? } else { kind.pattern };
     let sees = by_layer_types(config, num_layers, window, |layer| !(layer + 1).is_multiple_of(pattern))?;
+    if config.is_null("sliding_window") && sees.contains(&window) {
+        return Err(config.refuse("sliding_window", "the tokens that layers of sliding_attention see"));
+    }
     let blocks = blocks(num_layers, |i| {
         let rotary = if sees[i] == Sees::Earlier { &full } else { &sliding };
         block(&shape, sees[i], rotary, weights, &format!("layers.{i}"))

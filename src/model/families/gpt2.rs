@@ -1,8 +1,8 @@
 //! `gpt2` (transformers `GPT2Model`): causal pre-norm blocks with learned positions. Its maps lie transposed in checkpoints.
 
 use super::{
-    Activation, Assembly, Block, Config, Embedding, Heads, Linear, NormPlace, Result, Sees, Tower, Weights, Words, blocks,
-    causal_head, decoder, num_layers,
+    Activation, Assembly, Block, Config, Embedding, Heads, Linear, NormPlace, Result, Tower, Weights, Words, blocks, causal_head,
+    decoder, earlier, num_layers,
 };
 
 /// This family has its own names for sizes.
@@ -27,7 +27,7 @@ impl Sizes {
         Ok(Self {
             width,
             hidden: config.count("n_inner", Some(4 * width))?,
-            heads: Heads { num_heads, num_kv_heads: num_heads, head_dim, scale, softcap: None, sees: Sees::Earlier },
+            heads: Heads { num_heads, num_kv_heads: num_heads, head_dim, scale, softcap: None, sees: earlier(config)? },
             eps: config.number("layer_norm_epsilon", 1e-5)?,
             activation: config.activation("activation_function", "gelu_new")?,
             scale_by_layer: config.flag("scale_attn_by_inverse_layer_idx", false)?,
@@ -49,7 +49,7 @@ pub(super) fn load(config: &Config, weights: &mut Weights, _: Tower) -> Result<A
     let positions = Some(weights.tensor("wpe.weight", &[max_tokens, sizes.width])?);
     // The first checkpoint of the family says GPT2LMHeadModel and holds no head: the table of words serves.
     let is_bare = config.is_architecture("GPT2Model");
-    let head = causal_head(weights, sizes.width, None, |weights| {
+    let head = causal_head(config, weights, sizes.width, None, |weights| {
         if is_bare { Ok(None) } else { decoder(config, weights, "/lm_head", &words, true) }
     })?;
     let words = Words { words, scale: 1.0, positions, norm: None, max_tokens, padding: None };

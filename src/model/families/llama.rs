@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::rope::{self, PLAIN};
 use super::{
     Activation, Assembly, Block, Config, Embedding, Heads, Linear, Norm, NormPlace, Result, Sees, Tower, Weights, Words, beside,
-    blocks, causal_head, decoder, num_layers, rms_norm, stacked,
+    blocks, causal_head, decoder, earlier, num_layers, rms_norm, stacked,
 };
 use crate::model::block::{QkNorms, Rotary};
 
@@ -22,11 +22,21 @@ struct Kind {
     /// Queries, keys and values always have a bias (Qwen 2), or as `attention_bias` says.
     qkv_bias: bool,
     qk_norms: bool,
+    /// Whether layers may look through a window.
+    may_slide: bool,
 }
 
-const LLAMA: Kind =
-    Kind { width: 4096, hidden: 11_008, vocab: 32_000, max_tokens: 2048, head_dim: None, qkv_bias: false, qk_norms: false };
-const QWEN2: Kind = Kind { hidden: 22_016, vocab: 151_936, max_tokens: 32_768, qkv_bias: true, ..LLAMA };
+const LLAMA: Kind = Kind {
+    width: 4096,
+    hidden: 11_008,
+    vocab: 32_000,
+    max_tokens: 2048,
+    head_dim: None,
+    qkv_bias: false,
+    qk_norms: false,
+    may_slide: false,
+};
+const QWEN2: Kind = Kind { hidden: 22_016, vocab: 151_936, max_tokens: 32_768, qkv_bias: true, may_slide: true, ..LLAMA };
 const QWEN3: Kind = Kind { head_dim: Some(128), qkv_bias: false, qk_norms: true, ..QWEN2 };
 
 pub(super) fn load_llama(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
@@ -75,18 +85,12 @@ fn load(config: &Config, weights: &mut Weights, kind: Kind) -> Result<Assembly> 
     weights.find_prefix("embed_tokens.weight", &["model.", "", "transformer."])?;
     let words = weights.tensor("embed_tokens.weight", &[config.count("vocab_size", Some(kind.vocab))?, width])?;
     let is_bare = BARE.iter().any(|name| config.is_architecture(name));
-    let head =
-        causal_head(
-            weights,
-            width,
-            None,
-            |weights| {
-                if is_bare { Ok(None) } else { decoder(config, weights, "/lm_head", &words, false) }
-            },
-        )?;
+    let head = causal_head(config, weights, width, None, |weights| {
+        if is_bare { Ok(None) } else { decoder(config, weights, "/lm_head", &words, false) }
+    })?;
     let max_tokens = config.count("max_position_embeddings", Some(kind.max_tokens))?;
     let words = Words { words, scale: 1.0, positions: None, norm: None, max_tokens, padding: None };
-    let windows = windows(config, num_layers)?;
+    let windows = windows(config, num_layers, kind)?;
     let blocks = blocks(num_layers, |i| block(&shape, windows[i], weights, &format!("layers.{i}")))?;
     let norm = Some(rms_norm(weights, "norm", width, shape.eps)?);
     Ok(Assembly { embedding: Embedding::Words(words), blocks, norm, head, joint: None })
@@ -111,13 +115,22 @@ pub(super) fn heads(
     }
     let head_dim = config.count("head_dim", Some(head_dim.unwrap_or((width / num_heads).max(1))))?;
     let scale = 1.0 / (head_dim as f64).sqrt();
-    Ok(Heads { num_heads, num_kv_heads, head_dim, scale, softcap: None, sees: Sees::Earlier })
+    Ok(Heads { num_heads, num_kv_heads, head_dim, scale, softcap: None, sees: earlier(config)? })
 }
 
-/// Which tokens each layer sees: only some layers of some Qwen models look through a window.
-fn windows(config: &Config, num_layers: usize) -> Result<Vec<Sees>> {
-    if !config.flag("use_sliding_window", false)? || config.is_null("sliding_window") {
+/// Which tokens each layer sees: only some layers of some Qwen models look through a window. Llama has none, whatever its fields.
+fn windows(config: &Config, num_layers: usize, kind: Kind) -> Result<Vec<Sees>> {
+    if !kind.may_slide {
         return Ok(vec![Sees::Earlier; num_layers]);
+    }
+    if !config.flag("use_sliding_window", false)? || config.is_null("sliding_window") {
+        return match config.words("layer_types")? {
+            Some(types) if types.iter().any(|kind| *kind != "full_attention") => {
+                Err(config
+                    .refuse("layer_types", "full_attention alone where use_sliding_window and sliding_window name no window"))
+            }
+            _ => Ok(vec![Sees::Earlier; num_layers]),
+        };
     }
     let window = Sees::Window(config.count("sliding_window", Some(4096))?);
     let full = config.whole("max_window_layers", 28)?;

@@ -16,7 +16,7 @@ use candle_core::Tensor;
 
 use super::block::{Activation, Block, Heads, Linear, Norm, NormKind, NormPlace, Sees};
 use super::config::Config;
-use super::embed::{Embedding, Patches, Positions, Words};
+use super::embed::{Embedding, Padding, Patches, Positions, Words};
 use super::head::{Head, Language, Pooling, Transform};
 use super::joint::Joint;
 use super::weights::Weights;
@@ -107,6 +107,14 @@ pub fn has_towers(model_type: &str) -> bool {
 /// The blocks of a checkpoint, bottom first.
 fn blocks(count: usize, mut block: impl FnMut(usize) -> Result<Block>) -> Result<Vec<Block>> {
     (0..count).map(&mut block).collect()
+}
+
+/// What the tokens of a causal family see. Some models that embed texts lift the mask by a field.
+fn earlier(config: &Config) -> Result<Sees> {
+    if config.flag("is_causal", true)? {
+        return Ok(Sees::Earlier);
+    }
+    Err(config.refuse("is_causal", "true: each token sees itself and those before it"))
 }
 
 /// Blocks that a checkpoint may claim.
@@ -225,7 +233,7 @@ impl ImageSizes {
             let token = if let Some(table) = &table { (token + table.get(i)?)? } else { token };
             prefix.push((kind.clone(), token));
         }
-        if let Some((name, count)) = names.registers {
+        if let Some((name, count)) = names.registers.filter(|(_, count)| *count > 0) {
             let registers = weights.tensor(name, &[1, count, width])?.squeeze(0)?;
             for i in 0..count {
                 prefix.push((TokenKind::Register(i), registers.get(i)?));
@@ -294,15 +302,21 @@ fn decoder(config: &Config, weights: &mut Weights, name: &str, words: &Tensor, t
     weights.linear(name, vocab, width, false).map(Some)
 }
 
+/// Whether the classifier compares one text with others, which are not given here: its one score says nothing alone.
+fn scores_choices(config: &Config) -> bool {
+    config.is_architecture("MultipleChoice")
+}
+
 /// The head of a causal model: a classifier, or the scores of words that `decoder` gives; heads that point into a text are not
 /// read.
 fn causal_head(
+    config: &Config,
     weights: &mut Weights,
     width: usize,
     softcap: Option<f64>,
     decoder: impl FnOnce(&mut Weights) -> Result<Option<Linear>>,
 ) -> Result<Option<Head>> {
-    if let Some(classifier) = last_token_classifier(weights, width)? {
+    if let Some(classifier) = score_classifier(config, weights, width)? {
         return Ok(Some(classifier));
     }
     if let Some(linear) = classifier(weights, "/classifier", width)? {
@@ -314,14 +328,18 @@ fn causal_head(
     Ok(decoder(weights)?.map(|decoder| Head::Language(Language { transform: None, decoder, softcap })))
 }
 
-/// A classifier of the last token, which is the only one that has seen all: `score`, without a bias.
-fn last_token_classifier(weights: &mut Weights, width: usize) -> Result<Option<Head>> {
+/// The classifier that is called `score`: of each token, or without a bias of the last token, which alone has seen all. Classifiers
+/// of each token may lack the bias too, and are then known by their class.
+fn score_classifier(config: &Config, weights: &mut Weights, width: usize) -> Result<Option<Head>> {
     let Some(classes) = weights.rows_of("/score.weight") else { return Ok(None) };
     if weights.has("/score.bias") {
         return Ok(classifier(weights, "/score", width)?.map(Head::EachToken));
     }
-    let weight = weights.tensor("/score.weight", &[classes, width])?;
-    Ok(Some(Head::LastToken(without_bias(weight)?)))
+    let linear = without_bias(weights.tensor("/score.weight", &[classes, width])?)?;
+    if config.is_architecture("TokenClassification") {
+        return Ok(Some(Head::EachToken(linear)));
+    }
+    Ok(Some(Head::LastToken { linear, padding: config.optional_id("pad_token_id")? }))
 }
 
 /// Folds a layer scale into the map whose output it multiplies.
