@@ -196,6 +196,7 @@ fn padding_without_a_position_is_refused() {
 #[test]
 fn fields_that_are_not_followed_are_refused() {
     let sliding = serde_json::json!(["full_attention", "sliding_attention", "full_attention"]);
+    let flat = serde_json::json!({"rope_type": "default", "rope_theta": 500.0});
     for (from, field, value, words) in [
         ("llama", "is_causal", Value::from(false), &["is_causal is false", "each token sees itself"][..]),
         ("qwen3", "is_causal", Value::from(false), &["is_causal is false"]),
@@ -204,6 +205,13 @@ fn fields_that_are_not_followed_are_refused() {
         ("qwen2", "layer_types", sliding, &["layer_types", "sliding_attention", "full_attention alone"]),
         ("gemma2", "sliding_window", Value::Null, &["sliding_window is null", "layers of sliding_attention"]),
         ("gemma3_text", "attn_logit_softcapping", Value::from(3.0), &["attn_logit_softcapping is 3.0", "only Gemma 2"]),
+        ("gemma3_text", "rope_parameters", flat.clone(), &["rope_parameters", "an object for full_attention"]),
+        (
+            "qwen2",
+            "rope_parameters",
+            serde_json::json!({"full_attention": flat}),
+            &["rope_parameters", "the same for all layers"],
+        ),
         ("bert", "hidden_act", Value::from("gelu_10"), &["hidden_act", "gelu_10"]),
         ("llama_classifier", "pad_token_id", Value::from("</s>"), &["pad_token_id", "a number of the vocabulary"]),
     ] {

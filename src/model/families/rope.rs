@@ -31,6 +31,7 @@ pub(super) fn read(config: &Config, head_dim: usize, names: Names) -> Result<Rot
         return Err(config.refuse("rope_scaling", "null beside rope_parameters, which say the same"));
     }
     let parameters = config.section("rope_parameters")?;
+    check_kinds(config, &parameters, names)?;
     let parameters = match names.layer_type {
         Some(kind) if parameters.has(kind) => parameters.section(kind)?,
         _ => parameters,
@@ -64,6 +65,19 @@ pub(super) fn read(config: &Config, head_dim: usize, names: Names) -> Result<Rot
         Some(_) => return Err(scaling.refuse(kind, "default, linear or llama3")),
     };
     Ok(Rotary::Sequence { frequencies })
+}
+
+/// Refuses parameters that are not told apart by the kind of layer where the family has two kinds, and the reverse: transformers
+/// takes the defaults in the place of the first, and does not read the second.
+fn check_kinds(config: &Config, parameters: &Config, names: Names) -> Result<()> {
+    let has = |fields: &[&str]| fields.iter().any(|field| parameters.has(field));
+    if names.layer_type.is_some() && has(&["rope_theta", "rope_type", "type", "factor"]) {
+        return Err(config.refuse("rope_parameters", "an object for full_attention, and one for sliding_attention"));
+    }
+    if names.layer_type.is_none() && has(&["full_attention", "sliding_attention"]) {
+        return Err(config.refuse("rope_parameters", "rope_type and rope_theta, the same for all layers"));
+    }
+    Ok(())
 }
 
 /// Llama 3.1: long waves are stretched, short ones are not, and those between are mixed.
