@@ -3,6 +3,15 @@
 #[path = "common/program.rs"]
 mod program;
 
+#[path = "evaluate/folders.rs"]
+mod folders;
+#[path = "evaluate/resumed.rs"]
+mod resumed;
+#[path = "evaluate/rows.rs"]
+mod rows;
+#[path = "evaluate/shards.rs"]
+mod shards;
+
 use std::fs;
 use std::io::Read;
 use std::path::Path;

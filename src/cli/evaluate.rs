@@ -1,12 +1,13 @@
 //! `evaluate`: flags become a plan, the engine runs it, the table is printed.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
 use super::args::word;
 use super::how::How;
-use super::progress::{Watch, print, say};
+use super::progress::{Watch, mention, print, say};
 use crate::domain::request::{Cut, Input, ModelRef, Request, Task};
 use crate::domain::{Error, Result};
 use crate::engine::evaluate::{Baseline, Data, LAYOUTS, Plan, Report, Select, Shard, Test, evaluate as run, merge};
@@ -74,12 +75,12 @@ pub(super) enum Evaluate {
         #[command(flatten)]
         common: Common,
     },
-    /// One table of the folders of all shards.
+    /// One table of the folders of all shards, each finished and named once.
     Merge {
         /// What --out was of each shard.
         #[arg(value_name = "OUT", required = true)]
         folders: Vec<PathBuf>,
-        /// A folder for the whole.
+        /// A new or empty folder for the whole.
         #[arg(long, value_name = "FOLDER")]
         out: PathBuf,
     },
@@ -112,7 +113,8 @@ pub(super) struct Common {
     /// The I-th of N parts of the pictures, from 0.
     #[arg(long, value_name = "I/N", value_parser = word::<Shard>)]
     shard: Option<Shard>,
-    /// A folder for rows.jsonl, table.md, table.csv, table.tex and, of classes, confusion.csv. A run that was stopped goes on there.
+    /// A new or empty folder for rows.jsonl, table.md, table.csv, table.tex and, of classes, confusion.csv. The same command goes on
+    /// there after it was stopped, and scores again what has changed.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
 }
@@ -133,7 +135,8 @@ impl Common {
             test,
             data: Data { images: images.to_owned(), masks, layout: self.layout.clone(), limit },
             models,
-            sha256: Vec::new(),
+            fingerprints: Vec::new(),
+            files: BTreeMap::new(),
             methods,
             layers: self.layers.clone(),
             request: self.how.fill(Request::of(task, Input::File(images.to_owned()), model)),
@@ -166,6 +169,7 @@ pub(super) fn evaluate(what: &Evaluate) -> Result<()> {
 
 fn tell(report: &Report) -> Result<()> {
     print(report.table.trim_end());
+    report.notices.iter().for_each(mention);
     if let Some((count, why)) = &report.refused {
         say(&format!("{count} answers are missing, the first because of: {why}"));
     }

@@ -59,16 +59,16 @@ mod tests {
 
     #[test]
     fn the_best_sum_wins_over_the_best_pair() {
-        let table = Contingency::from(vec![(0, 0, 10), (0, 1, 9), (1, 0, 9), (1, 1, 1)]);
+        let table = Contingency::try_from(vec![(0, 0, 10), (0, 1, 9), (1, 0, 9), (1, 1, 1)]).unwrap();
         assert_eq!(hungarian(&table), Assignment::from([(0, 1), (1, 0)]));
         assert_eq!(majority(&table), Assignment::from([(0, 0), (1, 0)]));
     }
 
     #[test]
     fn what_is_left_over_stands_for_nothing() {
-        let more = Contingency::from(vec![(0, 4, 5), (1, 4, 7), (2, 9, 1)]);
+        let more = Contingency::try_from(vec![(0, 4, 5), (1, 4, 7), (2, 9, 1)]).unwrap();
         assert_eq!(hungarian(&more), Assignment::from([(1, 4), (2, 9)]));
-        let fewer = Contingency::from(vec![(3, 0, 5), (3, 1, 7)]);
+        let fewer = Contingency::try_from(vec![(3, 0, 5), (3, 1, 7)]).unwrap();
         assert_eq!(hungarian(&fewer), Assignment::from([(3, 1)]));
         assert!(hungarian(&Contingency::default()).is_empty() && majority(&Contingency::default()).is_empty());
     }

@@ -9,7 +9,7 @@ pub const IGNORED: u16 = u16::MAX;
 
 /// How many pixels have each pair of labels. Tables of several images add up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<(u16, u16, u64)>", into = "Vec<(u16, u16, u64)>")]
+#[serde(try_from = "Vec<(u16, u16, u64)>", into = "Vec<(u16, u16, u64)>")]
 pub struct Contingency {
     counts: BTreeMap<(u16, u16), u64>,
 }
@@ -75,11 +75,27 @@ impl Contingency {
     }
 }
 
-impl From<Vec<(u16, u16, u64)>> for Contingency {
-    fn from(cells: Vec<(u16, u16, u64)>) -> Self {
-        let mut table = Self::default();
-        cells.into_iter().for_each(|(predicted, truth, count)| table.add((predicted, truth), count));
-        table
+impl TryFrom<Vec<(u16, u16, u64)>> for Contingency {
+    type Error = String;
+
+    /// Refuses cells that no labelling has: an ignored label, no pixel, a pair that stands there twice, more pixels than can be counted.
+    fn try_from(cells: Vec<(u16, u16, u64)>) -> Result<Self, String> {
+        let (mut counts, mut total) = (BTreeMap::new(), 0_u64);
+        for cell @ (predicted, truth, count) in cells {
+            let refused = |why: &str| Err(format!("counts of {cell:?}: {why}"));
+            if predicted == IGNORED || truth == IGNORED {
+                return refused("the label is that of ignored pixels");
+            }
+            if count == 0 {
+                return refused("there is no pixel");
+            }
+            let Some(sum) = total.checked_add(count) else { return refused("there are too many pixels") };
+            total = sum;
+            if counts.insert((predicted, truth), count).is_some() {
+                return refused("the pair stands there twice");
+            }
+        }
+        Ok(Self { counts })
     }
 }
 
@@ -104,5 +120,21 @@ mod tests {
         twice.merge(&table);
         assert_eq!(twice.total(), 10);
         assert_eq!(Contingency::new(&[], &[]).total(), 0);
+    }
+
+    #[test]
+    fn cells_that_no_labelling_has_are_refused() {
+        for (cells, why) in [
+            ("[[0,1,5],[0,1,2]]", "twice"),
+            ("[[0,65535,5]]", "ignored"),
+            ("[[65535,0,5]]", "ignored"),
+            ("[[0,1,0]]", "no pixel"),
+            ("[[0,1,18446744073709551615],[1,1,1]]", "too many"),
+            ("[[0,1,-5]]", "invalid value"),
+            ("[[70000,1,5]]", "invalid value"),
+        ] {
+            let refused = serde_json::from_str::<Contingency>(cells).unwrap_err().to_string();
+            assert!(refused.contains(why), "{cells}: {refused}");
+        }
     }
 }

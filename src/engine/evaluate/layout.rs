@@ -243,7 +243,7 @@ impl Layout {
         places.into_iter().find(|(images, masks)| images.is_dir() && masks.is_dir())
     }
 
-    /// The pictures of a plan's part, by their ids.
+    /// The pictures of a plan, by their ids, before they are divided into shards.
     ///
     /// # Errors
     /// A refusal where there is none.
@@ -276,8 +276,7 @@ impl Layout {
             return Err(refused_for_matlab(&data.images, &refused).unwrap_or_else(|| refused.expected(self.summary)));
         }
         pairs.truncate(data.limit.unwrap_or(usize::MAX));
-        let is_ours = |i: usize| plan.shard.is_none_or(|shard| i % shard.count == shard.index);
-        Ok(pairs.into_iter().enumerate().filter(|(i, _)| is_ours(*i)).map(|(_, pair)| pair).collect())
+        Ok(pairs)
     }
 
     fn pairs<'a>(&'a self, images: &'a Path, masks: &'a Path) -> impl Iterator<Item = Pair> + 'a {

@@ -1,36 +1,46 @@
 //! Evaluations over folders of pictures: segments against masks, faithfulness of maps, and maps of models that forgot what they
 //! learned.
 //!
-//! Every answer is one line of `rows.jsonl`, written when it is there: an evaluation that was stopped, by whatever it may be, goes on
-//! where it was when the same [`Plan`] runs again. Tables are computed from these lines alone, in an order of their own, so that a
-//! run in one go, one that was stopped and one in shards give the same bytes.
+//! Every answer is one line of `rows.jsonl`, written as soon as it is there: an evaluation that was stopped, however that happened,
+//! goes on where it was when the same [`Plan`] runs again. Every row keeps digests of what it was made from, so that answers about
+//! pictures, masks or settings that have changed are made again, and only those. Tables are computed from the rows alone, in an order
+//! of their own: a run in one go, one that was stopped and one in shards give the same bytes.
 
+mod check;
 mod classes;
 mod contender;
 mod faithfulness;
+mod fingerprint;
+mod folder;
 mod joint;
 mod journal;
 mod layout;
+mod merge;
+mod pictures;
 mod plan;
 mod randomization;
 mod row;
 mod segments;
+mod sources;
 mod summary;
 mod table;
 mod view;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use contender::Contender;
-use journal::Journal;
+use journal::{Current, Journal, Resumed};
 pub use layout::{LAYOUTS, Layout, Pair};
-pub use plan::{Baseline, Data, Plan, Select, Shard, Test};
+use pictures::{Pictures, part};
+pub use plan::{Baseline, Data, Fingerprint, Plan, Select, Shard, Test};
+use rayon::prelude::*;
 pub use row::Row;
+pub use sources::Sources;
 use view::Truth;
 
 use super::Engine;
-use crate::domain::request::{ModelRef, Request};
-use crate::domain::{Control, Error, Progress, Result};
+use crate::domain::{Control, Error, Notice, Progress, Result};
 
 /// What an evaluation came to.
 #[derive(Clone, Debug)]
@@ -43,6 +53,8 @@ pub struct Report {
     pub num_rows: usize,
     /// Pictures that were refused, with the reason of the first.
     pub refused: Option<(usize, String)>,
+    /// What became of earlier rows.
+    pub notices: Vec<Notice>,
 }
 
 /// Runs an evaluation into a folder, or what is left of it.
@@ -52,42 +64,66 @@ pub struct Report {
 pub fn evaluate(plan: &Plan, out: &Path, control: &Control) -> Result<Report> {
     plan.check()?;
     let (plan, layout) = &layout::resolved(plan)?;
-    let pairs = layout.find(plan)?;
+    let every = layout.find(plan)?;
+    folder::check(out, &data_folders(plan, &every))?;
     let contenders = Contender::all(plan)?;
     let mut engine = Engine::default();
-    let plan = &with_digests(plan, &contenders, &mut engine)?;
-    let mut journal = Journal::open(out, plan)?;
+    let plan = &fingerprint::with_digests(plan, &contenders, &mut engine)?;
+    let pairs = part(plan, &every);
+    let current = current(plan, &contenders, &pairs, control)?;
+    let (mut journal, resumed) = Journal::open(out, plan, &Pictures::of(&every, &pairs), &current)?;
     let is_left = |pair: &&Pair| contenders.iter().any(|c| !journal.is_done(&pair.id, &c.name()));
     let left: Vec<&Pair> = pairs.iter().filter(is_left).collect();
     let count = |pair: &&Pair| contenders.iter().filter(|c| !journal.is_done(&pair.id, &c.name())).count();
     control.progress.start(left.iter().map(count).sum());
-    let mut run = Run { plan, layout, engine, control };
+    let dates = fingerprint::dates(plan, &contenders, &engine);
+    let mut run = Run { plan, layout, engine, current, dates, control };
     for pair in left {
         run.picture(pair, &contenders, &mut journal)?;
     }
-    drop(journal);
-    summary::write(out, plan, layout)
+    let report = summary::write(journal.folder(), plan, layout)?;
+    Ok(Report { notices: notices(out, resumed), ..report })
 }
 
-/// The plan with the fingerprints of the weights that it loads: numbers of other weights do not belong into the same table.
-fn with_digests(plan: &Plan, contenders: &[Contender], engine: &mut Engine) -> Result<Plan> {
-    if contenders.iter().all(|contender| contender.request.is_none()) {
-        return Ok(plan.clone());
+/// The folders that pictures and masks lie in; none where a single picture is named.
+fn data_folders(plan: &Plan, pairs: &[Pair]) -> BTreeSet<PathBuf> {
+    if plan.data.images.is_file() {
+        return BTreeSet::new();
     }
-    let digest = |model: &ModelRef| {
-        let request = Request { model: model.clone(), ..plan.request.clone() };
-        let loaded = engine.model(&request, request.tower.unwrap_or_default())?;
-        loaded.model.sha256.hexadecimal().map(str::to_owned)
+    let files = pairs.iter().flat_map(|pair| std::iter::once(&pair.image).chain(&pair.masks));
+    let folders: BTreeSet<&Path> = files.filter_map(|file| file.parent()).collect();
+    folders.into_iter().map(folder::resolved).collect()
+}
+
+/// Digests of everything that rows are made from.
+fn current(plan: &Plan, contenders: &[Contender], pairs: &[Pair], control: &Control) -> Result<Current> {
+    let with_masks = plan.has_masks();
+    let sources = |pair: &Pair| {
+        control.cancel.check()?;
+        Ok((pair.id.clone(), Sources::of(pair, with_masks).ok()))
     };
-    Ok(Plan { sha256: plan.models.iter().map(digest).collect::<Result<_>>()?, ..plan.clone() })
+    let settings = |contender: &Contender| Ok((contender.name(), fingerprint::of_settings(plan, contender)?));
+    Ok(Current {
+        sources: pairs.par_iter().map(sources).collect::<Result<_>>()?,
+        settings: contenders.iter().map(settings).collect::<Result<_>>()?,
+    })
+}
+
+fn notices(out: &Path, resumed: Resumed) -> Vec<Notice> {
+    let Resumed { kept, changed, gone } = resumed;
+    let answers = |count: usize| if count == 1 { "1 answer".to_owned() } else { format!("{count} answers") };
+    let made_again = format!("{} made again, because a picture, a mask or the settings changed; {kept} kept", answers(changed));
+    let left_out = format!("{} left out, because the picture is gone or no longer chosen; {kept} kept", answers(gone));
+    let lines = [(changed, made_again), (gone, left_out)];
+    lines.into_iter().filter(|(count, _)| *count > 0).map(|(_, what)| Notice::new(out.display(), what)).collect()
 }
 
 /// Joins the folders of shards into one.
 ///
 /// # Errors
-/// A refusal of folders that hold other evaluations, or that cannot be read or written.
+/// A refusal of folders that are not the shards of one evaluation, each once and complete, or that cannot be read or written.
 pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Report> {
-    let plan = journal::join(folders, out)?;
+    let (plan, _locked) = merge::join(folders, out)?;
     summary::write(out, &plan, layout::by_id(&plan.data.layout)?)
 }
 
@@ -96,16 +132,23 @@ struct Run<'a> {
     plan: &'a Plan,
     layout: &'static Layout,
     engine: Engine,
+    current: Current,
+    /// Of the checkpoints and of the files that methods read.
+    dates: String,
     control: &'a Control,
 }
 
 impl Run<'_> {
     /// Everything that is not done yet of one picture.
     fn picture(&mut self, pair: &Pair, contenders: &[Contender], journal: &mut Journal) -> Result<()> {
-        let truth = match self.plan.test {
-            Test::Segments { .. } => Truth::read(pair, self.layout).map(Some),
-            Test::Faithfulness { .. } | Test::Randomization => Ok(None),
+        // Not the digest of the beginning: a picture may have been replaced since.
+        let sources = Sources::of(pair, self.plan.has_masks());
+        let truth = match (&sources, &self.plan.test) {
+            (Err(err), _) => Err(err.clone()),
+            (Ok(_), Test::Segments { .. }) => Truth::read(pair, self.layout).map(Some),
+            (Ok(_), Test::Faithfulness { .. } | Test::Randomization) => Ok(None),
         };
+        let sources = sources.unwrap_or_default();
         for contender in contenders {
             let name = contender.name();
             if journal.is_done(&pair.id, &name) {
@@ -113,6 +156,7 @@ impl Run<'_> {
             }
             self.control.cancel.check()?;
             let scored = truth.as_ref().map_err(Clone::clone).and_then(|truth| self.row(pair, truth.as_ref(), contender));
+            let scored = scored.and_then(|row| self.check_unchanged(pair, &sources).map(|()| row));
             let row = match scored {
                 Ok(row) => row,
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
@@ -120,9 +164,34 @@ impl Run<'_> {
                 Err(err) if truth.is_ok() && !contender.may_fail && !journal.has_any(&name) => return Err(err),
                 Err(err) => Row::refused(&pair.id, &name, &err),
             };
-            journal.append(&row)?;
+            self.check_settings(contenders)?;
+            let settings = self.current.settings.get(&name).cloned().unwrap_or_default();
+            journal.append(&Row { made_from: sources.clone(), settings, ..row })?;
             self.control.progress.step();
         }
+        Ok(())
+    }
+
+    /// Refuses a picture whose files are not those that were hashed before it was scored.
+    fn check_unchanged(&self, pair: &Pair, sources: &Sources) -> Result<()> {
+        if Sources::of(pair, self.plan.has_masks())? == *sources {
+            return Ok(());
+        }
+        Err(Error::refused(pair.image.display(), "the picture or its mask was written to while it was being scored")
+            .remedy("run the command again"))
+    }
+
+    /// Refuses to go on with a checkpoint, or with a method's file, that is no longer the one of the settings.
+    fn check_settings(&mut self, contenders: &[Contender]) -> Result<()> {
+        let dates = fingerprint::dates(self.plan, contenders, &self.engine);
+        if dates == self.dates {
+            return Ok(());
+        }
+        let again = fingerprint::with_digests(self.plan, contenders, &mut self.engine)?;
+        if again != *self.plan {
+            return Err(fingerprint::changed(self.plan, &again));
+        }
+        self.dates = dates;
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! What an evaluation does: everything that decides its numbers, as `settings.json` keeps it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -20,9 +21,12 @@ pub struct Plan {
     pub data: Data,
     /// The checkpoints.
     pub models: Vec<ModelRef>,
-    /// The SHA-256 of each one's weights, filled in when they are loaded.
+    /// What each of them is, filled in when they are loaded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sha256: Vec<String>,
+    pub fingerprints: Vec<Fingerprint>,
+    /// SHA-256 of the files that methods read, by their paths; filled in at the same time.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
     /// Methods by id, each possibly with parameters of its own, or `all`.
     pub methods: Vec<String>,
     /// Layers 0..L; negative counts from the top.
@@ -34,6 +38,17 @@ pub struct Plan {
     /// The part of the pictures that this run takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<Shard>,
+}
+
+/// What a checkpoint is, wherever it lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// SHA-256 of its weights.
+    pub weights: String,
+    /// SHA-256 of its configuration and of what prepares its inputs.
+    pub settings: String,
+    /// Numbers in a token's vector.
+    pub width: usize,
 }
 
 /// Which pictures.
@@ -143,6 +158,11 @@ impl Plan {
     #[must_use]
     pub fn whole(&self) -> Self {
         Self { shard: None, ..self.clone() }
+    }
+
+    /// Whether masks are looked at.
+    pub fn has_masks(&self) -> bool {
+        matches!(self.test, Test::Segments { .. })
     }
 
     /// Refuses numbers that mean nothing.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::sources::Sources;
 use crate::domain::Error;
 use crate::measure::Contingency;
 use crate::measure::boundary::BoundaryCounts;
@@ -15,6 +16,12 @@ pub struct Row {
     pub image: String,
     /// Who was scored: [`super::Contender::name`].
     pub contender: String,
+    /// The files that it was made from.
+    #[serde(default)]
+    pub made_from: Sources,
+    /// SHA-256 of everything else that decides its numbers: settings, checkpoint, files that the method reads.
+    #[serde(default)]
+    pub settings: String,
     /// Why there are no scores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,

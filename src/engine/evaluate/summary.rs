@@ -96,7 +96,8 @@ pub(super) fn write(out: &Path, plan: &Plan, layout: &Layout) -> Result<Report> 
     if let (true, Some((_, why))) = (scored.is_empty(), &refused) {
         return Err(Error::refused(out.display(), format!("nothing could be scored; the first refusal: {why}")));
     }
-    Ok(Report { table: markdown, files, num_rows: scored.iter().map(|(_, rows)| rows.len()).sum(), refused })
+    let notices = Vec::new();
+    Ok(Report { table: markdown, notices, files, num_rows: scored.iter().map(|(_, rows)| rows.len()).sum(), refused })
 }
 
 fn table(plan: &Plan, scored: &[(&Contender, Vec<&Row>)]) -> Result<Table> {
@@ -175,4 +176,18 @@ fn confusions(scored: &[(&Contender, Vec<&Row>)], layout: &Layout) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::range;
+    use super::*;
+
+    #[test]
+    fn every_score_has_a_range_that_rows_are_checked_by() {
+        let columns = SEGMENTS.iter().chain(FAITHFULNESS).map(|(id, ..)| (*id).to_owned()).chain([column(1), column(99)]);
+        for id in columns {
+            assert!(range(&id).is_some(), "{id}");
+        }
+    }
 }
