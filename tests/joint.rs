@@ -221,6 +221,20 @@ fn what_cannot_be_compared_is_refused_in_one_line() {
     desk.run(&format!("{explain} --model %dino --tower text")).refused(&["--tower text", "vit", "image"]);
     desk.run(&format!("{explain} --model %clip --tower text")).refused(&["cat.jpg", "is a picture", "--tower"]);
     desk.run(&format!("{explain} --model %clip --scalar text:")).misused();
+    let long = "text:a cat | a photo of a cat of a cat of a cat of a cat of a cat of a cat";
+    for model in ["%clip", "%siglip"] {
+        let words = [&explain.split(' ').collect::<Vec<_>>()[..], &["--model", model, "--scalar", long]].concat();
+        desk.run_with(&words, b"").refused(&[
+            "the phrase \"a photo of",
+            "is too long",
+            "would not read",
+            "at most",
+            "shorten it",
+        ]);
+    }
+    let unknown = ["explain", "cat.jpg", "--token", "2,2", "--model", "%siglip", "--scalar", "text:a 日 | a cat"];
+    let ran = desk.run_with(&unknown, b"").done();
+    assert!(ran.stderr.contains("note: the phrase \"a 日\": ") && ran.stderr.contains("<unk>"), "{ran:?}");
     let config = std::fs::read_to_string(own_models().join("clip/config.json")).unwrap();
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();
     let mut alone = config["vision_config"].clone();

@@ -315,3 +315,70 @@ fn a_digest_is_of_what_was_loaded() {
     fs::write(desk.path().join("model.safetensors"), b"other").unwrap();
     assert_refused(model.sha256.hexadecimal(), &["model.safetensors"]);
 }
+
+/// A tiny BERT that reads a few words, on a desk.
+fn with_words(desk: &Desk) {
+    for file in ["config.json", "model.safetensors"] {
+        desk.write(&format!("m/{file}"), fs::read(own_models().join("bert").join(file)).unwrap());
+    }
+    desk.write("m/vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\ncat\nsat\nword\n");
+}
+
+fn record(desk: &Desk, name: &str) -> Value {
+    serde_json::from_slice(&desk.read(name)).unwrap()
+}
+
+/// Offsets are those of the file, whose line ends are the user's.
+#[test]
+fn line_ends_and_marks_are_read_as_they_are() {
+    let desk = Desk::new();
+    with_words(&desk);
+    for (bytes, text, start) in [
+        (&b"the\r\ncat"[..], "the\r\ncat", 5),
+        (b"\xef\xbb\xbfthe\ncat", "the\ncat", 4),
+        (b"\xff\xfet\0h\0e\0 \0c\0a\0t\0", "the cat", 4),
+        (b"\xfe\xff\0t\0h\0e\0\r\0\n\0c\0a\0t", "the\r\ncat", 5),
+    ] {
+        desk.write("a.txt", bytes);
+        desk.run("explain @a.txt --model @m --token cat --out @a.json").done();
+        let from_file = record(&desk, "a.json");
+        assert_eq!((&from_file["input"]["text"], &from_file["input"]["pieces"][2]["start"]), (&text.into(), &start.into()));
+        desk.run_with(&["explain", "-", "--model", "@m", "--token", "cat", "--out", "@b.json"], bytes).done();
+        assert_eq!(record(&desk, "b.json")["input"]["pieces"], from_file["input"]["pieces"]);
+    }
+}
+
+#[test]
+fn other_encodings_are_refused_and_no_letter_is_lost() {
+    let desk = Desk::new();
+    with_words(&desk);
+    for (bytes, words) in [
+        (&b"the caf\xe9"[..], "is not UTF-8 at byte 7"),
+        (b"\xce\xd2\xc3\xc7", "is not UTF-8 at byte 0"),
+        (b"\xff\xfe\0\0t\0\0\0", "is UTF-32"),
+        (b"t\0h\0e\0", "byte 1 is zero"),
+    ] {
+        desk.write("a.txt", bytes);
+        desk.run("explain @a.txt --model @m --token 1").refused(&["a.txt", words, "iconv -f"]);
+        desk.run_with(&["explain", "-", "--model", "@m", "--token", "1"], bytes).refused(&["standard input", words, "iconv -f"]);
+    }
+}
+
+#[test]
+fn what_is_lost_of_a_text_is_said() {
+    let desk = Desk::new();
+    with_words(&desk);
+    desk.write("long.txt", "word ".repeat(12_000));
+    let ran = desk.run("explain @long.txt --model @m --token 1 --out @a.json").done();
+    let of_text = record(&desk, "a.json")["input"].clone();
+    let read = of_text["cut_at"].as_u64().unwrap();
+    assert_eq!((read, &of_text["num_unread"]), (22 * 5 - 1, &(60_000 - read).into()));
+    assert_eq!(of_text["text"].as_str().unwrap().len() as u64, read);
+    assert!(ran.stderr.contains(&format!("note: the text: {} of its 60000 characters are not read", 60_000 - read)), "{ran:?}");
+    let ran = desk.run_with(&["explain", "--text", "the dog sat 日", "--model", "@m", "--token", "1"], b"").done();
+    assert!(ran.stderr.contains("note: the text: 2 of its 4 tokens are [UNK]") && ran.stderr.contains("\"dog\""), "{ran:?}");
+    desk.run_with(&["explain", "--text", "\u{200b}", "--model", "@m", "--token", "1"], b"").refused(&["leaves no token"]);
+    desk.write("m/added_tokens.json", r#"{"<img>": 9}"#);
+    desk.write("m/tokenizer_config.json", r#"{"tokenizer_class": "BertTokenizer"}"#);
+    desk.run_with(&["explain", "--text", "the <img>", "--model", "@m", "--token", "<img>"], b"").done();
+}

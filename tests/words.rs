@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokenscope::input::{Tokenizer, holds_ids, read_input_ids, read_text};
 
@@ -24,7 +24,7 @@ fn tokenizer(kind: &str, max_tokens: usize) -> Tokenizer {
 
 #[test]
 fn ids_tokens_and_offsets_equal_python_s() {
-    let kinds = ["wordpiece", "bytelevel_bpe", "metaspace_bpe"];
+    let kinds = ["wordpiece", "bytelevel_bpe", "metaspace_bpe", "unigram"];
     // Those that lie beside a developer's checkout too, where they do.
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures/tokenizers");
     let old = ["bert", "bert_cased", "gpt2", "roberta", "clip"].map(old_folder);
@@ -33,26 +33,148 @@ fn ids_tokens_and_offsets_equal_python_s() {
         let tokenizer = Tokenizer::read(&folder, 512).unwrap().unwrap();
         let kind = folder.display();
         let cases: Vec<Value> = serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
-        for case in cases.iter().filter(|case| case["text"] != "") {
-            let string = case["text"].as_str().unwrap();
-            let got = tokenizer.encode(string).unwrap();
-            let numbers = |v: &Value| v.as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect::<Vec<_>>();
-            assert_eq!(got.ids.iter().map(|&id| u64::from(id)).collect::<Vec<_>>(), numbers(&case["ids"]), "{kind} {string}");
-            let chars = |byte: usize| string[..byte].chars().count() as u64;
-            for ((piece, token), offsets) in
-                got.text.pieces.iter().zip(case["tokens"].as_array().unwrap()).zip(case["offsets"].as_array().unwrap())
-            {
-                assert_eq!(piece.piece, token.as_str().unwrap(), "{kind} {string}");
-                // A character of several bytes may be several tokens, each of which stands for all of it.
-                let whole = string.is_char_boundary(piece.span.start) && string.is_char_boundary(piece.span.end);
-                assert!(whole, "{kind} {string} {piece:?}");
-                if !piece.special && !piece.span.is_empty() {
-                    assert_eq!([chars(piece.span.start), chars(piece.span.end)], numbers(offsets)[..], "{kind} {string}");
-                }
-            }
-            assert_eq!(got.text.cut_at, None);
+        cases.iter().filter(|case| case["text"] != "").for_each(|case| assert_reads(&tokenizer, case, &kind.to_string()));
+    }
+}
+
+/// Compares the tokens of a text with those of a row that Python wrote.
+fn assert_reads(tokenizer: &Tokenizer, case: &Value, kind: &str) {
+    let string = case["text"].as_str().unwrap();
+    let got = tokenizer.encode(string).unwrap();
+    let numbers = |v: &Value| v.as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(got.ids.iter().map(|&id| u64::from(id)).collect::<Vec<_>>(), numbers(&case["ids"]), "{kind} {string}");
+    let chars = |byte: usize| string[..byte].chars().count() as u64;
+    for ((piece, token), offsets) in
+        got.text.pieces.iter().zip(case["tokens"].as_array().unwrap()).zip(case["offsets"].as_array().unwrap())
+    {
+        assert_eq!(piece.piece, token.as_str().unwrap(), "{kind} {string}");
+        // A character of several bytes may be several tokens, each of which stands for all of it.
+        let whole = string.is_char_boundary(piece.span.start) && string.is_char_boundary(piece.span.end);
+        assert!(whole, "{kind} {string} {piece:?}");
+        if !piece.special && !piece.span.is_empty() {
+            assert_eq!([chars(piece.span.start), chars(piece.span.end)], numbers(offsets)[..], "{kind} {string}");
         }
     }
+    assert_eq!(got.text.cut_at, None);
+}
+
+/// A checkpoint folder with the files of a fixture and others beside them.
+fn with_settings(base: &str, files: &Value) -> TempDir {
+    let desk = TempDir::new().unwrap();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(base);
+    for name in ["tokenizer.json", "vocab.txt", "vocab.json", "merges.txt"].into_iter().filter(|name| from.join(name).exists()) {
+        let is_pieces = base.starts_with("vocabularies") == (name != "tokenizer.json");
+        assert!(is_pieces, "{base} {name}");
+        fs::copy(from.join(name), desk.path().join(name)).unwrap();
+    }
+    for (name, value) in files.as_object().unwrap() {
+        fs::write(desk.path().join(name), value.to_string()).unwrap();
+    }
+    desk
+}
+
+#[test]
+fn settings_beside_a_tokenizer_count_as_in_transformers() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tokenizer_settings.json");
+    let variants: Vec<Value> = serde_json::from_slice(&fs::read(fixture).unwrap()).unwrap();
+    assert!(variants.len() >= 30);
+    for variant in &variants {
+        let desk = with_settings(variant["base"].as_str().unwrap(), &variant["files"]);
+        let tokenizer = Tokenizer::read(desk.path(), 512).unwrap().unwrap();
+        let rows = variant["rows"].as_array().unwrap();
+        rows.iter().for_each(|row| assert_reads(&tokenizer, row, variant["name"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn files_that_contradict_each_other_are_noticed() {
+    let said = |base: &str, config: &Value, text: &str| {
+        let desk = with_settings(base, &json!({"config.json": {"model_type": "bert"}, "tokenizer_config.json": config}));
+        let tokenizer = Tokenizer::read(desk.path(), 512).unwrap().unwrap();
+        let of_text = tokenizer.encode(text).unwrap().text.notices;
+        tokenizer.notices.iter().chain(&of_text).map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let plain = json!({"tokenizer_class": "BertTokenizer"});
+    assert_eq!(said("tokenizers/wordpiece", &plain, "The line"), [""; 0]);
+    let token = json!({"content": "<img>", "special": true});
+    for (base, config, words) in [
+        (
+            "wordpiece",
+            json!({"tokenizer_class": "BertTokenizer", "do_lower_case": false}),
+            "tokenizer.json: alone would cut this text",
+        ),
+        ("wordpiece", json!({"tokenizer_class": "PreTrainedTokenizerFast", "do_lower_case": false}), "says do_lower_case false"),
+        (
+            "wordpiece",
+            json!({"tokenizer_class": "BertTokenizer", "added_tokens_decoder": {"900": token}}),
+            "numbers \"<img>\" 900; it is read as",
+        ),
+        ("wordpiece", json!({"tokenizer_class": "AlbertTokenizer"}), "names AlbertTokenizer, whose own rules are not known here"),
+        (
+            "wordpiece",
+            json!({"tokenizer_class": "GPT2Tokenizer"}),
+            "names GPT2Tokenizer, whose pieces are cut by another algorithm",
+        ),
+        ("wordpiece", json!({"auto_map": {"AutoTokenizer": ["own.py", null]}}), "names code of its own (auto_map)"),
+        (
+            "bytelevel_bpe",
+            json!({"tokenizer_class": "GPT2Tokenizer", "add_bos_token": true, "bos_token": "<|endoftext|>"}),
+            "says add_bos_token true",
+        ),
+    ] {
+        let lines = said(&format!("tokenizers/{base}"), &config, "The line");
+        assert!(lines.iter().any(|line| line.contains(words)), "{config}: {lines:?}");
+    }
+}
+
+/// A mark that the tokenizer sets before a word has no letter: tokenizers gives it the one after it.
+#[test]
+fn marks_of_words_have_no_letters() {
+    let text = tokenizer("unigram", 512).encode("the cat 中文 mat").unwrap().text;
+    let shown: Vec<&str> = (0..text.pieces.len()).map(|position| text.shown(position)).collect();
+    let first = shown.iter().position(|&shown| shown == "中").unwrap();
+    assert_eq!(shown.iter().filter(|&&shown| shown == "中").count(), 1);
+    assert_eq!(shown[first - 1..first + 2], ["\u{2581}", "中", "文"]);
+    assert!(text.pieces[first - 1].span.is_empty() && text.pieces[first - 1].word.is_none());
+    assert_eq!(text.find("中文", 1), Some(first..first + 2));
+    assert_eq!(text.find("cat 中文", 1), text.find("cat", 1).map(|cat| cat.start..first + 2));
+    let letters: String = text.pieces.iter().map(|piece| text.string[piece.span.clone()].trim()).collect();
+    assert_eq!(letters, "thecat中文mat");
+    // Bytes: the space that is set before a text, and the trimming of what is not there.
+    let desk = with_settings(
+        "vocabularies/roberta",
+        &json!({"config.json": {"model_type": "roberta"}, "tokenizer_config.json": {"add_prefix_space": true}}),
+    );
+    let text = Tokenizer::read(desk.path(), 512).unwrap().unwrap().encode("中 the</s>brown").unwrap().text;
+    let letters = |word: &str| text.find(word, 1).map(|found| text.pieces[found.start].span.start);
+    assert_eq!(letters("brown"), Some("中 the</s>".len()), "{:?}", text.pieces);
+    assert_eq!(text.pieces.iter().filter(|piece| piece.span == (0..3)).count(), 3, "{:?}", text.pieces);
+}
+
+#[test]
+fn what_the_vocabulary_lacks_is_counted() {
+    let said = |kind: &str, text: &str| {
+        tokenizer(kind, 512).encode(text).map(|e| e.text.notices.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(said("wordpiece", "the fox").unwrap(), [""; 0]);
+    let lines = said("wordpiece", "the 日本 fox 日").unwrap();
+    assert!(lines[0].contains("3 of its 5 tokens are [UNK]: the vocabulary has no piece for \"日\", \"本\""), "{lines:?}");
+    assert_eq!(said("wordpiece", "the [UNK]").unwrap(), [""; 0], "a token that was typed");
+    let err = said("wordpiece", "\u{1}\u{2}").unwrap_err().to_string();
+    assert!(err.contains("leaves no token"), "{err}");
+}
+
+#[test]
+fn what_is_not_read_is_counted_in_all_of_the_text() {
+    let string = "word ".repeat(12_000);
+    let text = tokenizer("wordpiece", 6).encode(&string).unwrap().text;
+    let read = text.cut_at.unwrap();
+    assert_eq!((text.string.len(), text.num_unread()), (60_000, 60_000 - read));
+    let line = text.every_notice()[0].to_string();
+    assert!(line.contains(&format!("{} of its 60000 characters are not read", 60_000 - read)), "{line}");
+    // Spaces that make no tokens do not hide what comes after them.
+    let text = tokenizer("wordpiece", 6).encode(&format!("{}the fox", " ".repeat(5000))).unwrap().text;
+    assert_eq!((text.cut_at, text.find("fox", 1).is_some()), (None, true));
 }
 
 #[test]
@@ -89,8 +211,12 @@ fn what_is_no_text_and_no_tokenizer_is_refused() {
     }
     assert!(said(Tokenizer::read(&folder("wordpiece"), 1).unwrap_err()).contains("more tokens than the 1"));
     let file = desk.path().join("a.txt");
-    fs::write(&file, b"\xef\xbb\xbfone\r\ntwo \xff").unwrap();
-    assert_eq!(read_text(&file).unwrap(), "one\ntwo \u{fffd}");
+    fs::write(&file, b"\xef\xbb\xbfone\r\ntwo").unwrap();
+    assert_eq!(read_text(&file).unwrap(), "one\r\ntwo", "a mark is dropped, line ends stay");
+    fs::write(&file, b"\xff\xfeo\0n\0").unwrap();
+    assert_eq!(read_text(&file).unwrap(), "on");
+    fs::write(&file, b"one two \xff").unwrap();
+    assert!(said(read_text(&file).unwrap_err()).contains("a.txt: is not UTF-8 at byte 8"));
     fs::write(&file, b"a\0b").unwrap();
     assert!(said(read_text(&file).unwrap_err()).contains("is no text"));
     assert!(said(read_text(desk.path()).unwrap_err()).contains("a text of at most"));
@@ -101,12 +227,12 @@ fn a_broken_vocabulary_is_refused() {
     let desk = TempDir::new().unwrap();
     let write = |name: &str, text: &str| fs::write(desk.path().join(name), text).unwrap();
     let said = || Tokenizer::read(desk.path(), 64).unwrap_err().to_string();
-    for (lines, lacks) in [("[CLS]\n[SEP]\na", "[UNK]"), ("[UNK]\n[SEP]\na", "[CLS]"), ("", "[SEP]")] {
+    for (lines, lacks) in [("[CLS]\n[SEP]\na", "[UNK]"), ("[UNK]\n[SEP]\na", "[CLS]"), ("", "[CLS]")] {
         write("vocab.txt", lines);
         assert!(said().contains(&format!("vocab.txt: lacks {lacks}")), "{}", said());
     }
     fs::write(desk.path().join("vocab.txt"), b"[UNK]\n\xff").unwrap();
-    assert!(said().contains("vocab.txt: is no text"));
+    assert!(said().contains("vocab.txt: is not UTF-8 at byte 6"));
     fs::remove_file(desk.path().join("vocab.txt")).unwrap();
     for broken in ["", "[]", r#"{"a": -1}"#, r#"{"a": "b"}"#] {
         write("vocab.json", broken);
@@ -124,9 +250,11 @@ fn a_broken_vocabulary_is_refused() {
         assert!(said().contains("added_tokens.json: numbers \"<new>\""), "{}", said());
     }
     write("added_tokens.json", r#"{"<new>": 9}"#);
-    assert_eq!(Tokenizer::read(desk.path(), 64).unwrap().unwrap().encode("ab<new>a").unwrap().ids, [3, 9, 1]);
+    let made = Tokenizer::read(desk.path(), 64).unwrap().unwrap();
+    assert_eq!(made.encode("ab<new>a").unwrap().ids, [3, 4, 1]);
+    assert!(made.notices[0].to_string().contains("numbers \"<new>\" 9; it is read as 4"), "{:?}", made.notices);
     write("tokenizer_config.json", r#"{"add_bos_token": true}"#);
-    assert_eq!(Tokenizer::read(desk.path(), 64).unwrap().unwrap().encode("ab<new>a").unwrap().ids, [0, 3, 9, 1]);
+    assert_eq!(Tokenizer::read(desk.path(), 64).unwrap().unwrap().encode("ab<new>a").unwrap().ids, [0, 3, 4, 1]);
     write("config.json", r#"{"model_type": "roberta"}"#);
     assert!(said().contains("vocab.json: lacks </s>"), "{}", said());
     // Japanese BERT has a vocab.txt too, for words that are found in another way.

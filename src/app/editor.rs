@@ -25,7 +25,10 @@ impl Editor {
             scene.and_then(|s| s.layout.text.as_ref()).map(|t| t.string[..t.string.len() - t.generated().len()].to_owned());
         let text = match &session.input {
             Some(Input::Text(text)) => text.clone(),
-            _ => open.unwrap_or_default().trim_end().to_owned(),
+            _ => {
+                let open = open.unwrap_or_default();
+                open[..open.floor_char_boundary(MAX_BYTES)].trim_end().to_owned()
+            }
         };
         Self { text, begun: false }
     }

@@ -18,6 +18,8 @@ use crate::domain::request::{Cut, Input, ModelRef, Request, Task, Tokens};
 use crate::domain::{Error, Result};
 use crate::figure::FigureStyle;
 use crate::figure::style::range_from_word;
+use crate::input::text_file::MAX_TEXT;
+use crate::input::text_of;
 use crate::render::Interpolation;
 
 /// See what a transformer's tokens mean: open an image, click a token at any layer.
@@ -94,11 +96,7 @@ impl Source {
     fn get(&self) -> Result<Option<Input>> {
         match (&self.text, &self.input) {
             (Some(text), _) => Ok(Some(Input::Text(text.clone()))),
-            (None, Some(path)) if path.as_os_str() == "-" => {
-                let text = std::io::read_to_string(std::io::stdin().take(MAX_STDIN))
-                    .map_err(|err| Error::refused("-", err).expected("a text on standard input"))?;
-                Ok(Some(Input::Text(text)))
-            }
+            (None, Some(path)) if path.as_os_str() == "-" => read_stdin().map(|text| Some(Input::Text(text))),
             (None, path) => Ok(path.clone().map(Input::from)),
         }
     }
@@ -112,8 +110,17 @@ impl Source {
     }
 }
 
-/// No model reads more.
-const MAX_STDIN: u64 = 16 << 20;
+/// Reads a text from standard input, as [`crate::input::read_text`] reads one from a file.
+fn read_stdin() -> Result<String> {
+    let refused =
+        |what: String| Error::refused("standard input", what).expected(format!("a text of at most {} MB", MAX_TEXT >> 20));
+    let mut bytes = Vec::new();
+    std::io::stdin().take(MAX_TEXT + 1).read_to_end(&mut bytes).map_err(|err| refused(err.to_string()))?;
+    if bytes.len() as u64 > MAX_TEXT {
+        return Err(refused("is longer than a text may be".to_owned()).remedy("give it a part of the text"));
+    }
+    text_of("standard input", bytes)
+}
 
 /// Input, model, layer, method and its parameters.
 #[derive(Debug, clap::Args)]

@@ -15,7 +15,7 @@ pub struct Piece {
     pub span: Range<usize>,
     /// Whether the tokenizer added it (`[CLS]`, `[SEP]`).
     pub special: bool,
-    /// Number of the word it belongs to; none for special tokens.
+    /// Number of the word it belongs to; none for special tokens, and for those that only mark where a word begins.
     pub word: Option<usize>,
 }
 
@@ -101,11 +101,16 @@ impl Text {
         }
     }
 
+    /// Characters at the end that the model does not read.
+    pub fn num_unread(&self) -> usize {
+        self.cut_at.and_then(|cut| self.string.get(cut..)).map_or(0, |rest| rest.chars().count())
+    }
+
     /// Everything that the user should know of how the text was read.
     pub fn every_notice(&self) -> Vec<Notice> {
-        let rest = self.cut_at.and_then(|cut| self.string.get(cut..)).map_or(0, |rest| rest.chars().count());
+        let (rest, all) = (self.num_unread(), self.string.chars().count());
         let cut = (rest > 0).then(|| {
-            let what = format!("{rest} characters at the end are not read: the model takes no more tokens");
+            let what = format!("{rest} of its {all} characters are not read: the model takes no more tokens");
             Notice::new("the text", what).remedy("give it a part of the text")
         });
         self.notices.iter().cloned().chain(cut).collect()
@@ -115,9 +120,9 @@ impl Text {
     pub fn words(&self) -> Vec<Word> {
         let mut words: Vec<Word> = Vec::new();
         let mut last = None;
-        for (position, piece) in self.pieces.iter().enumerate().filter(|(_, p)| !p.special) {
+        for (position, piece) in self.pieces.iter().enumerate().filter(|(_, p)| !p.special && p.word.is_some()) {
             match words.last_mut() {
-                Some(word) if piece.word.is_some() && piece.word == last && word.positions.end == position => {
+                Some(word) if piece.word == last && word.positions.end == position => {
                     word.positions.end = position + 1;
                     word.span.end = word.span.end.max(piece.span.end);
                 }
@@ -135,14 +140,37 @@ impl Text {
         words
     }
 
-    /// The positions of the n-th occurrence (from 1) of a word: spelled alike, or else alike but for capitals.
+    /// The positions of the n-th occurrence (from 1) of a word: spelled alike, or else alike but for capitals; or else of letters
+    /// that are several words, or a word without its punctuation.
     pub fn find(&self, wanted: &str, occurrence: usize) -> Option<Range<usize>> {
         let words = self.words();
         let spelled = |w: &&Word| self.string.get(w.span.clone()) == Some(wanted);
         let folded = |w: &&Word| self.string.get(w.span.clone()).is_some_and(|s| s.to_lowercase() == wanted.to_lowercase());
         let nth = occurrence.checked_sub(1)?;
         let exact = words.iter().filter(spelled).nth(nth);
-        exact.or_else(|| words.iter().filter(folded).nth(nth)).map(|w| w.positions.clone())
+        let found = exact.or_else(|| words.iter().filter(folded).nth(nth)).map(|w| w.positions.clone());
+        found.or_else(|| self.string.match_indices(wanted).filter_map(|(at, _)| self.run(at..at + wanted.len(), &words)).nth(nth))
+    }
+
+    /// The positions of the tokens that together are some bytes of the string, where these begin and end as words do.
+    fn run(&self, span: Range<usize>, words: &[Word]) -> Option<Range<usize>> {
+        let goes_on =
+            |before: &str, after: &str| before.ends_with(char::is_alphanumeric) && after.starts_with(char::is_alphanumeric);
+        let parted = |at: usize| {
+            let (before, after) = self.string.split_at_checked(at)?;
+            let at_word = words.iter().any(|word| word.span.start == at || word.span.end == at);
+            (at_word || !goes_on(before, after)).then_some(())
+        };
+        (parted(span.start).and(parted(span.end)))?;
+        let letters = |piece: &Piece| {
+            let slice = self.string.get(piece.span.clone())?;
+            let start = piece.span.end - slice.trim_start().len();
+            (start < piece.span.end && !piece.special).then_some(start..piece.span.end)
+        };
+        let spans: Vec<Option<Range<usize>>> = self.pieces.iter().map(letters).collect();
+        let first = spans.iter().position(|s| s.as_ref().is_some_and(|s| s.start == span.start))?;
+        let last = spans.iter().rposition(|s| s.as_ref().is_some_and(|s| s.end == span.end))?;
+        (first <= last).then_some(first..last + 1)
     }
 
     /// The positions of the sentence around a token: up to a full stop or its like before a space, or an empty line. A special

@@ -155,6 +155,7 @@ impl Engine {
                 (Output::Segments(Arc::new(segments)), bytes)
             }
         };
+        let output = phrase::noted(output, &phrases);
         self.answers.put(key, output.clone(), bytes);
         Ok(output)
     }
@@ -263,7 +264,7 @@ impl Engine {
         let folder = if path.is_dir() { path.as_path() } else { folder_of(&path) };
         let mut parts: Vec<PathBuf> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
         parts.retain(|part| {
-            part.extension().is_some_and(|e| ["json", "safetensors", "bin", "txt"].iter().any(|known| e == *known))
+            part.extension().is_some_and(|e| ["json", "safetensors", "bin", "txt", "model"].iter().any(|known| e == *known))
         });
         parts.sort();
         let keys: Vec<String> = parts.iter().take(MOST_PARTS).map(|part| file_key(Some(part))).collect();

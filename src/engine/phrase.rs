@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::output::Match;
+use super::output::{Explanation, Match, Output, Scene, Segments};
 use super::reading::Taken;
 use super::{Engine, Traced};
 use crate::domain::request::{Input, Request, SizeRule, Tower};
-use crate::domain::{Error, Result};
+use crate::domain::text::Text;
+use crate::domain::{Error, Notice, Result};
 use crate::input::Encoded;
 use crate::method::{Control, by_id};
 use crate::model::ModelInput;
@@ -18,6 +19,8 @@ pub(super) struct Phrase {
     text: String,
     /// `[E]`, of length 1.
     pub(super) embedding: Vec<f32>,
+    /// What the user should know of how it was read.
+    notices: Vec<Notice>,
 }
 
 impl Engine {
@@ -49,11 +52,50 @@ impl Engine {
         let Taken::Words(Encoded { ids, text: words }) = loaded.read(&Input::Text(text.to_owned()), SizeRule::Checkpoint)? else {
             return Err(Error::Internal("the text tower reads pictures".to_owned()));
         };
+        check_length(text, &words)?;
+        let mut notices = loaded.notices();
+        notices
+            .extend(words.every_notice().into_iter().map(|notice| Notice { place: format!("the phrase \"{text}\""), ..notice }));
         let words = ModelInput::Words { ids: &ids, text: Arc::new(words) };
         let trace = loaded.model.trace(&words, &control.cancel, &control.progress)?;
-        let phrase = Arc::new(Phrase { text: text.to_owned(), embedding: loaded.model.embedding(&trace, &ids)? });
+        let phrase = Arc::new(Phrase { text: text.to_owned(), embedding: loaded.model.embedding(&trace, &ids)?, notices });
         self.phrases.put(key, phrase.clone(), phrase.embedding.len() * 4);
         Ok(phrase)
+    }
+}
+
+/// Refuses a phrase that is cut: maps would be of another phrase than the one that is named.
+fn check_length(phrase: &str, words: &Text) -> Result<()> {
+    let Some(cut) = words.cut_at else { return Ok(()) };
+    let num_tokens = words.pieces.iter().filter(|piece| !piece.special).count();
+    let unread = phrase.get(cut..).unwrap_or("").trim();
+    Err(Error::refused(format!("the phrase \"{phrase}\""), format!("is too long: the text tower would not read \"{unread}\""))
+        .expected(format!("at most {num_tokens} tokens, beside those that are set around every phrase"))
+        .remedy("shorten it"))
+}
+
+/// An answer that says, too, what the user should know of its phrases.
+pub(super) fn noted(output: Output, phrases: &[Arc<Phrase>]) -> Output {
+    let noted = |scene: &Arc<Scene>| {
+        let mut notices = scene.notices.clone();
+        for notice in phrases.iter().flat_map(|phrase| &phrase.notices) {
+            if !notices.contains(notice) {
+                notices.push(notice.clone());
+            }
+        }
+        Arc::new(Scene { notices, ..(**scene).clone() })
+    };
+    match output {
+        _ if phrases.iter().all(|phrase| phrase.notices.is_empty()) => output,
+        Output::Explanation(explanation) => {
+            let scene = noted(&explanation.scene);
+            Output::Explanation(Arc::new(Explanation { scene, ..Arc::unwrap_or_clone(explanation) }))
+        }
+        Output::Segments(segments) => {
+            let scene = noted(&segments.scene);
+            Output::Segments(Arc::new(Segments { scene, ..Arc::unwrap_or_clone(segments) }))
+        }
+        other => other,
     }
 }
 

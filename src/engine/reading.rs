@@ -194,7 +194,7 @@ fn tokenizer(folder: Option<&Path>, max_tokens: usize, padding: Option<u32>) -> 
     let Some(folder) = folder else { return Ok(None) };
     let tokenizer = Tokenizer::read(folder, max_tokens)?;
     match (tokenizer, padding) {
-        (Some(tokenizer), Some(id)) => tokenizer.padded(folder, id).map(Some),
+        (Some(tokenizer), Some(id)) => Ok(Some(tokenizer.padded(id))),
         (tokenizer, _) => Ok(tokenizer),
     }
 }

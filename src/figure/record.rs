@@ -77,10 +77,14 @@ enum Seen<'a> {
 pub(super) struct Passage<'a> {
     name: String,
     sha256: String,
+    /// As far as the model read it.
     text: &'a str,
     num_tokens: usize,
     /// Bytes of the text that the model read, where it could not take all.
     cut_at: Option<usize>,
+    /// Characters after them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    num_unread: Option<usize>,
     /// Where what a model added begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     generated_from: Option<text::Seam>,
@@ -233,9 +237,10 @@ pub(super) fn passage<'a>(text: &'a Text, input: &Input) -> Passage<'a> {
     Passage {
         name: input.name(),
         sha256: format!("{:x}", Sha256::digest(&text.string)),
-        text: &text.string,
+        text: text.cut_at.and_then(|cut| text.string.get(..cut)).unwrap_or(&text.string),
         num_tokens: text.pieces.len(),
         cut_at: text.cut_at,
+        num_unread: text.cut_at.map(|_| text.num_unread()),
         generated_from: text.generated_from,
         pieces: text.pieces.iter().map(piece).collect(),
     }

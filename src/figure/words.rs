@@ -134,7 +134,8 @@ fn atoms_of(text: &Text, available: f64) -> Vec<Atom> {
     let last = text.pieces.iter().rposition(|piece| !piece.special);
     for (position, piece) in text.pieces.iter().enumerate() {
         let span = piece.span.start.max(read)..piece.span.end;
-        match string.get(span.clone()).filter(|slice| !piece.special && !slice.is_empty()) {
+        let is_half_break = |slice: &str| slice == "\r" && string[span.end..].starts_with('\n');
+        match string.get(span.clone()).filter(|slice| !piece.special && !slice.is_empty() && !is_half_break(slice)) {
             Some(slice) => {
                 atoms.extend(atoms_in(string.get(read..span.start).unwrap_or(""), None));
                 atoms.extend(atoms_in(slice, Some(position)));

@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::spans::{UNFINISHED, joins};
 use super::words::{Encoded, Tokenizer};
 use crate::domain::text::{Piece, Seam, Text};
 use crate::domain::vocabulary::Vocabulary;
@@ -10,8 +11,6 @@ use crate::domain::vocabulary::Vocabulary;
 /// Tokens before the new one that are spelled with it: what a token's letters are may depend on those before (a space between
 /// words, the earlier bytes of a character), but not on any so far away.
 const CONTEXT: usize = 16;
-/// What stands for bytes that are no character, or not yet.
-const UNFINISHED: char = '\u{fffd}';
 /// No character has more bytes, and so no more tokens are waited for.
 const MAX_HELD: usize = 4;
 
@@ -114,12 +113,6 @@ impl From<Growing> for Encoded {
 fn added<'a>(before: &str, after: &'a str) -> &'a str {
     let same = before.chars().zip(after.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
     after.get(same..).unwrap_or("")
-}
-
-/// Whether letters go on with the word at the end of a string.
-pub(super) fn joins(string: &str, letters: &str) -> bool {
-    let in_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == UNFINISHED);
-    in_word(string.chars().next_back()) && in_word(letters.chars().next())
 }
 
 impl Tokenizer {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use npyz::{NpyFile, Order};
 
-use super::words::read_file;
+use super::text_file::read_file;
 use crate::domain::{Error, Result};
 use crate::store::{Location, TensorFiles};
 

@@ -7,12 +7,18 @@
 pub mod growing;
 pub mod mask;
 pub mod matrix_file;
-mod padding;
 pub mod picture;
 pub mod preprocess;
 pub mod processor;
 pub mod resize;
+mod spans;
 pub mod tensor_file;
+pub mod text_file;
+mod tokenizer_class;
+mod tokenizer_doubts;
+mod tokenizer_files;
+mod tokenizer_making;
+mod tokenizer_settings;
 mod vocabulary;
 pub mod words;
 
@@ -22,4 +28,5 @@ pub use picture::Picture;
 pub use preprocess::Prepared;
 pub use processor::Processor;
 pub use tensor_file::{holds_ids, read_input_ids, read_pixel_values};
-pub use words::{Encoded, Tokenizer, read_text};
+pub use text_file::{read_text, text_of};
+pub use words::{Encoded, Tokenizer};

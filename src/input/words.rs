@@ -1,23 +1,18 @@
 //! From a text to the numbers that a text model takes, by the checkpoint's own tokenizer.
 
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use tokenizers::{TruncationParams, tokenizer::Tokenizer as Inner};
+use tokenizers::tokenizer::Tokenizer as Inner;
+use tokenizers::{Encoding, PaddingDirection, PaddingParams, PaddingStrategy, TruncationParams};
 
-use super::growing::joins;
-use super::padding::padding;
-use super::vocabulary::compose;
-use crate::domain::text::{Piece, Text};
+use super::spans;
+use super::tokenizer_files::{assemble, parse};
+use super::tokenizer_making::{Assembled, Padding, no_tokenizer, take_trimming, unknown_id};
+use crate::domain::text::Text;
 use crate::domain::{Error, Notice, Result};
-use crate::store::unreadable;
 
-/// Bytes of a tokenizer.json, or of a vocabulary; the largest known have 35 MB.
-pub(super) const MAX_FILE: u64 = 256 << 20;
-/// Bytes of a text file.
-const MAX_TEXT: u64 = 64 << 20;
-/// Bytes of text for each token that the model can take, beyond which nothing is tokenised: no tokenizer puts more into one.
+/// Bytes of text for each token that the model can take, which are tokenised first; more where they make too few tokens.
 const BYTES_PER_TOKEN: usize = 64;
 
 /// A checkpoint's tokenizer.
@@ -25,6 +20,13 @@ const BYTES_PER_TOKEN: usize = 64;
 pub struct Tokenizer {
     pub(super) inner: Inner,
     max_tokens: usize,
+    /// Whether offsets leave out the space before a word.
+    trims: bool,
+    /// The number of the token for what the vocabulary lacks.
+    unknown: Option<u32>,
+    /// tokenizer.json as it stands, where it may cut a text into other tokens.
+    as_written: Option<(PathBuf, Box<Inner>)>,
+    padding: Padding,
     /// What the user should know of how the tokenizer was read.
     pub notices: Vec<Notice>,
 }
@@ -39,128 +41,116 @@ pub struct Encoded {
 }
 
 impl Tokenizer {
-    /// Reads tokenizer.json of a checkpoint folder, or what old folders have in its place: vocab.txt, or vocab.json and merges.txt.
-    /// `None` where there is nothing of that.
+    /// Reads the tokenizer of a checkpoint folder as transformers 5's `AutoTokenizer` does: tokenizer.json, or what old folders
+    /// have in its place (vocab.txt, or vocab.json and merges.txt), with the settings and the added tokens beside them. It gives
+    /// at most `max_tokens` tokens, special ones included. `None` where there is no tokenizer that can be read.
     ///
     /// # Errors
     /// A file that cannot be read, or is no tokenizer.
     pub fn read(folder: &Path, max_tokens: usize) -> Result<Option<Self>> {
-        let file = folder.join("tokenizer.json");
-        if !file.exists() {
-            return compose(folder)?.map(|(file, bytes)| Self::parse(&file, &bytes, max_tokens)).transpose();
+        let Some(mut made) = assemble(folder)? else { return Ok(None) };
+        limit(&mut made.inner, &made.file, max_tokens)?;
+        if let Some(written) = &mut made.as_written {
+            limit(written, &made.file, max_tokens)?;
         }
-        let bytes = read_file(&file, MAX_FILE, "a tokenizer.json")?;
-        Self::parse(&file, &bytes, max_tokens).map(Some)
+        let Assembled { file, inner, as_written, trims, padding, notices } = made;
+        let as_written = as_written.map(|written| (file, Box::new(written)));
+        Ok(Some(Self { unknown: unknown_id(&inner), inner, max_tokens, trims, as_written, padding, notices }))
     }
 
-    /// A tokenizer from the bytes of a file that is called `place`; it gives at most `max_tokens` tokens, special ones included.
+    /// A tokenizer from the bytes of a tokenizer.json that is called `place`; it gives at most `max_tokens` tokens, special ones
+    /// included.
     ///
     /// # Errors
     /// What is no tokenizer.
     pub fn parse(place: &Path, bytes: &[u8], max_tokens: usize) -> Result<Self> {
-        let refused = |why: &str| {
-            Error::refused(place.display(), format!("is no tokenizer ({why})"))
-                .expected("a file of Hugging Face's tokenizers")
-                .remedy("download the file again")
-        };
-        // The reader is other people's code and meets hostile files here: a panic in it is a refusal.
-        let made = catch_unwind(|| Inner::from_bytes(bytes)).map_err(|_| refused("it contradicts itself"))?;
-        let mut inner = made.map_err(|err| refused(&err.to_string()))?;
-        inner.with_padding(None);
-        let truncation = TruncationParams { max_length: max_tokens, ..TruncationParams::default() };
-        let limited = catch_unwind(AssertUnwindSafe(|| inner.with_truncation(Some(truncation)).map(|_| ())));
-        match limited {
-            Ok(Ok(())) => Ok(Self { inner, max_tokens, notices: Vec::new() }),
-            Ok(Err(err)) => Err(refused(&err.to_string())),
-            Err(_) => Err(refused(&format!("it adds more tokens than the {max_tokens} that the model takes"))),
-        }
+        let mut inner = parse(place, bytes)?;
+        let trims = take_trimming(&mut inner);
+        limit(&mut inner, place, max_tokens)?;
+        let unknown = unknown_id(&inner);
+        Ok(Self { inner, max_tokens, trims, unknown, as_written: None, padding: Padding::default(), notices: Vec::new() })
     }
 
-    /// The same, and every text is filled up to the most tokens: with what the checkpoint folder names for it, or with the token
-    /// of this id.
-    ///
-    /// # Errors
-    /// A tokenizer_config.json that cannot be read.
-    pub fn padded(mut self, folder: &Path, id: u32) -> Result<Self> {
-        let padding = padding(folder, &self.inner, id, self.max_tokens)?;
-        self.inner.with_padding(Some(padding));
-        Ok(self)
+    /// The same, and every text is filled up to the most tokens: with the pad token that the checkpoint folder names, or with the
+    /// token of this id. Models need it that were trained on texts of one length and mask nothing (`SigLIP`).
+    #[must_use]
+    pub fn padded(mut self, id: u32) -> Self {
+        let named = self.padding.token.as_deref().and_then(|token| self.inner.token_to_id(token));
+        let pad_id = named.unwrap_or(id);
+        let params = PaddingParams {
+            strategy: PaddingStrategy::Fixed(self.max_tokens),
+            direction: if self.padding.is_left { PaddingDirection::Left } else { PaddingDirection::Right },
+            pad_id,
+            pad_token: self.inner.id_to_token(pad_id).unwrap_or_else(|| format!("#{pad_id}")),
+            ..PaddingParams::default()
+        };
+        if let Some((_, written)) = &mut self.as_written {
+            written.with_padding(Some(params.clone()));
+        }
+        self.inner.with_padding(Some(params));
+        self
     }
 
     /// The tokens of a text. What is longer than the model can take is cut, and [`Text::cut_at`] says where.
     ///
     /// # Errors
-    /// An empty text, or one that the tokenizer cannot spell.
+    /// An empty text, one that the tokenizer cannot spell, and one of which it leaves nothing.
     pub fn encode(&self, string: &str) -> Result<Encoded> {
         if string.trim().is_empty() {
             return Err(Error::refused("the text", "is empty").expected("at least one word").remedy("type one"));
         }
-        let head = &string[..string.floor_char_boundary(self.max_tokens.saturating_mul(BYTES_PER_TOKEN))];
-        let encoded = catch_unwind(AssertUnwindSafe(|| self.inner.encode(head, true)));
-        let encoding = encoded.ok().and_then(std::result::Result::ok).ok_or_else(|| {
-            Error::refused("the text", "cannot be spelled by the model's tokenizer").expected("words of its vocabulary")
-        })?;
-        let rows = encoding.get_tokens().iter().zip(encoding.get_offsets()).zip(encoding.get_special_tokens_mask());
-        let mut pieces: Vec<Piece> = rows
-            .zip(encoding.get_word_ids())
-            .map(|(((piece, &(start, end)), &special), word)| Piece {
-                piece: piece.clone(),
-                span: if special == 1 { 0..0 } else { inside(head, start..end) },
-                special: special == 1,
-                word: word.map(|w| w as usize),
-            })
-            .collect();
-        part_words(head, &mut pieces);
-        let last = pieces.iter().map(|p| p.span.end).max().unwrap_or(0);
-        let is_cut = !encoding.get_overflowing().is_empty() || head.len() < string.len();
-        let text =
-            Text { string: head.to_owned(), pieces, cut_at: is_cut.then_some(last), generated_from: None, notices: Vec::new() };
-        Ok(Encoded { ids: encoding.get_ids().to_vec(), text })
-    }
-}
-
-/// Tokenizers that look for no words before they look for tokens (SentencePiece's) call all of a text one word. There a word begins
-/// where letters do not go on.
-fn part_words(string: &str, pieces: &mut [Piece]) {
-    if pieces.iter().any(|p| p.word.is_some_and(|word| word > 0)) || !string.trim().contains(char::is_whitespace) {
-        return;
-    }
-    let mut last: Option<(usize, Range<usize>)> = None;
-    for piece in pieces.iter_mut().filter(|p| p.word.is_some()) {
-        let (before, letters) = (&string[..piece.span.start], &string[piece.span.clone()]);
-        let word = match &last {
-            Some((word, span)) if joins(before, letters) || *span == piece.span => *word,
-            Some((word, _)) => word + 1,
-            None => 0,
+        let mut length = self.max_tokens.saturating_mul(BYTES_PER_TOKEN);
+        let (head, encoding) = loop {
+            let head = &string[..string.floor_char_boundary(length)];
+            let encoding = encoded(&self.inner, head)?;
+            let last = encoding.get_offsets().iter().map(|&(_, end)| end).max().unwrap_or(0);
+            // Tokens near the end of a part may be others than those of the whole.
+            let is_enough = !encoding.get_overflowing().is_empty() && last <= head.len() / 2;
+            if is_enough || head.len() == string.len() {
+                break (head, encoding);
+            }
+            length = length.saturating_mul(4);
         };
-        piece.word = Some(word);
-        last = Some((word, piece.span.clone()));
+        let ids = encoding.get_ids().to_vec();
+        let pieces = spans::pieces(string, &encoding, |id| self.piece(id), self.trims);
+        if pieces.iter().all(|piece| piece.special) {
+            return Err(Error::refused("the text", "leaves no token: the tokenizer drops all of its characters")
+                .expected("letters that the model's vocabulary has")
+                .remedy("type a word"));
+        }
+        let last = pieces.iter().map(|p| p.span.end).max().unwrap_or(0);
+        let cut_at = (!encoding.get_overflowing().is_empty()).then_some(last);
+        let mut notices: Vec<Notice> = self.other_reading(head, &ids).into_iter().collect();
+        notices.extend(spans::unknown(string, &pieces, &ids, self.unknown));
+        notices.extend(spans::lost(string, &pieces, cut_at.unwrap_or(string.len())));
+        let text = Text { string: string.to_owned(), pieces, cut_at, generated_from: None, notices };
+        Ok(Encoded { ids, text })
+    }
+
+    /// Says so where tokenizer.json alone would cut the text into other tokens.
+    fn other_reading(&self, head: &str, ids: &[u32]) -> Option<Notice> {
+        let (file, written) = self.as_written.as_ref()?;
+        let other = encoded(written, head).ok()?;
+        let what = "alone would cut this text into other tokens; the settings beside it count, as in transformers 5";
+        (other.get_ids() != ids).then(|| Notice::new(file.display(), what))
     }
 }
 
-/// The words of a .txt file. Bytes that are not UTF-8 are shown as the replacement character.
-///
-/// # Errors
-/// A file that cannot be read, or holds zeros as binary files do.
-pub fn read_text(path: &Path) -> Result<String> {
-    let bytes = read_file(path, MAX_TEXT, "a text")?;
-    if bytes.contains(&0) {
-        return Err(Error::refused(path.display(), "is no text").expected("words in UTF-8").remedy("open a .txt file"));
-    }
-    let text = String::from_utf8_lossy(&bytes);
-    Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n"))
+fn encoded(inner: &Inner, head: &str) -> Result<Encoding> {
+    let encoded = catch_unwind(AssertUnwindSafe(|| inner.encode(head, true)));
+    encoded.ok().and_then(std::result::Result::ok).ok_or_else(|| {
+        Error::refused("the text", "cannot be spelled by the model's tokenizer").expected("words of its vocabulary")
+    })
 }
 
-pub(super) fn read_file(path: &Path, most: u64, expected: &str) -> Result<Vec<u8>> {
-    let facts = std::fs::metadata(path).map_err(|err| unreadable(path, &err))?;
-    if !facts.is_file() || facts.len() > most {
-        return Err(Error::refused(path.display(), "cannot be taken for one")
-            .expected(format!("{expected} of at most {} MB", most >> 20)));
+/// Cuts texts after so many tokens.
+fn limit(inner: &mut Inner, place: &Path, max_tokens: usize) -> Result<()> {
+    inner.with_padding(None);
+    let truncation = TruncationParams { max_length: max_tokens, ..TruncationParams::default() };
+    let limited = catch_unwind(AssertUnwindSafe(|| inner.with_truncation(Some(truncation)).map(|_| ())));
+    match limited {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(err)) => Err(no_tokenizer(place, &err.to_string())),
+        Err(_) => Err(no_tokenizer(place, &format!("it adds more tokens than the {max_tokens} that the model takes"))),
     }
-    std::fs::read(path).map_err(|err| unreadable(path, &err))
-}
-
-/// A tokenizer's file decides what its offsets are; those that point outside the string point at nothing.
-fn inside(string: &str, span: Range<usize>) -> Range<usize> {
-    if string.get(span.clone()).is_some() { span } else { 0..0 }
 }

@@ -188,6 +188,8 @@ fn piece_items(text: &Text, (position, piece): (usize, &Piece), read: usize, ite
 fn named(piece: &str, letters: &str) -> String {
     match letters {
         "\n" => "\\n".to_owned(),
+        "\r" => "\\r".to_owned(),
+        "\r\n" => "\\r\\n".to_owned(),
         "\t" => "\\t".to_owned(),
         " " => "space".to_owned(),
         _ => piece.to_owned(),

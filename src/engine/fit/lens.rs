@@ -49,6 +49,8 @@ pub fn check_lens_path(path: &Path) -> Result<()> {
 
 /// One passage of so many is kept for trying the lens.
 const HOLD_OUT: usize = 10;
+/// Bytes of a text for each token that the model reads; far more than a passage has.
+const BYTES_PER_TOKEN: usize = 256;
 
 impl Engine {
     /// Makes a lens, writes it, and tries it.
@@ -85,12 +87,14 @@ fn as_input(passage: &Encoded) -> ModelInput<'_> {
 fn passages(loaded: &Loaded, request: &LensRequest) -> Result<Vec<Encoded>> {
     let share = request.tokens.div_ceil(request.texts.len().max(1));
     let mut passages = Vec::new();
+    let most = loaded.model.max_tokens().unwrap_or(1).saturating_mul(BYTES_PER_TOKEN);
     for text in &request.texts {
         let whole = loaded.text(text)?;
         let (mut rest, mut taken) = (whole.as_str(), 0);
         while taken < share && !rest.trim().is_empty() {
-            let Taken::Words(passage) = loaded.read(&Input::Text(rest.to_owned()), SizeRule::Checkpoint)? else { break };
-            rest = passage.text.cut_at.filter(|&cut| cut > 0).and_then(|cut| rest.get(cut..)).unwrap_or("");
+            let part = &rest[..rest.floor_char_boundary(most)];
+            let Taken::Words(passage) = loaded.read(&Input::Text(part.to_owned()), SizeRule::Checkpoint)? else { break };
+            rest = passage.text.cut_at.map_or(rest.get(part.len()..), |cut| rest.get(cut..).filter(|_| cut > 0)).unwrap_or("");
             taken += passage.ids.len();
             passages.push(passage);
         }

@@ -61,9 +61,12 @@ impl Words {
                 .remedy(if ids.is_empty() { "give it some words" } else { "shorten the text" }));
         }
         if let Some((position, id)) = ids.iter().enumerate().find(|&(_, &id)| id as usize >= self.vocab_size()) {
-            return Err(Error::refused(format!("the token at position {position}"), format!("id {id}"))
+            return Err(Error::refused(
+                format!("the token at position {position} ({:?})", text.pieces[position].piece),
+                format!("id {id}"),
+            )
                 .expected(format!("ids 0 to {}, the vocabulary of the model", self.vocab_size() - 1))
-                .remedy("check that the tokenizer and the weights belong together"));
+                .remedy("check that the tokenizer and the weights belong together, and that tokens were not added after the weights were saved"));
         }
         if let Some(Padding::Unplaced(padding)) = self.padding
             && let Some(position) = ids.iter().position(|&id| id == padding)
