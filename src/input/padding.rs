@@ -7,6 +7,7 @@ use tokenizers::{PaddingDirection, PaddingParams, PaddingStrategy, tokenizer::To
 
 use super::words::read_file;
 use crate::domain::{Error, Result};
+use crate::store::{misnamed, without_mark};
 
 /// Bytes of a file of settings.
 const MAX_FILE: u64 = 16 << 20;
@@ -40,11 +41,8 @@ pub(super) fn config(file: &Path) -> Result<Value> {
     }
     let expected = format!("a {}", file.file_name().unwrap_or_default().display());
     let bytes = read_file(file, MAX_FILE, &expected)?;
-    // Editors on Windows begin UTF-8 with a mark.
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    serde_json::from_slice(text).map_err(|err| {
-        Error::refused(file.display(), format!("is no JSON ({err})"))
-            .expected(expected)
-            .remedy("download the file again, or remove it")
+    serde_json::from_slice(without_mark(&bytes)).map_err(|err| {
+        let other = || Error::refused(file.display(), format!("is no JSON ({err})")).expected(expected);
+        misnamed(file.display(), &bytes).unwrap_or_else(|| other().remedy("download the file again, or remove it"))
     })
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::padding::config;
 use super::words::{MAX_FILE, read_file};
 use crate::domain::{Error, Result};
+use crate::store::{misnamed, without_mark};
 
 /// What CLIP takes for words.
 const CLIP_WORDS: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
@@ -355,10 +356,11 @@ fn lines(file: &Path) -> Result<Pieces> {
 }
 
 fn numbered(file: &Path) -> Result<Pieces> {
-    serde_json::from_slice(&read_file(file, MAX_FILE, "a vocab.json")?).map_err(|err| {
-        Error::refused(file.display(), format!("is no vocabulary ({err})"))
-            .expected("pieces and their numbers, as {\"the\": 0}")
-            .remedy("download the file again")
+    let bytes = read_file(file, MAX_FILE, "a vocab.json")?;
+    serde_json::from_slice(without_mark(&bytes)).map_err(|err| {
+        let other = || Error::refused(file.display(), format!("is no vocabulary ({err})"));
+        misnamed(file.display(), &bytes)
+            .unwrap_or_else(|| other().expected("pieces and their numbers, as {\"the\": 0}").remedy("download the file again"))
     })
 }
 
@@ -384,7 +386,11 @@ fn merges(file: &Path, pieces: &Pieces) -> Result<Vec<(String, String)>> {
 }
 
 fn read_lines(file: &Path, expected: &str) -> Result<String> {
-    String::from_utf8(read_file(file, MAX_FILE, expected)?).map_err(|_| {
+    let bytes = read_file(file, MAX_FILE, expected)?;
+    if let Some(refusal) = misnamed(file.display(), &bytes) {
+        return Err(refusal);
+    }
+    String::from_utf8(without_mark(&bytes).to_vec()).map_err(|_| {
         Error::refused(file.display(), "is no text").expected(format!("{expected} in UTF-8")).remedy("download the file again")
     })
 }

@@ -11,7 +11,7 @@ use super::padding::padding;
 use super::vocabulary::compose;
 use crate::domain::text::{Piece, Text};
 use crate::domain::{Error, Notice, Result};
-use crate::store::unreadable;
+use crate::store::{misnamed, unreadable, without_mark};
 
 /// Bytes of a tokenizer.json, or of a vocabulary; the largest known have 35 MB.
 pub(super) const MAX_FILE: u64 = 256 << 20;
@@ -58,10 +58,13 @@ impl Tokenizer {
     /// # Errors
     /// What is no tokenizer.
     pub fn parse(place: &Path, bytes: &[u8], max_tokens: usize) -> Result<Self> {
+        let bytes = without_mark(bytes);
         let refused = |why: &str| {
-            Error::refused(place.display(), format!("is no tokenizer ({why})"))
-                .expected("a file of Hugging Face's tokenizers")
-                .remedy("download the file again")
+            misnamed(place.display(), bytes).unwrap_or_else(|| {
+                Error::refused(place.display(), format!("is no tokenizer ({why})"))
+                    .expected("a file of Hugging Face's tokenizers")
+                    .remedy("download the file again")
+            })
         };
         // The reader is other people's code and meets hostile files here: a panic in it is a refusal.
         let made = catch_unwind(|| Inner::from_bytes(bytes)).map_err(|_| refused("it contradicts itself"))?;

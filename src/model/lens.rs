@@ -10,7 +10,7 @@ use super::head::{Head, Language};
 use super::trace::values;
 use super::{Model, Trace, block};
 use crate::domain::{Control, Error, Result};
-use crate::store::TensorFiles;
+use crate::store::{TensorFiles, first_not_finite};
 
 /// Positions whose words are scored at once: of a large vocabulary all of them would not fit.
 const POSITIONS_AT_ONCE: usize = 64;
@@ -145,10 +145,20 @@ impl<'a> Lens<'a> {
             let stream = trace.residual[layer].index_select(&Tensor::new(rows, trace.residual[layer].device())?, 0)?;
             let mapped = map.as_ref().map(|map| map.apply(&stream)).transpose()?;
             let scores = values(&self.model.scores_of_stream(mapped.as_ref().unwrap_or(&stream))?)?;
+            if first_not_finite(&scores).is_some() {
+                return Err(self.overflow(layer));
+            }
             let rows = part.par_iter().zip(scores.par_chunks_exact(num_words));
             seen.par_extend(rows.map(|(&position, row)| look(position, &Distribution::of(row))));
         }
         Ok(seen)
+    }
+
+    fn overflow(&self, layer: usize) -> Error {
+        let place = self.maps.as_ref().map_or_else(|| self.model.checkpoint.to_string(), |maps| maps.files.place().to_owned());
+        Error::refused(place, format!("makes scores of words that overflow at layer {layer}"))
+            .expected("finite scores")
+            .remedy("choose a lens that was made for this model")
     }
 }
 
