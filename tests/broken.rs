@@ -5,6 +5,10 @@
 mod checkpoint;
 #[path = "broken/folders.rs"]
 mod folders;
+#[path = "broken/foreign.rs"]
+mod foreign;
+#[path = "broken/overflow.rs"]
+mod overflow;
 #[path = "common/program.rs"]
 mod program;
 #[path = "broken/torch.rs"]

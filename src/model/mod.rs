@@ -128,7 +128,7 @@ impl Model {
         let sha256 = files.digest();
         let mut weights = Weights::new(files, DType::F32, device);
         let parts = families::load(&config, &mut weights, tower)?;
-        unread::check(&mut weights)?;
+        unread::check(&config, &mut weights)?;
         let num_classes = parts.head.as_ref().map_or(0, Head::num_classes);
         let mut notices = weights.notices();
         notices.extend(classes::notices(&config, num_classes));

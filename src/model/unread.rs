@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::config::Config;
 use super::weights::Weights;
 use crate::domain::{Error, Notice, Result};
 
@@ -46,7 +47,7 @@ const ELSEWHERE: &[&str] = &[
 ///
 /// # Errors
 /// A refusal of weights inside the blocks, and of biases of maps, that the model does not have by its config.json.
-pub(super) fn check(weights: &mut Weights) -> Result<()> {
+pub(super) fn check(config: &Config, weights: &mut Weights) -> Result<()> {
     let blocks = blocks(weights);
     let (mut deeper, mut others) = (BTreeMap::new(), Vec::new());
     for name in weights.unread() {
@@ -65,14 +66,18 @@ pub(super) fn check(weights: &mut Weights) -> Result<()> {
                 (*first, *most) = (last + 1, number.max(*most));
             }
             Some(_) => return Err(refuse_inside(weights, &name)),
-            None if is_elsewhere(weights, &name) => {}
+            None if is_elsewhere(weights, &name) || is_choice(config, &name) => {}
             None => others.push(name),
         }
     }
     for (prefix, (first, most)) in deeper {
-        let what = format!("holds {} layers ({prefix}{first} to {most}) above the {first} of config.json", most + 1 - first);
+        let layers = match most + 1 - first {
+            1 => format!("a layer ({prefix}{first})"),
+            count => format!("{count} layers ({prefix}{first} to {most})"),
+        };
+        let what = format!("holds {layers} above the {first} of config.json");
         let remedy = "set the number of layers in config.json if they are meant";
-        weights.notice(Notice::new(weights.place(), format!("{what}; they are not used")).remedy(remedy));
+        weights.notice(Notice::new(weights.place(), format!("{what}, which the model does not use")).remedy(remedy));
     }
     if !others.is_empty() {
         let count = if let [_] = others[..] { "a weight".to_owned() } else { format!("{} weights", others.len()) };
@@ -114,6 +119,11 @@ fn is_harmless(weights: &Weights, name: &str) -> bool {
 fn is_elsewhere(weights: &Weights, name: &str) -> bool {
     let is_own = !weights.prefix().is_empty() && name.starts_with(weights.prefix());
     !is_own && ELSEWHERE.iter().any(|part| name.starts_with(part))
+}
+
+/// The head of a model that chooses between texts, which has no answer for one text.
+fn is_choice(config: &Config, name: &str) -> bool {
+    config.is_architecture("MultipleChoice") && ["classifier.", "pre_classifier."].iter().any(|part| name.starts_with(part))
 }
 
 /// A bias beside a weight that was read; zeros add nothing.

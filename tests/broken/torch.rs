@@ -222,3 +222,28 @@ fn changed_bytes_never_panic() {
     }
     assert!((500..1500).contains(&refused), "{refused}");
 }
+
+/// What a training saved: the only state dict in it is read, and of several none is guessed.
+#[test]
+fn the_state_dict_of_a_training_is_found() {
+    let weight = tensor("0", 24, 0, &[1, 1, 24], &[24, 24, 1]);
+    let dict = |entries: &[(&str, &[u8])]| {
+        let items: Vec<u8> =
+            entries.iter().flat_map(|(key, value)| [text(key), value.to_vec(), b"s".to_vec()].concat()).collect();
+        [b"}".to_vec(), items].concat()
+    };
+    let whole = |value: Vec<u8>| pickled(&[b"\x80\x02".to_vec(), value, b".".to_vec()].concat());
+    let inner = dict(&[(FIRST, &weight)]);
+    let scalar = tensor("0", 24, 0, &[], &[]);
+    let (epoch, nested) = (int(3), dict(&[("state", &dict(&[("0", &weight)]))]));
+    // The first weight is taken, and the next one is missed.
+    let taken: &[&str] = &["position_embeddings", "is missing"];
+    refuse_all([
+        (whole(dict(&[("model", &inner), ("epoch", &epoch)])), taken),
+        (whole(dict(&[("epoch", &epoch), ("model_state_dict", &inner), ("best", &scalar)])), taken),
+        (whole(dict(&[("state_dict", &inner), ("optimizer", &nested)])), taken),
+        (whole(dict(&[("student", &inner), ("teacher", &inner)])), &["by the keys student, teacher", "torch.save(torch.load("]),
+        (whole(dict(&[("ema", &inner), (FIRST, &weight)])), &["by the keys ema beside tensors of its own"]),
+        (whole(dict(&[("epoch", &epoch), ("loss", &epoch)])), &["no tensors, but the keys epoch, loss"]),
+    ]);
+}
