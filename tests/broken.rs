@@ -5,6 +5,10 @@
 mod checkpoint;
 #[path = "broken/folders.rs"]
 mod folders;
+#[path = "broken/foreign.rs"]
+mod foreign;
+#[path = "broken/overflow.rs"]
+mod overflow;
 #[path = "common/program.rs"]
 mod program;
 #[path = "broken/torch.rs"]
@@ -54,7 +58,7 @@ fn headers_that_lie_are_refused() {
         (claims(nested.len() as u64, nested.as_bytes()), "the header is no JSON"),
         (claims(2, b"{}"), "no weight embeddings.cls_token"),
         (claims(8, b"{\"a\": 1}"), "the entry a is wrong"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n".to_vec(), "the header claims"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n".to_vec(), "is a git-lfs pointer"),
     ] {
         Checkpoint::new().save(&desk);
         desk.write("m/model.safetensors", &bytes);
@@ -122,7 +126,8 @@ fn a_config_that_is_no_config_is_refused() {
     for (text, word) in [
         ("", "not valid JSON"),
         ("{\"model_type\": \"vit\"", "not valid JSON"),
-        ("<html>404</html>", "not valid JSON"),
+        ("<html>404</html>", "is a web page"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n", "is a git-lfs pointer"),
         ("{\"model_type\": \"vit\", \"hidden_size\": 1e400}", "number out of range at line 1"),
         ("{\"model_type\": \"vit\", \"hidden_size\": NaN}", "not valid JSON"),
         (&deep, "not valid JSON"),

@@ -64,6 +64,7 @@ fn scene(width: usize, height: usize) -> Arc<Scene> {
         is_post_norm: false,
         is_causal: false,
         num_classes: 0,
+        scoring: tokenscope::engine::Scoring::OneOf,
         scores_words: false,
         num_parameters: 1000,
         sha256: Digest::known("cd".repeat(32)),

@@ -109,13 +109,13 @@ fn answers_and_their_gradients_agree_with_pytorch() {
         let named = match answer {
             Answer::Class(class) => class,
             Answer::Word { id, .. } => id as usize,
-            Answer::Phrase(_) => panic!("{name}: a phrase"),
+            Answer::Phrase { .. } => panic!("{name}: a phrase"),
         };
         assert_eq!(named as i64, case.want["answer"].to_vec1::<i64>().unwrap()[0], "{name}");
         let score = answer.score(&case.model, &case.trace).unwrap();
         let probability = answer.probability(&case.model, &case.trace).unwrap();
         assert_close(&format!("{name}, score"), &[score], &case.want("score"), 1e-4);
-        assert_close(&format!("{name}, probability"), &[probability], &case.want("probability"), 1e-4);
+        assert_close(&format!("{name}, probability"), &[probability.unwrap()], &case.want("probability"), 1e-4);
         for layer in 0..=case.model.num_layers() {
             let got = residual_gradient(&case.model, &case.trace, &answer, layer, &Control::default()).unwrap();
             let want = floats(&case.want["residual_gradient"].get(layer).unwrap());
@@ -190,6 +190,24 @@ fn ultra_along_directions_agrees_with_pytorch() {
     }
 }
 
+/// The logit is exp(logit_scale) times the cosine, to which SigLIP adds logit_bias; so its gradient is the cosine's, scaled.
+fn check_logit(case: &Case, name: &str, phrase: &[f32], cosine: &Answer) {
+    let weights = candle_core::safetensors::load(own_models().join(name).join("model.safetensors"), &Device::Cpu).unwrap();
+    let number = |name: &str| weights.get(name).map_or(0.0, |weight| floats(weight)[0]);
+    let (scale, bias) = (number("logit_scale").exp(), number("logit_bias"));
+    let logit = Answer::choose(&case.model, &case.trace, "#logit", 0, Some(phrase)).unwrap();
+    let [of_cosine, of_logit] = [cosine, &logit].map(|answer| answer.score(&case.model, &case.trace).unwrap());
+    assert!((of_logit - (scale * of_cosine + bias)).abs() < 1e-4, "{name}: {of_logit}");
+    let gradient =
+        |answer: &Answer| floats(&residual_gradient(&case.model, &case.trace, answer, 1, &Control::default()).unwrap());
+    let want: Vec<f32> = gradient(cosine).iter().map(|g| scale * g).collect();
+    assert_close(&format!("{name}, gradient of the logit"), &gradient(&logit), &want, 1e-4);
+    let probability = cosine.probability(&case.model, &case.trace).unwrap();
+    let alone = (name == "siglip").then(|| 1.0 / (1.0 + (-of_logit).exp()));
+    assert_eq!(probability.is_some(), alone.is_some(), "{name}");
+    assert!(probability.zip(alone).is_none_or(|(got, want)| (got - want).abs() < 1e-6), "{name}");
+}
+
 /// The answer is a phrase: Chefer's map of CLIP, and the same of SigLIP, whose head looks at all tokens.
 #[test]
 fn phrases_are_answers_too() {
@@ -202,6 +220,7 @@ fn phrases_are_answers_too() {
         let answer = Answer::choose(&case.model, &case.trace, "", 0, Some(&phrase)).unwrap();
         let score = answer.score(&case.model, &case.trace).unwrap();
         assert!((score - case.want("score")[0]).abs() < 1e-4, "{name}: {score}");
+        check_logit(&case, name, &phrase, &answer);
         let params = Params::default();
         for layer in [1, 2, 3] {
             let gradient = residual_gradient(&case.model, &case.trace, &answer, layer, &Control::default()).unwrap();

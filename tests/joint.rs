@@ -113,6 +113,8 @@ fn a_phrase_is_read_by_the_text_tower_and_compared_with_the_image() {
         let cosine: f32 = image.iter().zip(&text).map(|(a, b)| a * b).sum();
         let [cat, dog] = &ultra.matches[..] else { panic!("{:?}", ultra.matches) };
         assert!((cat.cosine - cosine).abs() < 1e-5 && cat.phrase == PHRASE, "{}: {cat:?}, not {cosine}", case.name);
+        let logit = case.model.matching().unwrap().logit(cosine);
+        assert!((cat.logit.unwrap() - logit).abs() < 1e-4, "{}: {cat:?}, not {logit}", case.name);
         let total = cat.probability.unwrap() + dog.probability.unwrap();
         assert_eq!((total - 1.0).abs() < 1e-5, case.name == "clip", "SigLIP judges each phrase alone: {total}");
         assert_eq!(ultra.scene.model.tower, Some(Tower::Image));

@@ -3,6 +3,12 @@
 
 #[path = "common/mod.rs"]
 mod common;
+#[path = "weights/heads.rs"]
+mod heads;
+#[path = "weights/scoring.rs"]
+mod scoring;
+#[path = "weights/unread.rs"]
+mod unread;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -10,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use common::{Given, assert_close, floats, model_folders, own_models};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokenscope::model::{Model, Trace};
 use tokenscope::store::{Bytes, Digest, Format, Location, TensorFiles};
@@ -53,6 +59,24 @@ fn saved(model: &Path, change: impl Fn(&Tensor) -> Tensor) -> TempDir {
     let weights: Weights = weights(model).iter().map(|(name, w)| (name.clone(), change(w))).collect();
     candle_core::safetensors::save(&weights, desk.path().join("model.safetensors")).unwrap();
     desk
+}
+
+/// One of the project's checkpoints with another configuration and other weights.
+fn changed(name: &str, config: impl FnOnce(&mut Value), change: impl FnOnce(&mut Weights)) -> TempDir {
+    let model = own_models().join(name);
+    let desk = TempDir::new().unwrap();
+    let mut fields: Value = serde_json::from_slice(&fs::read(model.join("config.json")).unwrap()).unwrap();
+    config(&mut fields);
+    fs::write(desk.path().join("config.json"), fields.to_string()).unwrap();
+    let mut tensors = weights(&model);
+    change(&mut tensors);
+    candle_core::safetensors::save(&tensors, desk.path().join("model.safetensors")).unwrap();
+    desk
+}
+
+/// What is said of how a checkpoint was read.
+fn notices(model: &Model) -> String {
+    model.notices.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// A folder with the configuration of `model`.

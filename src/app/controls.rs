@@ -13,7 +13,7 @@ use super::{knobs, look, menu, phrase, scalar, theme, words};
 use crate::domain::Notice;
 use crate::domain::request::{Facet, Head, Input, Own};
 use crate::domain::text::{Piece, Text};
-use crate::engine::Scene;
+use crate::engine::{Scene, Scoring};
 use crate::method::{Info, Uses};
 use crate::segment::Cutting;
 
@@ -274,21 +274,28 @@ fn predictions_ui(ui: &mut Ui, scene: &Scene) {
     if scene.predictions.is_empty() {
         return;
     }
-    let (heading, kind) =
-        if scene.model.is_causal { ("Next token, after the end", "token") } else { ("Predicted classes", "class") };
+    let (heading, kind) = match scene.model.scoring {
+        _ if scene.model.is_causal => ("Next token, after the end", "token"),
+        Scoring::OneOf => ("Predicted classes", "class"),
+        Scoring::Each => ("Predicted classes, each on its own", "class"),
+        Scoring::Plain => ("Predicted values", "class"),
+    };
+    let is_probability = scene.model.is_causal || scene.model.scoring.is_probability();
     heading_ui(ui, heading);
     let palette = theme::palette(ui.visuals());
     for prediction in &scene.predictions {
-        let percent = format!("{:.1} %", 100.0 * prediction.probability);
+        let level = if is_probability { format!("{:.1} %", 100.0 * prediction.level) } else { words::value(prediction.level) };
         let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), 26.0), egui::Sense::hover());
-        let bar = rect.with_max_x(rect.left() + rect.width() * prediction.probability.clamp(0.0, 1.0));
-        ui.painter().rect_filled(bar.with_min_y(rect.bottom() - 3.0), 1.0, palette.accent);
+        if is_probability {
+            let bar = rect.with_max_x(rect.left() + rect.width() * prediction.level.clamp(0.0, 1.0));
+            ui.painter().rect_filled(bar.with_min_y(rect.bottom() - 3.0), 1.0, palette.accent);
+        }
         let font = egui::TextStyle::Body.resolve(ui.style());
         let colour = ui.visuals().text_color();
         let number = ui.painter().text(
             rect.right_center() - egui::vec2(0.0, 3.0),
             egui::Align2::RIGHT_CENTER,
-            &percent,
+            &level,
             font.clone(),
             colour,
         );
@@ -300,7 +307,7 @@ fn predictions_ui(ui: &mut Ui, scene: &Scene) {
             font,
             colour,
         );
-        let label = format!("{}: {percent}", prediction.name);
+        let label = format!("{}: {level}", prediction.name);
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &label));
         response.on_hover_text(format!("{} ({kind} {})", prediction.name, prediction.class));
     }

@@ -62,7 +62,8 @@ pub fn phrase_ui(ui: &mut Ui, session: &mut Session, view: &View, scene: &Scene)
 
 fn match_words(found: &Match) -> String {
     let probability = found.probability.map_or_else(String::new, |p| format!(", {:.1} %", 100.0 * p));
-    format!("cosine {}{probability}: {}", words::value(found.cosine), found.phrase)
+    let logit = found.logit.map_or_else(String::new, |logit| format!(", logit {}", words::value(logit)));
+    format!("cosine {}{logit}{probability}: {}", words::value(found.cosine), found.phrase)
 }
 
 fn field_ui(ui: &mut Ui, scalar: &mut Scalar) {

@@ -138,8 +138,9 @@ fn announce(request: &Request) {
 fn describe_matches(output: &Output) {
     let Output::Explanation(explanation) = output else { return };
     for found in &explanation.matches {
+        let logit = found.logit.map_or_else(String::new, |logit| format!(", logit {logit:.4}"));
         let probability = found.probability.map_or_else(String::new, |p| format!(", {:.1} %", 100.0 * p));
-        say(&format!("the whole picture and '{}': cosine {:.4}{probability}", found.phrase, found.cosine));
+        say(&format!("the whole picture and '{}': cosine {:.4}{logit}{probability}", found.phrase, found.cosine));
     }
 }
 
@@ -161,7 +162,9 @@ pub(super) fn describe(scene: &Scene, started: Instant) {
     }
     say(&format!("tokens: {}", scene.layout.describe()));
     for prediction in &scene.predictions {
-        say(&format!("  {:5.1} %  {}", 100.0 * prediction.probability, prediction.name));
+        let is_percent = model.is_causal || model.scoring.is_probability();
+        let level = if is_percent { format!("{:5.1} %", 100.0 * prediction.level) } else { format!("{:9.4}", prediction.level) };
+        say(&format!("  {level}  {}", prediction.name));
     }
     say(&format!("computed in {:.2} s", started.elapsed().as_secs_f64()));
 }

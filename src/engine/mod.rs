@@ -3,6 +3,7 @@
 mod cache;
 pub mod evaluate;
 mod extras;
+mod finite;
 pub mod fit;
 mod generation;
 mod members;
@@ -43,7 +44,7 @@ use crate::method::span::Sources;
 use crate::method::{Control, Info, Target, by_id};
 use crate::model::families::{FAMILIES, Family};
 use crate::model::head::Logits;
-pub use crate::model::{Estimate, Outline, outline};
+pub use crate::model::{Estimate, Outline, Scoring, outline};
 use crate::model::{Model, ModelInput, TRACE_BUDGET, Trace};
 use crate::store::folder_of;
 
@@ -286,7 +287,7 @@ fn scene(named: &ModelRef, loaded: &Loaded, trace: &Trace, photo: Option<Photo>)
     let model = &loaded.model;
     let logits = trace.logits.as_ref().and_then(Logits::of_input);
     let predictions = match logits {
-        Some(logits) => predictions(logits, |class| model.class_names.get(class).cloned().unwrap_or_default()),
+        Some(logits) => predictions(logits, model.scoring, |class| model.class_names.get(class).cloned().unwrap_or_default()),
         None => next_tokens(model, trace)?,
     };
     let mut notices = loaded.notices();
@@ -301,7 +302,7 @@ fn next_tokens(model: &Model, trace: &Trace) -> Result<Vec<Prediction>> {
         return Ok(Vec::new());
     }
     let scores = model.token_logits(trace, &[trace.num_tokens() - 1])?;
-    Ok(predictions(&scores, |id| model.word(id as u32)))
+    Ok(predictions(&scores, Scoring::OneOf, |id| model.word(id as u32)))
 }
 
 fn facts(named: &ModelRef, model: &Model) -> ModelFacts {
@@ -322,6 +323,7 @@ fn facts(named: &ModelRef, model: &Model) -> ModelFacts {
         is_post_norm: model.is_post_norm(),
         is_causal: model.is_causal(),
         num_classes: model.num_classes(),
+        scoring: model.scoring,
         scores_words: model.num_scored_words().is_some(),
         num_parameters: model.num_parameters,
         sha256: model.sha256.clone(),
@@ -341,17 +343,12 @@ pub fn families() -> impl Iterator<Item = &'static Family> {
     FAMILIES.iter()
 }
 
-/// The five most probable classes.
-fn predictions(logits: &[f32], name: impl Fn(usize) -> String) -> Vec<Prediction> {
-    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|l| f64::from(l - top).exp()).sum();
+/// The five classes with the highest scores.
+fn predictions(logits: &[f32], scoring: Scoring, name: impl Fn(usize) -> String) -> Vec<Prediction> {
     let mut classes: Vec<usize> = (0..logits.len()).collect();
     classes.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
-    let prediction = |&class: &usize| Prediction {
-        class,
-        name: name(class),
-        probability: (f64::from(logits[class] - top).exp() / sum) as f32,
-    };
+    let prediction =
+        |&class: &usize| Prediction { class, name: name(class), level: scoring.level(logits, class).unwrap_or(f32::NAN) };
     classes.iter().take(5).map(prediction).collect()
 }
 
@@ -405,6 +402,7 @@ fn explain(request: &Request, traced: &Traced, phrases: &[Arc<Phrase>], control:
             let sources = Sources { span: *span, is_causal: traced.scene.model.is_causal, signed: info.signed };
             span.check(layout, sources.is_causal)?;
             let rows = rows(&sources.targets())?;
+            finite::check_rows(method, request, traced, &rows)?;
             (vec![span.from], sources.mean(rows.chunks_exact(layout.len()), layout.len()))
         }
         Tokens::These(tokens) => {
@@ -423,6 +421,9 @@ fn explain(request: &Request, traced: &Traced, phrases: &[Arc<Phrase>], control:
             (positions, relevance)
         }
     };
+    if !matches!(request.tokens, Tokens::Span(_)) {
+        finite::check_rows(method, request, traced, &relevance)?;
+    }
     let shown = match (&request.tokens, positions.as_slice()) {
         (Tokens::These(_) | Tokens::Span(_), &[position]) => {
             let target = Target { layer, positions: &[position], params: &request.params, phrase: leading(phrases) };

@@ -19,7 +19,7 @@ use crate::input::Picture;
 use crate::measure::Score;
 use crate::method::span::Sources;
 use crate::method::{Info, Reach};
-use crate::model::Digest;
+use crate::model::{Digest, Scoring};
 use crate::render::pyramid::{self, Levels};
 use crate::segment::{Cutting, Partition, Relations};
 
@@ -166,6 +166,8 @@ pub struct ModelFacts {
     pub is_causal: bool,
     /// C of class scores of the whole input; 0 without.
     pub num_classes: usize,
+    /// What the scores of classes mean.
+    pub scoring: Scoring,
     /// Whether a language head scores words.
     pub scores_words: bool,
     /// Parameters in all.
@@ -181,15 +183,15 @@ impl ModelFacts {
     }
 }
 
-/// A class and how probable the model finds it.
+/// A class, or a word that may come next, and how probable the model finds it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
     /// Index of the class.
     pub class: usize,
     /// Name, from config.json's id2label.
     pub name: String,
-    /// Softmax over all classes, 0..1.
-    pub probability: f32,
+    /// Its probability, 0..1, or its plain value: see [`ModelFacts::scoring`].
+    pub level: f32,
 }
 
 /// How the whole picture agrees with a phrase.
@@ -199,6 +201,8 @@ pub struct Match {
     pub phrase: String,
     /// Cosine of their vectors, -1..1.
     pub cosine: f32,
+    /// What the model makes of the cosine: `exp(logit_scale) cosine`, and SigLIP adds `logit_bias`. `None` without a `logit_scale`.
+    pub logit: Option<f32>,
     /// How probable the model finds the phrase, 0..1: among those named (CLIP), or alone (SigLIP).
     pub probability: Option<f32>,
 }

@@ -115,11 +115,13 @@ pub(super) fn matches(traced: &Traced, phrases: &[Arc<Phrase>]) -> Result<Vec<Ma
     let cosine = |phrase: &Arc<Phrase>| phrase.embedding.iter().zip(&image).map(|(a, b)| a * b).sum::<f32>().clamp(-1.0, 1.0);
     let cosines: Vec<f32> = phrases.iter().map(cosine).collect();
     // One of one is certain, and says nothing.
-    let matching = traced.model.joint()?.matching.filter(|m| phrases.len() > 1 || !matches!(m, Matching::OneOf { .. }));
-    let probabilities = matching.map(|matching| matching.probabilities(&cosines));
+    let matching = traced.model.joint()?.matching;
+    let telling = matching.filter(|m| phrases.len() > 1 || !matches!(m, Matching::OneOf { .. }));
+    let probabilities = telling.map(|matching| matching.probabilities(&cosines));
     let matches = phrases.iter().zip(&cosines).enumerate().map(|(n, (phrase, &cosine))| Match {
         phrase: phrase.text.clone(),
         cosine,
+        logit: matching.map(|matching| matching.logit(cosine)),
         probability: probabilities.as_ref().and_then(|p| p.get(n).copied()),
     });
     Ok(matches.collect())

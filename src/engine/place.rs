@@ -62,6 +62,7 @@ pub(super) fn knob_files(request: &Request) -> impl Iterator<Item = PathBuf> {
 /// A refusal that lists the families.
 pub fn check_family(id: &str, config: &Path) -> Result<()> {
     let config = Config::read(config)?;
+    crate::model::check_foreign(id, &config)?;
     let model_type = config.model_type()?;
     let known: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
     if known.contains(&model_type) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::output::{Explanation, Photo, Segments};
 use super::phrase::{self, Phrase};
-use super::{Traced, leading, needs, resolve_layer, resolved};
+use super::{Traced, finite, leading, needs, resolve_layer, resolved};
 use crate::domain::exhibit::Shown;
 use crate::domain::request::{Cut, Request, Task, Tokens};
 use crate::domain::resample::{Kernel, pillow_taps_in, resample_plane};
@@ -79,7 +79,8 @@ fn by_maps(request: Request, traced: &Traced, phrases: &[Arc<Phrase>], photo: &P
     let positions: Vec<usize> = (0..layout.grid.len()).map(|p| layout.position_of(p)).collect();
     let matches = phrase::matches(traced, phrases)?;
     let target = Target { layer, positions: &positions, params: &request.params, phrase: leading(phrases) };
-    let relevance = method.explain(&traced.model, &traced.trace, &target, control)?.into();
+    let relevance = method.explain(&traced.model, &traced.trace, &target, control)?;
+    finite::check_rows(method, &request, traced, &relevance)?;
     let all = Request { task: Task::Explain, tokens: Tokens::All, ..request.clone() };
     let maps = Explanation {
         request: all,
@@ -87,7 +88,7 @@ fn by_maps(request: Request, traced: &Traced, phrases: &[Arc<Phrase>], photo: &P
         method: info,
         layer,
         positions,
-        relevance,
+        relevance: relevance.into(),
         layers: None,
         score: None,
         matches,

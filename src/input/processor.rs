@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::resample::Kernel;
 use crate::domain::{Error, Notice, Result};
-use crate::store::unreadable;
+use crate::store::{misnamed, unreadable, without_mark};
 
 const IMAGENET: [[f32; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
 const HALF: [[f32; 3]; 2] = [[0.5; 3]; 2];
@@ -177,10 +177,12 @@ fn read_json(file: &Path) -> Result<Option<Map<String, Value>>> {
 }
 
 fn parse_json(file: &Path, bytes: &[u8]) -> Result<Map<String, Value>> {
-    serde_json::from_slice(bytes).map_err(|err| {
-        Error::refused(file.display(), format!("is not valid JSON ({err})"))
-            .expected("a JSON object")
-            .remedy("download the file again")
+    serde_json::from_slice(without_mark(bytes)).map_err(|err| {
+        misnamed(file.display(), bytes).unwrap_or_else(|| {
+            Error::refused(file.display(), format!("is not valid JSON ({err})"))
+                .expected("a JSON object")
+                .remedy("download the file again")
+        })
     })
 }
 

@@ -15,6 +15,7 @@ use super::tokenizer_making::{Assembled, Making, no_tokenizer};
 use super::tokenizer_settings::Settings;
 use super::{tokenizer_doubts as doubts, vocabulary};
 use crate::domain::Result;
+use crate::store::{misnamed, without_mark};
 
 /// Bytes of a tokenizer.json; the largest known have 35 MB.
 const MAX_FILE: u64 = 256 << 20;
@@ -65,9 +66,11 @@ fn from_pieces(folder: &Path) -> Result<Option<Assembled>> {
 /// # Errors
 /// What is no tokenizer.
 pub(super) fn parse(place: &Path, bytes: &[u8]) -> Result<Inner> {
+    let bytes = without_mark(bytes);
+    let refused = |why: &str| misnamed(place.display(), bytes).unwrap_or_else(|| no_tokenizer(place, why));
     // The reader is other people's code and meets hostile files here: a panic in it is a refusal.
-    let made = catch_unwind(|| Inner::from_bytes(bytes)).map_err(|_| no_tokenizer(place, "it contradicts itself"))?;
-    made.map_err(|err| no_tokenizer(place, &err.to_string()))
+    let made = catch_unwind(|| Inner::from_bytes(bytes)).map_err(|_| refused("it contradicts itself"))?;
+    made.map_err(|err| refused(&err.to_string()))
 }
 
 /// The added tokens of a tokenizer.json, by the numbers that it gives them.

@@ -10,6 +10,7 @@ use tokenizers::AddedToken;
 
 use super::text_file::{decode, read_file};
 use crate::domain::{Error, Result};
+use crate::store::misnamed;
 
 /// Bytes of a file of settings.
 const MAX_FILE: u64 = 16 << 20;
@@ -189,8 +190,7 @@ pub(super) fn config(file: &Path) -> Result<Value> {
     let expected = format!("a {}", file.file_name().unwrap_or_default().display());
     let text = decode(file.display(), read_file(file, MAX_FILE, &expected)?)?;
     serde_json::from_str(&text).map_err(|err| {
-        Error::refused(file.display(), format!("is no JSON ({err})"))
-            .expected(expected)
-            .remedy("download the file again, or remove it")
+        let other = || Error::refused(file.display(), format!("is no JSON ({err})")).expected(expected);
+        misnamed(file.display(), text.as_bytes()).unwrap_or_else(|| other().remedy("download the file again, or remove it"))
     })
 }

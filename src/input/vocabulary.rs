@@ -10,6 +10,7 @@ use super::text_file::{decode, read_file};
 use super::tokenizer_class::{Algorithm, CLASSES, Class, PLAIN, class_of};
 use super::tokenizer_settings::Settings;
 use crate::domain::{Error, Result};
+use crate::store::misnamed;
 
 /// Bytes of a file of pieces.
 const MAX_FILE: u64 = 256 << 20;
@@ -112,5 +113,7 @@ fn merges(file: &Path, pieces: &Numbers) -> Result<Vec<(String, String)>> {
 }
 
 fn read_lines(file: &Path, expected: &str) -> Result<String> {
-    decode(file.display(), read_file(file, MAX_FILE, expected)?)
+    let text = decode(file.display(), read_file(file, MAX_FILE, expected)?)?;
+    // Any text can be read as lines of pieces: a pointer or a web page must not become a vocabulary.
+    misnamed(file.display(), text.as_bytes()).map_or(Ok(text), Err)
 }

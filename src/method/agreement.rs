@@ -4,7 +4,7 @@
 //! Maps of its plain projection are noisy, and may be inverted: what stands around the thing agrees more than the thing. `SigLIP`
 //! pools by one learned query; here each token is read as if that query saw it alone, the path by which `MaskCLIP` reads patches.
 
-use super::{Control, Info, Method, Need, Reach, Target, Uses};
+use super::{Control, Gaps, Info, Method, Need, Reach, Target, Uses};
 use crate::domain::{Error, Result};
 use crate::model::{Model, Trace};
 
@@ -31,6 +31,11 @@ static INFO: Info = Info {
 impl Method for Agreement {
     fn info(&self) -> &'static Info {
         &INFO
+    }
+
+    /// A vector of zeros has no direction.
+    fn gaps(&self) -> Gaps {
+        Gaps::Anywhere
     }
 
     fn explain(&self, model: &Model, trace: &Trace, target: &Target<'_>, _: &Control) -> Result<Vec<f32>> {

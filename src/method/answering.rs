@@ -5,14 +5,15 @@ use crate::domain::exhibit::{Exhibit, Table};
 use crate::domain::knob::{Knob, KnobKind};
 use crate::domain::request::Request;
 use crate::domain::{Error, Result};
-use crate::model::answer::NEXT;
-use crate::model::{Answer, Model, Trace};
+use crate::model::answer::{Measure, NEXT};
+use crate::model::{Answer, Model, Scoring, Trace};
 
 /// Which answer is explained.
 pub const CLASS: Knob = Knob {
     id: "class",
     name: "Answer",
-    help: "the answer that is explained: a class by number or name, or a word; #next for the next word of the text [the model's answer]",
+    help: "the answer that is explained: a class by number or name, or a word; #next for the next word of the text; beside a phrase #logit for \
+           its logit in place of its cosine [the model's answer, or the phrase's cosine]",
     kind: KnobKind::Text { hint: "tabby, 281, or a word" },
 };
 
@@ -90,12 +91,25 @@ pub fn rows_by_answer(
 /// As [`first_answer`].
 pub fn answer_table(model: &Model, trace: &Trace, target: &Target<'_>) -> Result<Table> {
     let answer = first_answer(model, trace, target)?;
-    let mut rows = vec![
-        vec!["explained".into(), answer.words(model).into()],
-        vec!["score".into(), f64::from(answer.score(model, trace)?).into()],
-    ];
-    if !matches!(answer, Answer::Phrase(_)) {
-        rows.push(vec!["probability".into(), f64::from(answer.probability(model, trace)?).into()]);
+    let mut rows = vec![vec!["explained".into(), answer.words(model).into()]];
+    let mut add = |name: &str, value: f32| rows.push(vec![name.into(), f64::from(value).into()]);
+    let score = answer.score(model, trace)?;
+    match &answer {
+        Answer::Phrase { point, .. } => {
+            let cosine = Answer::Phrase { point: point.clone(), measure: Measure::Cosine }.score(model, trace)?;
+            add("cosine", cosine);
+            if let Ok(matching) = model.matching() {
+                add("logit", matching.logit(cosine));
+            }
+        }
+        Answer::Class(_) if !model.scoring.is_probability() => add(model.scoring.name(), score),
+        Answer::Class(_) | Answer::Word { .. } => add("score", score),
+    }
+    if let Some(probability) = answer.probability(model, trace)? {
+        add("probability", probability);
+    }
+    if matches!(answer, Answer::Class(_)) && model.scoring == Scoring::Each {
+        rows.push(vec!["probability of".into(), "each class on its own (sigmoid)".into()]);
     }
     Ok(Table { title: "Answer".to_owned(), columns: vec![String::new(), String::new()], rows, mark: None })
 }

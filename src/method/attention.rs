@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::{Control, Info, Method, Reach, Target, Uses};
+use super::{Control, Gaps, Info, Method, Reach, Target, Uses};
 use crate::domain::knob::{Knob, KnobKind};
 use crate::domain::request::Head;
 use crate::domain::token::TokenLayout;
@@ -46,6 +46,11 @@ static INFO: Info = Info {
 impl Method for Attention {
     fn info(&self) -> &'static Info {
         &INFO
+    }
+
+    /// Where shares of the patches are asked for, all else has none.
+    fn gaps(&self) -> Gaps {
+        Gaps::Outside
     }
 
     fn explain(&self, model: &Model, trace: &Trace, target: &Target<'_>, _: &Control) -> Result<Vec<f32>> {

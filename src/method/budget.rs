@@ -1,7 +1,7 @@
 //! Semantic budget: which patches would be worth sending if only some could be, and what the model then still sees.
 
 use super::answering::{CLASS, first_answer};
-use super::{Control, Info, Method, Need, Reach, Shown, Target, by_id};
+use super::{Control, Gaps, Info, Method, Need, Reach, Shown, Target, by_id};
 use crate::algebra::random::Random;
 use crate::domain::exhibit::{Cell, Chart, Exhibit, Series, Table};
 use crate::domain::knob::{Knob, KnobKind};
@@ -9,6 +9,7 @@ use crate::domain::request::{Params, Rows};
 use crate::domain::{Error, Result};
 use crate::model::entry::Blank;
 use crate::model::{Answer, Model, Trace};
+use crate::store::first_not_finite;
 
 /// Share of the patches that is kept.
 static KEEP: Knob = Knob {
@@ -70,6 +71,11 @@ impl Method for SemanticBudget {
         &INFO
     }
 
+    /// What is not kept has none.
+    fn gaps(&self) -> Gaps {
+        Gaps::Anywhere
+    }
+
     fn explain(&self, model: &Model, trace: &Trace, target: &Target<'_>, control: &Control) -> Result<Vec<f32>> {
         let mut map = heatmap(model, trace, target, control)?;
         let order = strongest_first(&map, trace);
@@ -93,7 +99,7 @@ impl Method for SemanticBudget {
         let chart = Chart {
             title: format!("Answer \"{name}\" by share of patches"),
             x_label: "patches kept, %".to_owned(),
-            y_label: "probability".to_owned(),
+            y_label: model.scoring.name().to_owned(),
             series: vec![
                 Series { name: format!("by {}", knobs.choice(&RANKING)?), points: chosen },
                 Series { name: "in random order".to_owned(), points: random },
@@ -121,7 +127,12 @@ fn heatmap(model: &Model, trace: &Trace, target: &Target<'_>, control: &Control)
     let rows = by_id(id)?.explain(model, trace, &asked, control)?;
     let tokens = trace.num_tokens();
     let share = |n: usize| if of_answer { 1.0 } else { read[positions[n]] };
-    Ok((0..tokens).map(|t| (0..positions.len()).map(|n| share(n) * rows[n * tokens + t]).sum()).collect())
+    let map: Vec<f32> = (0..tokens).map(|t| (0..positions.len()).map(|n| share(n) * rows[n * tokens + t]).sum()).collect();
+    if first_not_finite(&map).is_some() {
+        return Err(Error::refused(&model.checkpoint, format!("the heatmap by {id} that ranks the patches overflows"))
+            .expected("finite numbers"));
+    }
+    Ok(map)
 }
 
 /// Positions of the patches, the strongest first.
@@ -163,7 +174,7 @@ impl Receiver<'_> {
     fn curve(&self, answer: &Answer, order: &[usize], stride: usize) -> Result<Vec<[f64; 2]>> {
         let point = |&percent: &usize| -> Result<[f64; 2]> {
             let received = self.receive(&order[..count(order, percent)])?;
-            Ok([percent as f64, f64::from(answer.probability(self.model, &received)?)])
+            Ok([percent as f64, f64::from(answer.level(self.model, &received)?)])
         };
         SHARES.iter().skip(stride - 1).step_by(stride).map(point).collect()
     }
@@ -199,12 +210,12 @@ fn top_answers(model: &Model, trace: &Trace, received: &Trace, keep: usize) -> R
     let verdict = if first.first() == classes.first() { "the answer stays" } else { "the answer changes" };
     let row = |&class: &usize| -> Result<Vec<Cell>> {
         let answer = Answer::Class(class);
-        let probability = |trace: &Trace| Ok::<_, Error>(f64::from(answer.probability(model, trace)?));
-        Ok(vec![answer.words(model).into(), probability(received)?.into(), probability(trace)?.into()])
+        let level = |trace: &Trace| Ok::<_, Error>(f64::from(answer.level(model, trace)?));
+        Ok(vec![answer.words(model).into(), level(received)?.into(), level(trace)?.into()])
     };
     Ok(Table {
         title: format!("Answers from {keep} % of the patches: {verdict}"),
-        columns: ["answer", "probability", "from all patches"].map(str::to_owned).to_vec(),
+        columns: ["answer", model.scoring.name(), "from all patches"].map(str::to_owned).to_vec(),
         rows: classes.iter().take(TOP).map(row).collect::<Result<_>>()?,
         mark: classes.iter().take(TOP).position(|class| Some(class) == first.first()),
     })

@@ -9,10 +9,11 @@ use crate::domain::request::Scalar;
 use crate::domain::token::TokenRef;
 use crate::domain::{Error, Result};
 use crate::input::matrix_file::{NumberFile, read_numbers};
-use crate::model::answer::class_named;
 use crate::model::block::composed;
 use crate::model::head::Head;
-use crate::model::{Model, Trace};
+use crate::model::trace::values;
+use crate::model::{Model, Trace, class_named};
+use crate::store::first_not_finite;
 
 /// The direction of each target; `None` where the scalar is no direction.
 ///
@@ -34,7 +35,7 @@ pub(super) fn directions(
         Scalar::Token(tokens) => of_tokens(trace, stream, tokens)?,
         Scalar::Class(named) => of_class(model, &rows(stream, positions)?, named)?,
         Scalar::Word(word) => of_word(model, &rows(stream, positions)?, word)?,
-        Scalar::File(path) => of_file(trace, stream, positions, path)?,
+        Scalar::File(path) => scaled(&of_file(trace, stream, positions, path)?, path)?,
         Scalar::Cluster { .. } => return Err(Error::Internal(format!("the patches of {scalar} were not found"))),
     };
     Ok(Some(directions.broadcast_as((positions.len(), stream.dim(1)?))?.contiguous()?))
@@ -82,6 +83,17 @@ fn gradient(model: &Model, z: &Tensor, score: impl FnOnce(&Tensor) -> candle_cor
     };
     let gradients = score(&output)?.sum_all()?.backward()?;
     gradients.get(&tokens).cloned().ok_or_else(|| Error::Internal("a score without a gradient".to_owned()))
+}
+
+/// Directions whose largest number is 1, so that no length overflows or vanishes; zeros stay.
+fn scaled(directions: &Tensor, path: &Path) -> Result<Tensor> {
+    let largest = directions.abs()?.max_keepdim(1)?;
+    if first_not_finite(&values(&largest)?).is_none() {
+        return Ok(directions.broadcast_div(&largest.maximum(f64::from(f32::MIN_POSITIVE))?)?);
+    }
+    Err(Error::refused(path.display(), "makes directions that overflow")
+        .expected("numbers whose products with a token are finite")
+        .remedy("divide them by the largest: only directions count"))
 }
 
 /// `[D]` for all targets, `[T, D]` or `[patches, D]` with a row for each, or `[D, D]` from each token to its direction.

@@ -1,7 +1,7 @@
 //! How widely tokens spread their attention.
 
 use super::attention::{fused_attention, leave_out_others, patches};
-use super::{Control, Info, Method, Reach, Target, Uses};
+use super::{Control, Gaps, Info, Method, Reach, Target, Uses};
 use crate::domain::Result;
 use crate::domain::exhibit::{Chart, Exhibit, Series, Shown};
 use crate::domain::knob::{Knob, KnobKind};
@@ -38,6 +38,11 @@ static INFO: Info = Info {
 impl Method for Entropy {
     fn info(&self) -> &'static Info {
         &INFO
+    }
+
+    /// A token that sees fewer than two patches has none.
+    fn gaps(&self) -> Gaps {
+        Gaps::Anywhere
     }
 
     fn explain(&self, model: &Model, trace: &Trace, target: &Target<'_>, control: &Control) -> Result<Vec<f32>> {

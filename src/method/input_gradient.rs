@@ -1,7 +1,7 @@
 //! Gradients of the answer with respect to the input itself.
 
 use super::answering::{CLASS, USES_PHRASE, rows_by_answer, show_answer};
-use super::{Control, Info, Method, Need, Reach, Shown, Target};
+use super::{Control, Gaps, Info, Method, Need, Reach, Shown, Target};
 use crate::domain::Result;
 use crate::domain::knob::{Knob, KnobKind};
 use crate::model::{Answer, Model, Trace, residual_gradient};
@@ -37,6 +37,11 @@ static INFO: Info = Info {
 impl Method for InputGradient {
     fn info(&self) -> &'static Info {
         &INFO
+    }
+
+    /// Tokens that no part of the input makes have none.
+    fn gaps(&self) -> Gaps {
+        Gaps::Outside
     }
 
     fn explain(&self, model: &Model, trace: &Trace, target: &Target<'_>, control: &Control) -> Result<Vec<f32>> {

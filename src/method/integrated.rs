@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use super::answering::{CLASS, USES_PHRASE, answer_table, first_answer, rows_by_answer};
 use super::blanks::{BASELINE, blank_of};
-use super::{Control, Info, Method, Need, Reach, Shown, Target};
+use super::{Control, Gaps, Info, Method, Need, Reach, Shown, Target};
 use crate::domain::Result;
 use crate::domain::exhibit::{Cell, Exhibit, Table};
 use crate::domain::knob::{Knob, KnobKind};
@@ -41,6 +41,11 @@ static INFO: Info = Info {
 impl Method for IntegratedGradients {
     fn info(&self) -> &'static Info {
         &INFO
+    }
+
+    /// Tokens that no part of the input makes have none.
+    fn gaps(&self) -> Gaps {
+        Gaps::Outside
     }
 
     fn explain(&self, model: &Model, trace: &Trace, target: &Target<'_>, control: &Control) -> Result<Vec<f32>> {

@@ -46,6 +46,17 @@ pub struct Target<'a> {
     pub phrase: Option<&'a [f32]>,
 }
 
+/// Which tokens a method may leave without a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gaps {
+    /// None.
+    Nowhere,
+    /// Those that are neither patches nor words: prefix and special tokens.
+    Outside,
+    /// Any.
+    Anywhere,
+}
+
 /// A way to give every token of the input a value, seen from a target token.
 pub trait Method: Sync {
     /// What it is.
@@ -54,6 +65,11 @@ pub trait Method: Sync {
     /// The parameters with what they leave open decided, as figures and records say it.
     fn settled(&self, params: Params) -> Params {
         params
+    }
+
+    /// Which tokens may have no value: NaN stands for it there. Anywhere else NaN is a fault, and infinite numbers always are.
+    fn gaps(&self) -> Gaps {
+        Gaps::Nowhere
     }
 
     /// Relevance rows.

@@ -6,10 +6,10 @@ use candle_core::Tensor;
 
 use super::answering::{CLASS, USES_PHRASE, answer_at, show_answer};
 use super::blanks::{FILL, blank_of};
-use super::{Control, Info, Method, Reach, Shown, Target};
+use super::{Control, Gaps, Info, Method, Reach, Shown, Target};
 use crate::domain::knob::{Knob, KnobKind};
 use crate::domain::text::Text;
-use crate::domain::{Progress, Result};
+use crate::domain::{Error, Progress, Result};
 use crate::model::trace::values;
 use crate::model::{Answer, Model, ModelInput, Seen, Trace};
 
@@ -44,6 +44,11 @@ static INFO: Info = Info {
 impl Method for Occlusion {
     fn info(&self) -> &'static Info {
         &INFO
+    }
+
+    /// What every input has is not left out, and a token that is left out is not there to be compared.
+    fn gaps(&self) -> Gaps {
+        Gaps::Anywhere
     }
 
     fn explain(&self, model: &Model, trace: &Trace, target: &Target<'_>, control: &Control) -> Result<Vec<f32>> {
@@ -136,7 +141,11 @@ impl<'a> Watched<'a> {
 
     fn measure(&self, answer: &Answer, trace: &Trace) -> Result<f32> {
         match self.effect {
-            "probability" => answer.probability(self.model, trace),
+            "probability" => answer.probability(self.model, trace)?.ok_or_else(|| {
+                Error::refused("--effect probability", "the model gives this answer no probability")
+                    .expected("score: answers are plain values (regression), or a phrase stands alone (CLIP)")
+                    .remedy("leave the flag out")
+            }),
             _ => answer.score(self.model, trace),
         }
     }
@@ -178,7 +187,7 @@ impl<'a> Watched<'a> {
         let position = self.target.positions[n];
         let shifted = position - usize::from(moved && token < position);
         match self.answers.get(n).map(|(answer, _)| answer) {
-            Some(Answer::Class(_) | Answer::Phrase(_)) => Some(0),
+            Some(Answer::Class(_) | Answer::Phrase { .. }) => Some(0),
             Some(Answer::Word { .. }) if moved && token == position => {
                 if self.trace.layout.is_causal {
                     position.checked_sub(1)

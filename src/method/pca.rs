@@ -2,7 +2,7 @@
 
 mod basis;
 
-use super::{Control, Info, Method, Reach, Target, Uses};
+use super::{Control, Gaps, Info, Method, Reach, Target, Uses};
 use crate::domain::exhibit::{Chart, Exhibit, Paint, Series, Shown};
 use crate::domain::knob::{Knob, KnobKind};
 use crate::domain::{Error, Result};
@@ -71,6 +71,11 @@ impl Method for Pca {
         &INFO
     }
 
+    /// What is not in the foreground has none.
+    fn gaps(&self) -> Gaps {
+        Gaps::Anywhere
+    }
+
     fn explain(&self, model: &Model, trace: &Trace, target: &Target<'_>, control: &Control) -> Result<Vec<f32>> {
         let fitted = Fitted::new(model, trace, target, control)?;
         let component = fitted.component;
@@ -113,6 +118,12 @@ impl Fitted {
         let count = DRAWN.max(component + 3);
         let fit = |positions: &[usize]| Basis::fit(&taken(positions), features.width, normalise, count, &control.cancel);
         let mut basis = if file.is_empty() { fit(&patches)? } else { Basis::read(file.as_ref(), features.width, normalise)? };
+        let is_finite = |scores: Vec<f64>| scores.iter().all(|score| (*score as f32).is_finite());
+        if !file.is_empty() && !basis.scores(&features.values).all(is_finite) {
+            return Err(Error::refused(format!("--basis {file}"), "makes scores that overflow of the features")
+                .expected("components whose scores are finite")
+                .remedy("make it with `tokenscope fit basis` of the same model, layer and facet"));
+        }
         let mut is_shown = vec![true; trace.num_tokens()];
         let foreground = knobs.choice(&FOREGROUND)?;
         if foreground != "off" && !basis.is_empty() {

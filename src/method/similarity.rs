@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Control, Info, Method, Reach, Target, Uses};
+use super::{Control, Gaps, Info, Method, Reach, Target, Uses};
 use crate::domain::Result;
 use crate::model::features::{Features, features_of};
 use crate::model::outliers::{MADS, OUTLIERS};
@@ -34,6 +34,11 @@ static INFO: Info = Info {
 impl Method for Similarity {
     fn info(&self) -> &'static Info {
         &INFO
+    }
+
+    /// A vector of zeros has no direction.
+    fn gaps(&self) -> Gaps {
+        Gaps::Anywhere
     }
 
     fn explain(&self, model: &Model, trace: &Trace, target: &Target<'_>, _: &Control) -> Result<Vec<f32>> {

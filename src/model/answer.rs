@@ -6,7 +6,9 @@ use candle_core::{D, Tensor, Var};
 use super::block::composed;
 use super::embed::Seen;
 use super::head::Head;
-use super::{Model, Trace};
+use super::joint::Matching;
+use super::scoring::sigmoid;
+use super::{Model, Scoring, Trace, class_named};
 use crate::domain::{Control, Error, Result};
 
 /// One number that a model says of a whole input.
@@ -21,14 +23,47 @@ pub enum Answer {
         /// Where it is scored: there (BERT), or as what comes after it (causal models).
         position: usize,
     },
-    /// The cosine with a point of the space that images and texts share, `[E]` of length 1.
-    Phrase(Vec<f32>),
+    /// How well the input agrees with a phrase.
+    Phrase {
+        /// Where the phrase lies in the space that images and texts share, `[E]` of length 1.
+        point: Vec<f32>,
+        /// How agreement is counted.
+        measure: Measure,
+    },
+}
+
+/// How the agreement of an input with a phrase is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// By the cosine.
+    Cosine,
+    /// By what the model makes of the cosine: see [`Matching::logit`].
+    Logit,
+}
+
+impl Measure {
+    /// `#logit`, `#cosine`, or nothing, which is the cosine.
+    fn named(named: &str) -> Option<Self> {
+        match named {
+            "" | "#cosine" => Some(Self::Cosine),
+            LOGIT => Some(Self::Logit),
+            _ => None,
+        }
+    }
+
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cosine => "cosine",
+            Self::Logit => "logit",
+        }
+    }
 }
 
 /// What names the word that does stand next in the text.
 pub const NEXT: &str = "#next";
-/// Names that a refusal lists.
-const MOST_NAMES: usize = 5;
+/// What asks for the logit of a phrase in place of its cosine.
+pub const LOGIT: &str = "#logit";
 
 impl Answer {
     /// The answer that is meant: of models that compare phrases the named phrase; of classifiers a class by number or name, or the
@@ -38,8 +73,11 @@ impl Answer {
     /// A refusal of a model that gives no answer, or lacks what is named.
     pub fn choose(model: &Model, trace: &Trace, named: &str, position: usize, phrase: Option<&[f32]>) -> Result<Self> {
         let named = named.trim();
-        if let Some(phrase) = phrase.filter(|_| named.is_empty()) {
-            return Ok(Self::Phrase(phrase.to_vec()));
+        if let Some((phrase, measure)) = phrase.zip(Measure::named(named)) {
+            if measure == Measure::Logit {
+                model.matching()?;
+            }
+            return Ok(Self::Phrase { point: phrase.to_vec(), measure });
         }
         if let Some(scores) = trace.logits.as_ref().and_then(|logits| logits.of_input()) {
             return if named.is_empty() { Ok(Self::Class(largest(scores))) } else { class_named(model, named).map(Self::Class) };
@@ -72,11 +110,11 @@ impl Answer {
         match self {
             Self::Class(class) => model.class_names.get(*class).cloned().unwrap_or_else(|| format!("class {class}")),
             Self::Word { id, .. } => model.word(*id),
-            Self::Phrase(_) => "the phrase".to_owned(),
+            Self::Phrase { measure, .. } => format!("the phrase, by its {}", measure.name()),
         }
     }
 
-    /// The score: a class's or a word's before the softmax, or the cosine with the phrase.
+    /// The score: a class's or a word's before the softmax or the sigmoid, or the cosine with the phrase or its logit.
     ///
     /// # Errors
     /// [`Error::Internal`] when the trace is of another model.
@@ -84,25 +122,36 @@ impl Answer {
         Ok(self.score_at(model, trace, &trace.residual[trace.num_layers()])?.to_dtype(candle_core::DType::F32)?.to_scalar()?)
     }
 
-    /// How probable the model finds it, 0..1; of a phrase the cosine.
+    /// How probable the model finds it, 0..1; `None` where its answers are plain values, and of a phrase that could only be
+    /// compared with others (CLIP).
     ///
     /// # Errors
     /// As [`Self::score`].
-    pub fn probability(&self, model: &Model, trace: &Trace) -> Result<f32> {
-        let scores = match self {
-            Self::Phrase(_) => return self.score(model, trace),
-            Self::Class(_) => trace.logits.as_ref().map(|logits| logits.values.clone()).unwrap_or_default(),
-            Self::Word { position, .. } => model.token_logits(trace, &[*position])?,
+    pub fn probability(&self, model: &Model, trace: &Trace) -> Result<Option<f32>> {
+        match self {
+            Self::Phrase { point, .. } => match model.matching() {
+                Ok(matching @ Matching::Each { .. }) => {
+                    let cosine = Self::Phrase { point: point.clone(), measure: Measure::Cosine }.score(model, trace)?;
+                    Ok(Some(sigmoid(matching.logit(cosine))))
+                }
+                _ => Ok(None),
+            },
+            Self::Class(_) if !model.scoring.is_probability() => Ok(None),
+            Self::Class(_) | Self::Word { .. } => self.level(model, trace).map(Some),
+        }
+    }
+
+    /// What readers are shown of a class or a word: its probability, or the plain value of a class; of a phrase its score.
+    ///
+    /// # Errors
+    /// As [`Self::score`].
+    pub fn level(&self, model: &Model, trace: &Trace) -> Result<f32> {
+        let level = match self {
+            Self::Phrase { .. } => return self.score(model, trace),
+            Self::Class(class) => trace.logits.as_ref().and_then(|logits| model.scoring.level(&logits.values, *class)),
+            Self::Word { id, position } => Scoring::OneOf.level(&model.token_logits(trace, &[*position])?, *id as usize),
         };
-        let own = match self {
-            Self::Word { id, .. } => *id as usize,
-            Self::Class(class) => *class,
-            Self::Phrase(_) => 0,
-        };
-        let top = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let sum: f64 = scores.iter().map(|score| f64::from(score - top).exp()).sum();
-        let own = scores.get(own).ok_or_else(|| absent("class"))?;
-        Ok((f64::from(own - top).exp() / sum) as f32)
+        level.ok_or_else(|| absent("class"))
     }
 
     /// How much each position takes part in what is read at layer L; the shares sum to one.
@@ -115,7 +164,7 @@ impl Answer {
         match self {
             Self::Word { position, .. } => one(*position),
             Self::Class(_) => model.head.as_ref().and_then(|head| head.read_from(tokens, ids(trace))).unwrap_or_else(|| one(0)),
-            Self::Phrase(_) => match model.joint.as_ref().and_then(|joint| joint.pooled_position(tokens, ids(trace))) {
+            Self::Phrase { .. } => match model.joint.as_ref().and_then(|joint| joint.pooled_position(tokens, ids(trace))) {
                 Some(position) => one(position),
                 None => vec![1.0 / tokens as f32; tokens],
             },
@@ -127,11 +176,18 @@ impl Answer {
     /// # Shapes
     /// `stream` is `[T, D]`, the result a scalar.
     fn score_at(&self, model: &Model, trace: &Trace, stream: &Tensor) -> Result<Tensor> {
-        if let Self::Phrase(phrase) = self {
+        if let Self::Phrase { point: phrase, measure } = self {
             let point = model.joint()?.of_input(stream, ids(trace))?;
             let phrase = Tensor::new(phrase.as_slice(), stream.device())?.to_dtype(stream.dtype())?;
             let length = point.sqr()?.sum(D::Minus1)?.sqrt()?;
-            return Ok(((point * phrase)?.sum(D::Minus1)? / length)?);
+            let cosine = ((point * phrase)?.sum(D::Minus1)? / length)?;
+            return match measure {
+                Measure::Cosine => Ok(cosine),
+                Measure::Logit => {
+                    let (scale, bias) = model.matching()?.line();
+                    Ok(cosine.affine(f64::from(scale), f64::from(bias))?)
+                }
+            };
         }
         let output = model.norm.as_ref().map_or_else(|| Ok(stream.clone()), |n| composed::norm(stream, n).map(|(y, _)| y))?;
         match (self, &model.head) {
@@ -205,31 +261,5 @@ fn next_word(trace: &Trace, position: usize) -> Result<u32> {
         Error::refused(format!("--class {NEXT}"), format!("nothing follows the token at position {position}"))
             .expected("a token before the last one")
             .remedy("choose another --token, or name the word")
-    })
-}
-
-/// A class by its number, its name, or one of the names that commas part.
-///
-/// # Errors
-/// A refusal that says which classes there are.
-pub fn class_named(model: &Model, named: &str) -> Result<usize> {
-    let (names, count) = (&model.class_names, model.head.as_ref().map_or(0, Head::num_classes));
-    if let Ok(class) = named.trim_start_matches('#').parse::<usize>()
-        && class < count
-    {
-        return Ok(class);
-    }
-    let lower = named.to_lowercase();
-    let is_name = |name: &&String| name.to_lowercase() == lower;
-    let is_one = |name: &String| name.split(',').any(|part| part.trim().to_lowercase() == lower);
-    let found = names.iter().position(|name| is_name(&name)).or_else(|| names.iter().position(is_one));
-    found.ok_or_else(|| {
-        let parts = names.iter().flat_map(|name| name.split(',')).map(str::trim);
-        let alike: Vec<&str> = parts.filter(|part| part.to_lowercase().contains(&lower)).take(MOST_NAMES).collect();
-        let remedy = if alike.is_empty() { String::new() } else { format!("did you mean {}?", alike.join(", ")) };
-        let first: Vec<&str> = names.iter().filter_map(|name| name.split(',').next()).take(MOST_NAMES).collect();
-        Error::refused(format!("the class {named}"), "the model has no such class")
-            .expected(format!("0 to {}, or a name such as {}", count.saturating_sub(1), first.join(", ")))
-            .remedy(remedy)
     })
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::config::Config;
+use super::foreign;
 use crate::builtin::EmbeddedModel;
 use crate::domain::Result;
 use crate::store::{Location, TensorFiles, folder_of};
@@ -11,7 +12,7 @@ use crate::store::{Location, TensorFiles, folder_of};
 /// A checkpoint as it is named, before anything is read.
 #[derive(Clone, Debug)]
 pub enum Checkpoint {
-    /// A Hugging Face folder, or the .safetensors or .bin file beside its config.json.
+    /// A Hugging Face folder, or the file of weights beside its config.json.
     Path(PathBuf),
     /// One that the program brings along.
     Embedded(&'static EmbeddedModel),
@@ -52,9 +53,13 @@ impl Checkpoint {
     pub fn open(&self) -> Result<(Config, TensorFiles)> {
         match self {
             Self::Path(path) => {
-                let weights = Location::find(path)?;
-                let folder = if path.is_dir() { path } else { folder_of(path) };
-                Ok((Config::read(&folder.join("config.json"))?, TensorFiles::open(&weights)?))
+                let recognised = |err| foreign::refusal(path).unwrap_or(err);
+                let weights = Location::find(path).map_err(recognised)?;
+                let file = if path.is_dir() { path } else { folder_of(path) }.join("config.json");
+                let config = Config::read(&file).map_err(|err| if file.exists() { err } else { recognised(err) })?;
+                let files = TensorFiles::open(&weights);
+                foreign::check(path, &config, files.as_ref().ok())?;
+                Ok((config, files?))
             }
             Self::Embedded(model) => {
                 let config = Config::parse(format!("config.json of {self}"), model.config.as_bytes())?;

@@ -1,12 +1,14 @@
 //! Reading config.json: every field is asked for by name and type, and a refusal says which one is wrong.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::block::Activation;
 use crate::domain::{Error, Result};
+use crate::store::{misnamed, without_mark};
 
 /// config.json of a checkpoint.
 #[derive(Clone, Debug)]
@@ -42,14 +44,19 @@ impl Config {
     /// # Errors
     /// A refusal when it is no JSON object.
     pub fn parse(place: String, text: &[u8]) -> Result<Self> {
-        // Editors on Windows begin UTF-8 with a mark.
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        let root: Value = serde_json::from_slice(text)
-            .map_err(|err| Error::refused(&place, format!("not valid JSON ({err})")).remedy("download the file again"))?;
+        let root: Value = serde_json::from_slice(without_mark(text)).map_err(|err| {
+            let other = || Error::refused(&place, format!("not valid JSON ({err})")).remedy("download the file again");
+            misnamed(&place, text).unwrap_or_else(other)
+        })?;
         if !root.is_object() {
             return Err(Error::refused(place, "not a JSON object").expected("the fields of a model's configuration"));
         }
         Ok(Self { place, root })
+    }
+
+    /// The file, as a refusal calls it.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// `model_type`.
@@ -132,6 +139,28 @@ impl Config {
         }
     }
 
+    /// As [`Self::number`], within what makes a model: beyond it numbers overflow, or all tokens become the same.
+    ///
+    /// # Errors
+    /// A refusal that blames the field.
+    pub fn number_in(&self, field: &str, default: f64, range: RangeInclusive<f64>) -> Result<f64> {
+        let number = self.number(field, default)?;
+        let (least, most) = (range.start(), range.end());
+        if range.contains(&number) {
+            Ok(number)
+        } else {
+            Err(self.refuse(field, &format!("a number from {least:e} to {most:e}")))
+        }
+    }
+
+    /// What a norm adds to a variance, or the default where the field is missing.
+    ///
+    /// # Errors
+    /// A refusal that blames the field.
+    pub fn epsilon(&self, field: &str, default: f64) -> Result<f64> {
+        self.number_in(field, default, 1e-30..=1e-1)
+    }
+
     /// A flag, or the default where the field is missing.
     ///
     /// # Errors
@@ -174,9 +203,14 @@ impl Config {
         Ok(Self { place: format!("{field} of {}", self.place), root })
     }
 
+    /// A field as it stands, unless it is null.
+    pub fn value(&self, field: &str) -> Option<&Value> {
+        self.root.get(field).filter(|value| !value.is_null())
+    }
+
     /// Whether a field is there and not null.
     pub fn has(&self, field: &str) -> bool {
-        self.root.get(field).is_some_and(|value| !value.is_null())
+        self.value(field).is_some()
     }
 
     /// Whether a field is there and says nothing.
@@ -184,12 +218,12 @@ impl Config {
         self.root.get(field).is_some_and(Value::is_null)
     }
 
-    /// A positive finite number, or `None` where the field is missing or null.
+    /// A positive number that is neither tiny nor huge, or `None` where the field is missing or null.
     ///
     /// # Errors
     /// A refusal that blames the field.
     pub fn optional_number(&self, field: &str) -> Result<Option<f64>> {
-        if self.has(field) { self.number(field, 1.0).map(Some) } else { Ok(None) }
+        if self.has(field) { self.number_in(field, 1.0, 1e-3..=1e30).map(Some) } else { Ok(None) }
     }
 
     /// A word, or `None` where the field is missing.

@@ -4,7 +4,7 @@ use candle_core::{D, Tensor, Var};
 
 use super::block::{Activation, Linear, Norm, composed};
 use super::trace::values;
-use super::{Model, Trace};
+use super::{Model, Scoring, Trace, have_lengths};
 use crate::domain::{Error, Result};
 
 /// The end of a tower.
@@ -36,17 +36,26 @@ pub enum Matching {
 }
 
 impl Matching {
+    /// Factor and summand that make a logit of a cosine.
+    pub fn line(self) -> (f32, f32) {
+        match self {
+            Self::OneOf { scale } => (scale, 0.0),
+            Self::Each { scale, bias } => (scale, bias),
+        }
+    }
+
+    /// What the model makes of a cosine before the softmax (CLIP: `exp(logit_scale) cos`) or the sigmoid (SigLIP:
+    /// `exp(logit_scale) cos + logit_bias`): transformers' `logits_per_image`.
+    pub fn logit(self, cosine: f32) -> f32 {
+        let (scale, bias) = self.line();
+        scale * cosine + bias
+    }
+
     /// How probable it is that each phrase fits.
     pub fn probabilities(self, cosines: &[f32]) -> Vec<f32> {
-        match self {
-            Self::OneOf { scale } => {
-                let top = cosines.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let weights: Vec<f32> = cosines.iter().map(|cosine| (scale * (cosine - top)).exp()).collect();
-                let sum: f32 = weights.iter().sum();
-                weights.iter().map(|weight| weight / sum).collect()
-            }
-            Self::Each { scale, bias } => cosines.iter().map(|cosine| 1.0 / (1.0 + (-scale * cosine - bias).exp())).collect(),
-        }
+        let logits: Vec<f32> = cosines.iter().map(|&cosine| self.logit(cosine)).collect();
+        let scoring = if matches!(self, Self::OneOf { .. }) { Scoring::OneOf } else { Scoring::Each };
+        (0..logits.len()).filter_map(|n| scoring.level(&logits, n)).collect()
     }
 }
 
@@ -190,6 +199,18 @@ impl Model {
         })
     }
 
+    /// From cosines to logits.
+    ///
+    /// # Errors
+    /// A refusal of a model that has no way into that space, or no `logit_scale`.
+    pub fn matching(&self) -> Result<Matching> {
+        self.joint()?.matching.ok_or_else(|| {
+            Error::refused(&self.checkpoint, "holds no logit_scale, which makes logits of cosines")
+                .expected("the whole model of images and texts")
+                .remedy("leave #logit out")
+        })
+    }
+
     /// Where the whole input lies in that space.
     ///
     /// # Shapes
@@ -199,8 +220,18 @@ impl Model {
     /// As [`Self::joint`].
     pub fn embedding(&self, trace: &Trace, ids: &[u32]) -> Result<Vec<f32>> {
         let mut embedding = values(&self.joint()?.of_input(&trace.residual[trace.num_layers()], ids)?)?;
+        self.check_lengths(&embedding)?;
         normalise(&mut embedding);
         Ok(embedding)
+    }
+
+    fn check_lengths(&self, embeddings: &[f32]) -> Result<()> {
+        if have_lengths(embeddings) {
+            return Ok(());
+        }
+        Err(Error::refused(&self.checkpoint, "places its input so far out in the shared space that no cosine can be taken")
+            .expected("finite numbers from finite weights")
+            .remedy("the checkpoint is damaged: download or train it again"))
     }
 
     /// Where every token of a layer would lie on its own.
@@ -212,6 +243,7 @@ impl Model {
     /// As [`Self::joint`].
     pub fn token_embeddings(&self, trace: &Trace, layer: usize) -> Result<Vec<f32>> {
         let mut embeddings = values(&self.joint()?.of_tokens(&trace.residual[layer])?)?;
+        self.check_lengths(&embeddings)?;
         let width = (embeddings.len() / trace.num_tokens()).max(1);
         embeddings.chunks_exact_mut(width).for_each(normalise);
         Ok(embeddings)

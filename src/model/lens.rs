@@ -8,9 +8,9 @@ use rayon::prelude::*;
 
 use super::head::{Head, Language};
 use super::trace::values;
-use super::{Model, Trace, block};
+use super::{Model, Trace, block, have_lengths};
 use crate::domain::{Control, Error, Result};
-use crate::store::TensorFiles;
+use crate::store::{TensorFiles, first_not_finite};
 
 /// Positions whose words are scored at once: of a large vocabulary all of them would not fit.
 const POSITIONS_AT_ONCE: usize = 64;
@@ -144,11 +144,26 @@ impl<'a> Lens<'a> {
             let rows: Vec<u32> = part.iter().map(|&p| p as u32).collect();
             let stream = trace.residual[layer].index_select(&Tensor::new(rows, trace.residual[layer].device())?, 0)?;
             let mapped = map.as_ref().map(|map| map.apply(&stream)).transpose()?;
+            if let Some(mapped) = &mapped
+                && !have_lengths(&values(mapped)?)
+            {
+                return Err(self.overflow(layer));
+            }
             let scores = values(&self.model.scores_of_stream(mapped.as_ref().unwrap_or(&stream))?)?;
+            if first_not_finite(&scores).is_some() {
+                return Err(self.overflow(layer));
+            }
             let rows = part.par_iter().zip(scores.par_chunks_exact(num_words));
             seen.par_extend(rows.map(|(&position, row)| look(position, &Distribution::of(row))));
         }
         Ok(seen)
+    }
+
+    fn overflow(&self, layer: usize) -> Error {
+        let place = self.maps.as_ref().map_or_else(|| self.model.checkpoint.to_string(), |maps| maps.files.place().to_owned());
+        Error::refused(place, format!("makes numbers that overflow at layer {layer}"))
+            .expected("finite numbers")
+            .remedy("choose a lens that was made for this model")
     }
 }
 

@@ -5,6 +5,8 @@ pub mod answer;
 pub mod backward;
 pub mod block;
 pub mod checkpoint;
+mod checks;
+mod classes;
 pub mod config;
 pub mod decode;
 pub mod device;
@@ -12,6 +14,7 @@ pub mod embed;
 pub mod entry;
 pub mod families;
 pub mod features;
+mod foreign;
 pub mod head;
 pub mod joint;
 pub mod lens;
@@ -22,7 +25,9 @@ pub mod outline;
 pub mod projection;
 pub mod randomise;
 pub mod sampling;
+pub mod scoring;
 pub mod trace;
+mod unread;
 pub mod weights;
 pub mod witness;
 pub mod wording;
@@ -36,14 +41,19 @@ pub use answer::{Answer, attention_gradient, residual_gradient};
 pub use backward::Backward;
 use block::{Block, ForwardOptions, Norm, NormPlace, Places, Rotary, Sees, Turn};
 pub use checkpoint::Checkpoint;
+pub(crate) use checks::have_lengths;
+use checks::{check_finite, check_memory, check_output, check_scores};
+pub use classes::class_named;
 pub use decode::Decoder;
 use embed::{Embedding, Padding, Patches, Words};
 pub use embed::{ModelInput, Seen};
+pub use foreign::check_foreign;
 use head::Head;
 use joint::Joint;
 use modes::ModeCache;
 pub use outline::{Estimate, Outline, estimate, outline};
 pub use sampling::Sampler;
+pub use scoring::Scoring;
 pub use trace::Trace;
 use weights::Weights;
 
@@ -53,7 +63,7 @@ use crate::domain::token::TokenLayout;
 use crate::domain::vocabulary::Vocabulary;
 use crate::domain::{Cancel, Error, Notice, Progress, Result};
 pub use crate::store::Digest;
-use crate::store::{available_memory, size_in_words};
+use crate::store::available_memory;
 
 /// A loaded checkpoint.
 #[derive(Clone, Debug)]
@@ -76,6 +86,8 @@ pub struct Model {
     pub tower: Option<Tower>,
     /// `[C]`, empty without a head.
     pub class_names: Vec<String>,
+    /// What the scores of classes mean.
+    pub scoring: Scoring,
     /// Parameters that were read.
     pub num_parameters: usize,
     /// What the user should know of how the checkpoint was read.
@@ -116,7 +128,11 @@ impl Model {
         let sha256 = files.digest();
         let mut weights = Weights::new(files, DType::F32, device);
         let parts = families::load(&config, &mut weights, tower)?;
-        let class_names = config.class_names(parts.head.as_ref().map_or(0, Head::num_classes));
+        unread::check(&config, &mut weights)?;
+        let num_classes = parts.head.as_ref().map_or(0, Head::num_classes);
+        let mut notices = weights.notices();
+        notices.extend(classes::notices(&config, num_classes));
+        notices.extend(checkpoint.folder().iter().flat_map(|folder| foreign::notices(folder)));
         Ok(Self {
             checkpoint,
             family: config.model_type()?.to_owned(),
@@ -126,9 +142,10 @@ impl Model {
             head: parts.head,
             joint: parts.joint,
             tower: families::has_towers(config.model_type()?).then_some(tower),
-            class_names,
+            class_names: config.class_names(num_classes),
+            scoring: Scoring::read(&config, num_classes)?,
             num_parameters: weights.num_parameters(),
-            notices: weights.notices(),
+            notices,
             sha256,
             modes: ModeCache::default(),
             vocabulary: None,
@@ -310,11 +327,12 @@ impl Model {
             blocks.push(trace);
             residual.push(out);
         }
-        check_finite(&residual)?;
+        check_finite(&self.checkpoint, &residual)?;
         let last = &residual[self.num_layers()];
         let output = self.norm.as_ref().map_or_else(|| Ok(last.clone()), |n| block::composed::norm(last, n).map(|(y, _)| y))?;
         let classifier = self.head.as_ref().filter(|head| !matches!(head, Head::Language(_)));
         let logits = classifier.map(|head| head.logits(&output, &input.ids_at(kept)?)).transpose()?;
+        check_output(&self.checkpoint, &output, logits.as_ref())?;
         let layout = match kept {
             Some(kept) => TokenLayout { grid: Grid { rows: 1, cols: kept.dim(0)? - layout.prefix.len() }, ..layout },
             None => layout,
@@ -349,12 +367,14 @@ impl Model {
     /// The result is `[positions, V]`, row-major.
     ///
     /// # Errors
-    /// A refusal of a model without a language head.
+    /// A refusal of a model without a language head, and of scores that overflow.
     pub fn token_logits(&self, trace: &Trace, positions: &[usize]) -> Result<Vec<f32>> {
         let language = self.language()?;
         let rows: Vec<u32> = positions.iter().map(|&p| p as u32).collect();
         let rows = trace.output.index_select(&Tensor::new(rows, trace.output.device())?, 0)?;
-        trace::values(&language.scores(&rows)?)
+        let scores = trace::values(&language.scores(&rows)?)?;
+        check_scores(&self.checkpoint, &scores)?;
+        Ok(scores)
     }
 
     /// The same model in another type, for witnesses in `f64`; without its head.
@@ -397,36 +417,4 @@ impl Turns {
         self.0.push((rotary.clone(), turn.clone()));
         Ok(turn)
     }
-}
-
-/// Refuses a checkpoint that would not fit, before its weights are read; `available` is `None` where the system does not say.
-fn check_memory(checkpoint: &Checkpoint, needed: u64, available: Option<u64>) -> Result<()> {
-    match available.filter(|&available| needed > available) {
-        None => Ok(()),
-        Some(available) => {
-            let [needed, available] = [needed, available].map(size_in_words);
-            Err(Error::refused(checkpoint, format!("needs {needed} of memory, {available} are free"))
-                .expected("a checkpoint that fits into memory in single precision")
-                .remedy("close other programs, or choose a smaller model"))
-        }
-    }
-}
-
-/// Weights that are finite one by one may still make numbers that no float holds: no map of these would mean anything. What
-/// overflows once stays so up to the last layer, which alone is looked at when all is well.
-fn check_finite(residual: &[Tensor]) -> Result<()> {
-    let is_finite = |stream: &Tensor| -> Result<bool> {
-        Ok(stream.detach().sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?.is_finite())
-    };
-    if residual.last().map_or(Ok(true), is_finite)? {
-        return Ok(());
-    }
-    for (layer, stream) in residual.iter().enumerate() {
-        if !is_finite(stream)? {
-            return Err(Error::refused(format!("the residual stream at layer {layer}"), "overflows")
-                .expected("finite numbers from finite weights")
-                .remedy("the checkpoint is damaged: download or train it again"));
-        }
-    }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 
 use super::block::composed;
 use super::features::Features;
-use super::{Model, Trace, trace::values};
+use super::{Model, Trace, have_lengths, trace::values};
 use crate::algebra::principal::principal;
 use crate::algebra::random::Random;
 use crate::domain::knob::{Knob, KnobKind, Knobs};
@@ -84,7 +84,13 @@ impl Projection {
             Self::Stego(file) => {
                 let head = StegoHead::read(file, features.width)?;
                 let features = if facet == Facet::Residual { normed(model, features)? } else { features };
-                head.code(&features)
+                let code = head.code(&features)?;
+                if have_lengths(&code.values) {
+                    return Ok(code);
+                }
+                Err(Error::refused(format!("--project stego:{}", file.display()), "makes numbers that overflow of the features")
+                    .expected("a head whose codes are finite")
+                    .remedy("take the head of the checkpoint that made the features, at its layer and facet"))
             }
         }
     }

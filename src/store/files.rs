@@ -30,6 +30,15 @@ impl Format {
         }
     }
 
+    /// What the name of a file says, by what follows its last dot.
+    fn of_ending(ending: &str) -> Option<Self> {
+        match ending {
+            "safetensors" => Some(Self::Safetensors),
+            "bin" | "pt" | "pth" | "ckpt" => Some(Self::Torch),
+            _ => None,
+        }
+    }
+
     fn places(self, bytes: &Bytes) -> Result<BTreeMap<String, Place>> {
         match self {
             Self::Safetensors => safetensors::places(bytes),
@@ -77,8 +86,7 @@ impl Location {
             return Ok(Self { file: path.join(name), format, is_index });
         }
         let ending = path.extension().filter(|_| path.exists());
-        let format = [("safetensors", Format::Safetensors), ("bin", Format::Torch)].into_iter();
-        if let Some((_, format)) = format.into_iter().find(|(known, _)| ending.is_some_and(|e| e == *known)) {
+        if let Some(format) = ending.and_then(|ending| Format::of_ending(ending.to_str()?)) {
             return Ok(Self { file: path.to_owned(), format, is_index: false });
         }
         let what = if path.exists() { "is no model folder" } else { "does not exist" };
@@ -143,18 +151,14 @@ impl TensorFiles {
         Self::of_one(Bytes::embedded(place, bytes), Format::Safetensors)
     }
 
-    /// One file of tensors that need not be a model's, by its ending: .safetensors, or .bin, .pt or .pth of PyTorch.
+    /// One file of tensors that need not be a model's, by its ending: .safetensors, or .bin, .pt, .pth or .ckpt of PyTorch.
     ///
     /// # Errors
     /// A refusal of any other file, and of one that is broken.
     pub fn open_file(path: &Path) -> Result<Self> {
-        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("");
-        let format = match ending {
-            "safetensors" => Format::Safetensors,
-            "bin" | "pt" | "pth" => Format::Torch,
-            _ => return Err(Error::refused(path.display(), "is no file of tensors").expected("a .safetensors file")),
-        };
-        Self::of_one(Bytes::open(path)?, format)
+        let format = path.extension().and_then(|ending| Format::of_ending(ending.to_str()?));
+        let other = || Error::refused(path.display(), "is no file of tensors").expected("a .safetensors file");
+        Self::of_one(Bytes::open(path)?, format.ok_or_else(other)?)
     }
 
     fn of_one(bytes: Bytes, format: Format) -> Result<Self> {
@@ -186,6 +190,11 @@ impl TensorFiles {
     /// The shape of a tensor that is there.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         self.tensors.get(name).map(|(_, place)| place.shape.as_slice())
+    }
+
+    /// The type of a tensor that is there, as the safetensors format calls it.
+    pub fn dtype(&self, name: &str) -> Option<&str> {
+        self.tensors.get(name).map(|(_, place)| place.dtype.as_str())
     }
 
     /// Numbers in all tensors.

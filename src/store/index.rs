@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 
 use super::bytes::Bytes;
+use super::misnamed::{misnamed, without_mark};
 use crate::domain::{Error, Result};
 
 /// An index, checked: every part is a plain name with the right ending.
@@ -39,7 +40,8 @@ impl Index {
             return Err(refuse(format!("is too large for an index: {} bytes", bytes.len())));
         }
         let text = bytes.read(0, bytes.len() as usize).map_err(|err| refuse(format!("cannot be read ({err})")))?;
-        let fields = serde_json::from_slice::<Fields>(&text).map_err(|err| refuse(format!("is no index ({err})")))?;
+        let fields = serde_json::from_slice::<Fields>(without_mark(&text))
+            .map_err(|err| misnamed(path.display(), &text).unwrap_or_else(|| refuse(format!("is no index ({err})"))))?;
         let parts: BTreeSet<String> = fields.weight_map.values().cloned().collect();
         if parts.is_empty() {
             return Err(refuse("names no file".to_owned()));

@@ -4,7 +4,7 @@
 //! Values lie in one list and name each other by their number in it, so that a pickle that nests deeply, repeats itself, or holds
 //! itself costs neither stack nor memory beyond its own length.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 type Result<T> = std::result::Result<T, String>;
 
@@ -34,20 +34,17 @@ const MAX_TENSORS: usize = 100_000;
 /// Lists, tuples and dicts that are begun inside one another.
 const MAX_DEPTH: usize = 1000;
 
-/// The tensors of a pickled state dict, or of the one that a pickled checkpoint of a training holds as `state_dict`.
+/// Keys that an error lists.
+const MOST_KEYS: usize = 8;
+
+/// The tensors of a pickled state dict, or those of the only state dict in what a training saved (`{"model": .., "epoch": ..}`).
 ///
 /// # Errors
-/// What is wrong with the pickle.
+/// What is wrong with the pickle; the keys of several state dicts, of which nothing says which one is meant.
 pub(super) fn tensors(data: &[u8]) -> Result<BTreeMap<&str, Claim<'_>>> {
     let mut machine = Machine { data, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: BTreeMap::new() };
-    let mut root = machine.run()?;
-    let entries = |id: Id| match &machine.values[id] {
-        Value::Dict(entries) => Ok(entries),
-        _ => Err("it holds no dict of tensors".to_owned()),
-    };
-    let inner = entries(root)?.iter().find(|(key, _)| matches!(machine.values[*key], Value::Text("state_dict")));
-    root = inner.map_or(root, |(_, inner)| *inner);
-    let entries = entries(root)?;
+    let root = machine.run()?;
+    let entries = machine.state_dict(root)?;
     if entries.len() > MAX_TENSORS {
         return Err(format!("it holds {} tensors, more than {MAX_TENSORS}", entries.len()));
     }
@@ -320,6 +317,47 @@ impl<'a> Machine<'a> {
     }
 
     // ---- tensors
+
+    fn entries(&self, id: Id) -> Option<&[(Id, Id)]> {
+        match &self.values[id] {
+            Value::Dict(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The entries of the root, or of the one dict in it that holds tensors with an axis.
+    fn state_dict(&self, root: Id) -> Result<&[(Id, Id)]> {
+        let own = self.entries(root).ok_or("it holds no dict of tensors")?;
+        let has_weights = |entries: &[(Id, Id)]| {
+            entries.iter().any(|&(_, value)| match self.values[value] {
+                Value::Tensor(parts) => self.claim(parts).is_none_or(|claim| !claim.shape.is_empty()),
+                _ => false,
+            })
+        };
+        let key = |&(key, value): &(Id, Id)| match (&self.values[key], self.entries(value)) {
+            (Value::Text(name), Some(inner)) if value != root && has_weights(inner) => Some((*name, inner)),
+            _ => None,
+        };
+        // A dict may stand under many keys; it is looked at once.
+        let mut seen = BTreeSet::new();
+        let inner: Vec<(&str, &[(Id, Id)])> = own.iter().filter(|(_, value)| seen.insert(*value)).filter_map(key).collect();
+        match (has_weights(own), &inner[..]) {
+            (true, []) => Ok(own),
+            (false, &[(_, inner)]) => Ok(inner),
+            (false, []) if own.is_empty() => Ok(own),
+            (false, []) => Err(format!("it holds no tensors, but the keys {}", self.keys(own))),
+            (_, several) => {
+                let names: Vec<&str> = several.iter().map(|(name, _)| *name).take(MOST_KEYS).collect();
+                let beside = if has_weights(own) { " beside tensors of its own" } else { "" };
+                Err(format!("it holds state dicts by the keys {}{beside}", names.join(", ")))
+            }
+        }
+    }
+
+    fn keys(&self, entries: &[(Id, Id)]) -> String {
+        let name = |&(key, _): &(Id, Id)| if let Value::Text(name) = self.values[key] { Some(name) } else { None };
+        entries.iter().filter_map(name).take(MOST_KEYS).collect::<Vec<_>>().join(", ")
+    }
 
     /// The arguments of `_rebuild_tensor_v2`: storage, offset, shape, strides, and what only training needs.
     fn claim(&self, parts: Id) -> Option<Claim<'a>> {

@@ -7,6 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Se
 
 use super::bytes::Bytes;
 use super::convert::size_of;
+use super::misnamed::{ENOUGH, misnamed};
 use super::place::Place;
 use crate::domain::{Error, Result};
 
@@ -25,6 +26,13 @@ pub fn places(bytes: &Bytes) -> Result<BTreeMap<String, Place>> {
             .remedy("copy or download the file again")
     };
     let length = bytes.len();
+    let beginning = bytes.read(0, ENOUGH.min(length as usize)).unwrap_or_default();
+    // A header may be as long as to look like the sign of another format, but JSON follows its length.
+    if beginning.get(8) != Some(&b'{')
+        && let Some(refusal) = misnamed(bytes.place(), &beginning)
+    {
+        return Err(refusal);
+    }
     let first = bytes.read(0, 8).ok().and_then(|first| first.first_chunk().copied());
     let header_length = u64::from_le_bytes(first.ok_or_else(|| damaged(format!("only {length} bytes long")))?);
     if header_length > MAX_HEADER || header_length > length.saturating_sub(8) {

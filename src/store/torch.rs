@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::bytes::Bytes;
 use super::convert::size_of;
+use super::misnamed::{ENOUGH, misnamed};
 use super::pickle::{Claim, tensors};
 use super::place::Place;
 use super::zip::{Entry, entries};
@@ -20,18 +21,23 @@ const OLD: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 /// # Errors
 /// A refusal that says what is wrong with the file.
 pub(super) fn places(bytes: &Bytes) -> Result<BTreeMap<String, Place>> {
-    let first = bytes.read(0, OLD.len().min(bytes.len() as usize)).unwrap_or_default();
-    if *first == *OLD {
+    let first = bytes.read(0, ENOUGH.min(bytes.len() as usize)).unwrap_or_default();
+    if first.starts_with(OLD) {
         return Err(refused(bytes, "is in the format of PyTorch before version 1.6".to_owned()));
     }
     if !first.starts_with(b"PK\x03\x04") {
-        return Err(refused(bytes, "is no file of torch.save".to_owned()));
+        return Err(misnamed(bytes.place(), &first).unwrap_or_else(|| refused(bytes, "is no file of torch.save".to_owned())));
     }
     read(bytes).map_err(|what| refused(bytes, format!("cannot be read: {what}")))
 }
 
 /// The remedy is a line for a shell, which makes a file that is read here.
 fn refused(bytes: &Bytes, what: String) -> Error {
+    if what.contains(" keys ") {
+        let remedy = "save one state dict alone: python -c \"import torch; torch.save(torch.load('training.bin')['KEY'], \
+                      'pytorch_model.bin')\"";
+        return Error::refused(bytes.place(), what).expected("one state dict of tensors").remedy(remedy);
+    }
     let remedy = "download it again, or convert it where its source is trusted: python -c \"import torch; from safetensors.torch \
                   import save_file; d = torch.load('pytorch_model.bin'); save_file({k: v.contiguous().clone() for k, v in \
                   d.items()}, 'model.safetensors')\"";

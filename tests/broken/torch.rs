@@ -101,7 +101,7 @@ fn archives_that_are_not_whole_are_refused() {
     refuse_all([
         (Vec::new(), &["no file of torch.save"]),
         (whole[..3].to_vec(), &["no file of torch.save"]),
-        (b"version https://git-lfs.github.com/spec/v1\n".to_vec(), &["no file of torch.save"]),
+        (b"version https://git-lfs.github.com/spec/v1\n".to_vec(), &["is a git-lfs pointer", "git lfs pull"]),
         (whole[..10].to_vec(), &["cut off"]),
         (whole[..whole.len() / 2].to_vec(), &["cut off"]),
         (whole[..whole.len() - 1].to_vec(), &["cut off"]),
@@ -168,8 +168,8 @@ fn pickles_that_are_no_state_dicts_are_refused() {
         (pickled(&doubled), &["no dict of tensors"]),
         (of(&[b"\x80\x02", &b"}".repeat(8_000_000)]), &["makes more than 1048576 values"]),
         (of(&[b"\x80\x02}q\0", &b"h\0".repeat(4_000_000), b"."]), &["no weight"]),
-        (of(&[b"\x80\x02}q\0", &text("state_dict"), b"h\0s."]), &["no weight"]),
-        (of(&[b"\x80\x02}", &text(FIRST), b"Ns."]), &["no weight"]),
+        (of(&[b"\x80\x02}q\0", &text("state_dict"), b"h\0s."]), &["no tensors, but the keys state_dict"]),
+        (of(&[b"\x80\x02}", &text(FIRST), b"Ns."]), &["no tensors, but the keys vit.embeddings.cls_token"]),
         (of(&[b"\x80\x02\x8d", &[0xff; 8], b"."]), &["cut off"]),
         (of(&[b"\x80\x02X\xff\xff\xff\xff."]), &["cut off"]),
         (of(&[b"\x80\x02X\x02\0\0\0\xff\xff."]), &["no UTF-8"]),
@@ -221,4 +221,29 @@ fn changed_bytes_never_panic() {
         refused += usize::from(tokenscope::model::Model::load(&desk.path("m"), &candle_core::Device::Cpu).is_err());
     }
     assert!((500..1500).contains(&refused), "{refused}");
+}
+
+/// What a training saved: the only state dict in it is read, and of several none is guessed.
+#[test]
+fn the_state_dict_of_a_training_is_found() {
+    let weight = tensor("0", 24, 0, &[1, 1, 24], &[24, 24, 1]);
+    let dict = |entries: &[(&str, &[u8])]| {
+        let items: Vec<u8> =
+            entries.iter().flat_map(|(key, value)| [text(key), value.to_vec(), b"s".to_vec()].concat()).collect();
+        [b"}".to_vec(), items].concat()
+    };
+    let whole = |value: Vec<u8>| pickled(&[b"\x80\x02".to_vec(), value, b".".to_vec()].concat());
+    let inner = dict(&[(FIRST, &weight)]);
+    let scalar = tensor("0", 24, 0, &[], &[]);
+    let (epoch, nested) = (int(3), dict(&[("state", &dict(&[("0", &weight)]))]));
+    // The first weight is taken, and the next one is missed.
+    let taken: &[&str] = &["position_embeddings", "is missing"];
+    refuse_all([
+        (whole(dict(&[("model", &inner), ("epoch", &epoch)])), taken),
+        (whole(dict(&[("epoch", &epoch), ("model_state_dict", &inner), ("best", &scalar)])), taken),
+        (whole(dict(&[("state_dict", &inner), ("optimizer", &nested)])), taken),
+        (whole(dict(&[("student", &inner), ("teacher", &inner)])), &["by the keys student, teacher", "torch.save(torch.load("]),
+        (whole(dict(&[("ema", &inner), (FIRST, &weight)])), &["by the keys ema beside tensors of its own"]),
+        (whole(dict(&[("epoch", &epoch), ("loss", &epoch)])), &["no tensors, but the keys epoch, loss"]),
+    ]);
 }

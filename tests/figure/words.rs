@@ -67,6 +67,7 @@ fn explained(text: Text, input: Input, positions: &[usize], value: impl Fn(usize
         is_post_norm: true,
         is_causal: false,
         num_classes: 0,
+        scoring: tokenscope::engine::Scoring::OneOf,
         scores_words: false,
         num_parameters: 1000,
         sha256: tokenscope::model::Digest::known("cd".repeat(32)),

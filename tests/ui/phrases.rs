@@ -44,10 +44,10 @@ fn a_phrase_is_typed_followed_undone_and_cleared() {
     type_phrase(&mut harness, "a cat", Key::Enter);
     assert_eq!((scalar(&harness), asked(&oracle)), (text("a cat"), vec![text("a cat")]));
     harness.get_by_label_contains("layer 3 of 3, CLS, along 'a cat', own-row");
-    harness.get_by_label("cosine 0.2500: a cat");
+    harness.get_by_label("cosine 0.2500, logit 25.00: a cat");
     type_phrase(&mut harness, " | a dog", Key::Enter);
     assert_eq!(scalar(&harness), text("a cat | a dog"));
-    harness.get_by_label("cosine 0.2500, 50.0 %: a dog");
+    harness.get_by_label("cosine 0.2500, logit 25.00, 50.0 %: a dog");
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     harness.run_ok();
     assert_eq!(scalar(&harness), text("a cat"));

@@ -129,11 +129,12 @@ pub fn scene() -> Arc<Scene> {
         is_post_norm: false,
         is_causal: false,
         num_classes: 0,
+        scoring: tokenscope::engine::Scoring::OneOf,
         scores_words: false,
         num_parameters: 12_345,
         sha256: Digest::known("1".repeat(64)),
     };
-    let prediction = |class, name: &str, probability| Prediction { class, name: name.to_owned(), probability };
+    let prediction = |class, name: &str, level| Prediction { class, name: name.to_owned(), level };
     Arc::new(Scene {
         photo: Some(Photo {
             picture: Arc::new(picture),
@@ -253,7 +254,7 @@ pub fn answer(request: &Request) -> Result<Output> {
             request.params.scalar = request.params.scalar.resolved(false);
             let phrases = request.params.scalar.phrases();
             let probability = (phrases.len() > 1).then(|| 1.0 / phrases.len() as f32);
-            let matched = |phrase: &&str| Match { phrase: (*phrase).to_owned(), cosine: 0.25, probability };
+            let matched = |phrase: &&str| Match { phrase: (*phrase).to_owned(), cosine: 0.25, logit: Some(25.0), probability };
             let matches = phrases.iter().map(matched).collect();
             Output::Explanation(Arc::new(Explanation {
                 request,

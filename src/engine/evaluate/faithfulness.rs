@@ -41,7 +41,7 @@ pub(super) fn score(
     let class = traced.scene.predictions.first().filter(|_| traced.scene.model.num_classes > 0).map(|p| p.class);
     if let Some(class) = class {
         let map = whole_map(engine, plan, contender, &request, &traced, control)?;
-        let mut answer = |kept: &[bool]| probability(&masked.trace(kept, control)?, class);
+        let mut answer = |kept: &[bool]| level(&traced.model, &masked.trace(kept, control)?, class);
         let order = ranked(&map, &[]);
         let fall = deletion(&order, patches, steps, &mut answer)?;
         let rise = insertion(&order, patches, steps, &mut answer)?;
@@ -147,13 +147,11 @@ fn baseline_map(plan: &Plan, contender: &Contender, request: &Request, traced: &
     }
 }
 
-/// Softmax over the classes.
-fn probability(trace: &Trace, class: usize) -> Result<f64> {
+/// The probability of a class, or its plain value.
+fn level(model: &Model, trace: &Trace, class: usize) -> Result<f64> {
     let logits = trace.logits.as_ref().and_then(|logits| logits.of_input());
-    let logits = logits.ok_or_else(|| Error::Internal("a classifier without scores".to_owned()))?;
-    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|l| f64::from(l - top).exp()).sum();
-    Ok(logits.get(class).map_or(0.0, |l| f64::from(l - top).exp() / sum))
+    let level = logits.and_then(|logits| model.scoring.level(logits, class));
+    level.map(f64::from).ok_or_else(|| Error::Internal("a classifier without scores".to_owned()))
 }
 
 /// A patch's residual stream, `[D]`.

@@ -54,7 +54,7 @@ const OF_SUMS: [&str; 5] = ["mIoU of sums", "majority mIoU of sums", "joint accu
 const SEGMENTS_LEGEND: &str = "Means over images; columns of sums are scores of the counts of all images together. accuracy and mIoU: \
 segments are given classes one to one, image by image; majority: many to one; joint: the segments of all images are clustered together \
 by their mean vectors, as many clusters as classes, and matched once for the data set. scored: the share of the masks that the model saw.\n";
-const FAITHFULNESS_LEGEND: &str = "Means over images. answer: probability of the class that the whole picture is predicted as; deletion, \
+const FAITHFULNESS_LEGEND: &str = "Means over images. answer: probability (of a regression the value) of the class that the whole picture is predicted as; deletion, \
 insertion: area under its curve; comprehensiveness, sufficiency: mean fall over 1, 5, 10, 20, 50 % of the patches; latent deletion: area \
 under the curve of a patch's cosine with what it was.\n";
 const RANDOMIZATION_LEGEND: &str = "Means over images of Spearman's correlation with the map of the learned model, after the weights of the last blocks were shuffled.\n";

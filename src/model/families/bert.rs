@@ -1,17 +1,20 @@
 //! `bert` and `roberta` (transformers `BertModel`, `RobertaModel`): post-norm blocks over words, with the heads for words,
 //! sequences and tokens.
 
+use candle_core::Tensor;
+
 use super::{
     Activation, Assembly, Block, Config, Embedding, Head, Language, NormPlace, Padding, Pooling, Result, Sizes, Tower, Transform,
-    Weights, Words, blocks, classifier, scores_choices, without_bias,
+    Weights, Words, blocks, classifier, scores_choices, without_bias, word_table,
 };
+use crate::domain::Notice;
 use crate::model::block::Linear;
 
 const EPS: f64 = 1e-12;
 
 pub(super) fn load_bert(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
     let sizes = read(config, weights, &["", "bert.", "model."])?;
-    let words = words(config, sizes, weights, (30_522, 0))?;
+    let words = words(config, sizes, weights, (30_522, 0), &BERT_WORDS)?;
     let head = match language(config, sizes, weights, &words, &BERT_WORDS)? {
         None => bert_classifier(config, weights, sizes.width)?,
         language => language,
@@ -23,7 +26,7 @@ pub(super) fn load_bert(config: &Config, weights: &mut Weights, _: Tower) -> Res
 pub(super) fn load_roberta(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
     let sizes = read(config, weights, &["", "roberta.", "model."])?;
     let vocab = if config.model_type()? == "roberta" { 50_265 } else { 30_522 };
-    let words = words(config, sizes, weights, (vocab, config.whole("pad_token_id", 1)? + 1))?;
+    let words = words(config, sizes, weights, (vocab, config.whole("pad_token_id", 1)? + 1), &ROBERTA_WORDS)?;
     let head = match language(config, sizes, weights, &words, &ROBERTA_WORDS)? {
         None => roberta_classifier(config, weights, sizes.width)?,
         language => language,
@@ -37,7 +40,8 @@ fn read(config: &Config, weights: &mut Weights, prefixes: &[&str]) -> Result<Siz
     if config.flag("is_decoder", false)? {
         return Err(config.refuse("is_decoder", "false: every token sees every other"));
     }
-    weights.find_prefix("embeddings.word_embeddings.weight", prefixes)?;
+    let signatures = ["embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight"];
+    weights.find_prefix_of(&signatures, prefixes)?;
     Ok(sizes)
 }
 
@@ -48,9 +52,16 @@ fn assemble(config: &Config, sizes: Sizes, weights: &mut Weights, words: Words, 
 }
 
 /// The rows of words, positions and token types. One text is all of the first type.
-fn words(config: &Config, sizes: Sizes, weights: &mut Weights, (vocab, first_position): (usize, usize)) -> Result<Words> {
+fn words(
+    config: &Config,
+    sizes: Sizes,
+    weights: &mut Weights,
+    (vocab, first_position): (usize, usize),
+    names: &WordNames,
+) -> Result<Words> {
+    let shape = [config.count("vocab_size", Some(vocab))?, sizes.width];
+    let words = word_table(config, weights, ["embeddings.word_embeddings.weight", names.decoder], shape, true)?;
     let mut table = |name: &str, rows: usize| weights.tensor(&format!("embeddings.{name}.weight"), &[rows, sizes.width]);
-    let words = table("word_embeddings", config.count("vocab_size", Some(vocab))?)?;
     let positions = config.count("max_position_embeddings", Some(512))?;
     if positions <= first_position {
         return Err(config.refuse("max_position_embeddings", &format!("more than {first_position}")));
@@ -118,14 +129,29 @@ fn language(config: &Config, sizes: Sizes, weights: &mut Weights, words: &Words,
     let linear = weights.linear(names.dense, sizes.width, sizes.width, true)?;
     let norm = weights.norm(names.norm, sizes.width, sizes.eps)?;
     let transform = Some(Transform { linear, activation: names.activation.unwrap_or(sizes.activation), norm });
-    let (vocab, bias) = (words.vocab_size(), format!("{}.bias", names.decoder));
-    let bias = if weights.has(names.bias) { names.bias } else { bias.as_str() };
     let Some(Linear { weight, .. }) = super::decoder(config, weights, names.decoder, &words.words, true)? else {
         return Ok(None);
     };
-    let decoder =
-        if weights.has(bias) { Linear { weight, bias: weights.tensor(bias, &[vocab])? } } else { without_bias(weight)? };
+    let decoder = match decoder_bias(weights, names, words.vocab_size())? {
+        Some(bias) => Linear { weight, bias },
+        None => without_bias(weight)?,
+    };
     Ok(Some(Head::Language(Language { transform, decoder, softcap: None })))
+}
+
+/// The bias has two names. Where the file has both, that of the decoder counts, as in transformers 5.
+fn decoder_bias(weights: &mut Weights, names: &WordNames, vocab: usize) -> Result<Option<Tensor>> {
+    let own = format!("{}.bias", names.decoder);
+    if !weights.has(&own) {
+        return if weights.has(names.bias) { weights.tensor(names.bias, &[vocab]).map(Some) } else { Ok(None) };
+    }
+    let bias = weights.tensor(&own, &[vocab])?;
+    if weights.has(names.bias) && weights.unless_same(names.bias, &bias)?.is_some() {
+        let [own, other] = [own.as_str(), names.bias].map(|name| name.trim_start_matches('/'));
+        let what = format!("holds {own} beside a different {other}: the first is added to the scores of words");
+        weights.notice(Notice::new(weights.place(), what));
+    }
+    Ok(Some(bias))
 }
 
 /// Classifiers of sequences and of tokens go by one name. A pooler says nothing for sure: old classifiers of tokens have one that

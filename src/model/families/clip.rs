@@ -7,6 +7,7 @@ use super::{
     Assembly, Block, Config, Defaults, Embedding, Head, ImageSizes, Joint, NormPlace, Padding, Patches, Positions, Result, Sees,
     Sizes, Tower, Weights, Words, blocks, classifier, earlier, stacked, without_bias,
 };
+use crate::domain::Error;
 use crate::domain::token::TokenKind;
 use crate::model::block::{Heads, Linear, Norm};
 use crate::model::joint::{AttentionPool, Matching, Pooled, Readout};
@@ -143,7 +144,7 @@ fn image(config: &Config, tower: &Config, weights: &mut Weights, kind: Kind) -> 
         let projection = projection(config, weights, "/visual_projection", width)?;
         projection.map(|linear| Readout::Linear { linear, pooled: Pooled::First })
     };
-    let matching = matching(weights)?;
+    let matching = matching(weights, kind)?;
     let joint = readout.map(|readout| Joint { norm: last.clone(), readout, matching });
     let head = classifier(weights, "/classifier", width)?;
     let norm = kind.is_siglip.then_some(last);
@@ -193,7 +194,7 @@ fn text(config: &Config, tower: &Config, weights: &mut Weights, kind: Kind) -> R
         };
         projection(config, weights, "/text_projection", width)?.map(|linear| Readout::Linear { linear, pooled })
     };
-    let matching = matching(weights)?;
+    let matching = matching(weights, kind)?;
     let joint = readout.map(|readout| Joint { norm: norm.clone(), readout, matching });
     // SigLIP saw texts of this length only, and masks nothing: what a text is filled up with takes part in it.
     let padding = if kind.is_siglip { Some(u32::try_from(tower.whole("pad_token_id", 1)?).unwrap_or(u32::MAX)) } else { None };
@@ -212,8 +213,8 @@ fn projection(config: &Config, weights: &mut Weights, name: &str, width: usize) 
     Ok(Some(without_bias(weights.tensor(&name, &[shared, width])?)?))
 }
 
-/// The factor for cosines, kept as its logarithm; what is added to them tells that each phrase is judged alone.
-fn matching(weights: &mut Weights) -> Result<Option<Matching>> {
+/// The factor for cosines, kept as its logarithm, and what SigLIP adds; `None` where the file lacks one of them.
+fn matching(weights: &mut Weights, kind: Kind) -> Result<Option<Matching>> {
     let mut number = |name: &str| -> Result<Option<f32>> {
         if !weights.has(name) {
             return Ok(None);
@@ -222,8 +223,16 @@ fn matching(weights: &mut Weights) -> Result<Option<Matching>> {
         let shape: &[usize] = if weights.rows_of(name).is_some() { &[1] } else { &[] };
         Ok(Some(weights.tensor(name, shape)?.flatten_all()?.get(0)?.to_dtype(DType::F32)?.to_scalar()?))
     };
-    let (scale, bias) = (number("/logit_scale")?.map(f32::exp), number("/logit_bias")?);
-    Ok(scale.map(|scale| bias.map_or(Matching::OneOf { scale }, |bias| Matching::Each { scale, bias })))
+    let Some(scale) = number("/logit_scale")?.map(f32::exp) else { return Ok(None) };
+    if !scale.is_finite() {
+        return Err(Error::refused(weights.place(), "holds a logit_scale whose exponential overflows")
+            .expected("the logarithm of a factor for cosines, about 4.6")
+            .remedy("the checkpoint is damaged: download or train it again"));
+    }
+    if !kind.is_siglip {
+        return Ok(Some(Matching::OneOf { scale }));
+    }
+    Ok(number("/logit_bias")?.map(|bias| Matching::Each { scale, bias }))
 }
 
 fn siglip_text_head(weights: &mut Weights, tower: &Config, width: usize) -> Result<Option<Linear>> {

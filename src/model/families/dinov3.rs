@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{
     Assembly, Block, Config, Defaults, Embedding, ImageSizes, NormPlace, Positions, Prefix, Result, Sizes, Tower, Weights,
-    beside, blocks, scaled, stacked,
+    beside, blocks, rope, scaled, stacked,
 };
 use crate::domain::token::TokenKind;
 use crate::model::block::Rotary;
@@ -39,7 +39,7 @@ pub(super) fn load(config: &Config, weights: &mut Weights, _: Tower) -> Result<A
     if !sizes.heads().head_dim.is_multiple_of(4) {
         return Err(config.refuse("num_attention_heads", "heads whose width is a multiple of 4"));
     }
-    let rotary = Arc::new(rotary(config.number("rope_theta", 100.0)?, sizes.heads().head_dim));
+    let rotary = Arc::new(rotary(config.number_in("rope_theta", 100.0, rope::THETAS)?, sizes.heads().head_dim));
     weights.find_prefix("embeddings.cls_token", &["", "dinov3_vit.", "model."])?;
     let count = if weights.has("embeddings.register_tokens") { config.whole("num_register_tokens", 0)? } else { 0 };
     let registers = (count > 0).then_some(("embeddings.register_tokens", count));

@@ -2,7 +2,7 @@
 
 use super::{
     Activation, Assembly, Block, Config, Embedding, Head, Heads, Language, MAX_LAYERS, NormPlace, Pooling, Result, Sees, Tower,
-    Transform, Weights, Words, blocks, classifier, decoder, scores_choices, stacked,
+    Transform, Weights, Words, blocks, classifier, decoder, scores_choices, stacked, word_table,
 };
 use crate::model::block::Linear;
 
@@ -31,7 +31,8 @@ pub(super) fn load(config: &Config, weights: &mut Weights, _: Tower) -> Result<A
     if num_layers > MAX_LAYERS {
         return Err(config.refuse("n_layers", &format!("at most {MAX_LAYERS}")));
     }
-    weights.find_prefix("embeddings.word_embeddings.weight", &["", "distilbert.", "model."])?;
+    let signatures = ["embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight"];
+    weights.find_prefix_of(&signatures, &["", "distilbert.", "model."])?;
     let words = words(config, sizes.width, weights)?;
     let head = head(config, sizes, weights, &words)?;
     let blocks = blocks(num_layers, |i| block(sizes, weights, &format!("transformer.layer.{i}")))?;
@@ -41,7 +42,8 @@ pub(super) fn load(config: &Config, weights: &mut Weights, _: Tower) -> Result<A
 fn words(config: &Config, width: usize, weights: &mut Weights) -> Result<Words> {
     let max_tokens = config.count("max_position_embeddings", Some(512))?;
     let vocab = config.count("vocab_size", Some(30_522))?;
-    let words = weights.tensor("embeddings.word_embeddings.weight", &[vocab, width])?;
+    let names = ["embeddings.word_embeddings.weight", "/vocab_projector"];
+    let words = word_table(config, weights, names, [vocab, width], true)?;
     let positions = Some(weights.tensor("embeddings.position_embeddings.weight", &[max_tokens, width])?);
     let norm = Some(weights.norm("embeddings.LayerNorm", width, EPS)?);
     Ok(Words { words, scale: 1.0, positions, norm, max_tokens, padding: None })

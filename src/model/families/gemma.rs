@@ -8,7 +8,7 @@ use super::llama::{by_layer_types, heads, maps, qk_norms};
 use super::rope::{self, Names, PLAIN};
 use super::{
     Activation, Assembly, Block, Config, Embedding, Heads, Norm, NormPlace, Result, Sees, Tower, Weights, Words, blocks,
-    causal_head, decoder, num_layers, rms_norm,
+    causal_head, decoder, num_layers, rms_norm, word_table,
 };
 use crate::model::block::{BranchNorms, Rotary};
 
@@ -75,7 +75,7 @@ fn load(config: &Config, weights: &mut Weights, kind: &Kind) -> Result<Assembly>
         None if config.is_null(field) => Ok(None),
         found => Result::Ok(found.or(default)),
     };
-    let scale = 1.0 / config.number("query_pre_attn_scalar", 256.0)?.sqrt();
+    let scale = 1.0 / config.number_in("query_pre_attn_scalar", 256.0, 1e-3..=1e6)?.sqrt();
     // Transformers 5 reads this field for Gemma 3 and does not apply it.
     if kind.softcaps.is_none() && config.has("attn_logit_softcapping") {
         return Err(config.refuse("attn_logit_softcapping", "null: only Gemma 2 bends the scores of its attention"));
@@ -85,17 +85,20 @@ fn load(config: &Config, weights: &mut Weights, kind: &Kind) -> Result<Assembly>
         width,
         hidden: config.count("intermediate_size", Some(9216))?,
         heads: Heads { scale, softcap, ..heads(config, width, Some(256), 8, 4)? },
-        eps: config.number("rms_norm_eps", 1e-6)?,
+        eps: config.epsilon("rms_norm_eps", 1e-6)?,
         activation: config.activation("hidden_activation", "gelu_pytorch_tanh")?,
         has_bias: config.flag("attention_bias", false)?,
         qk_norms: kind.qk_norms,
     };
     let [full, sliding] = [kind.full, kind.sliding].map(|names| rope::read(config, shape.heads.head_dim, names).map(Arc::new));
     let (full, sliding) = (full?, sliding?);
-    weights.find_prefix("embed_tokens.weight", &["model.", "", "language_model.model.", "model.language_model."])?;
-    let words = weights.tensor("embed_tokens.weight", &[config.count("vocab_size", Some(kind.vocab))?, width])?;
+    let prefixes = ["model.", "", "language_model.model.", "model.language_model."];
+    weights.find_prefix_of(&["embed_tokens.weight", "norm.weight"], &prefixes)?;
+    let shape_of_words = [config.count("vocab_size", Some(kind.vocab))?, width];
+    let words = word_table(config, weights, ["embed_tokens.weight", "/lm_head"], shape_of_words, true)?;
     let softcap = cap("final_logit_softcapping", kind.softcaps.map(|(_, logits)| logits))?;
     let is_bare = ["Gemma2Model", "Gemma3TextModel"].iter().any(|name| config.is_architecture(name));
+    let is_bare = is_bare && !weights.has("/lm_head.weight");
     let head = causal_head(config, weights, width, softcap, |weights| {
         if is_bare { Ok(None) } else { decoder(config, weights, "/lm_head", &words, true) }
     })?;

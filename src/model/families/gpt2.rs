@@ -2,7 +2,7 @@
 
 use super::{
     Activation, Assembly, Block, Config, Embedding, Heads, Linear, NormPlace, Result, Tower, Weights, Words, blocks, causal_head,
-    decoder, earlier, num_layers,
+    decoder, earlier, num_layers, word_table,
 };
 
 /// This family has its own names for sizes.
@@ -28,7 +28,7 @@ impl Sizes {
             width,
             hidden: config.count("n_inner", Some(4 * width))?,
             heads: Heads { num_heads, num_kv_heads: num_heads, head_dim, scale, softcap: None, sees: earlier(config)? },
-            eps: config.number("layer_norm_epsilon", 1e-5)?,
+            eps: config.epsilon("layer_norm_epsilon", 1e-5)?,
             activation: config.activation("activation_function", "gelu_new")?,
             scale_by_layer: config.flag("scale_attn_by_inverse_layer_idx", false)?,
         })
@@ -43,12 +43,13 @@ impl Sizes {
 pub(super) fn load(config: &Config, weights: &mut Weights, _: Tower) -> Result<Assembly> {
     let sizes = Sizes::read(config)?;
     let num_layers = num_layers(config, "n_layer", 12)?;
-    weights.find_prefix("wte.weight", &["", "transformer.", "model."])?;
-    let words = weights.tensor("wte.weight", &[config.count("vocab_size", Some(50_257))?, sizes.width])?;
+    weights.find_prefix_of(&["wte.weight", "wpe.weight"], &["", "transformer.", "model."])?;
+    let shape = [config.count("vocab_size", Some(50_257))?, sizes.width];
+    let words = word_table(config, weights, ["wte.weight", "/lm_head"], shape, true)?;
     let max_tokens = config.count("n_positions", Some(1024))?;
     let positions = Some(weights.tensor("wpe.weight", &[max_tokens, sizes.width])?);
     // The first checkpoint of the family says GPT2LMHeadModel and holds no head: the table of words serves.
-    let is_bare = config.is_architecture("GPT2Model");
+    let is_bare = config.is_architecture("GPT2Model") && !weights.has("/lm_head.weight");
     let head = causal_head(config, weights, sizes.width, None, |weights| {
         if is_bare { Ok(None) } else { decoder(config, weights, "/lm_head", &words, true) }
     })?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::rope::{self, PLAIN};
 use super::{
     Activation, Assembly, Block, Config, Embedding, Heads, Linear, Norm, NormPlace, Result, Sees, Tower, Weights, Words, beside,
-    blocks, causal_head, decoder, earlier, num_layers, rms_norm, stacked,
+    blocks, causal_head, decoder, earlier, num_layers, rms_norm, stacked, word_table,
 };
 use crate::model::block::{QkNorms, Rotary};
 
@@ -74,7 +74,7 @@ fn load(config: &Config, weights: &mut Weights, kind: Kind) -> Result<Assembly> 
         width,
         hidden: config.count("intermediate_size", Some(kind.hidden))?,
         heads,
-        eps: config.number("rms_norm_eps", 1e-6)?,
+        eps: config.epsilon("rms_norm_eps", 1e-6)?,
         activation: config.activation("hidden_act", "silu")?,
         qkv_bias: kind.qkv_bias || attention_bias,
         out_bias: attention_bias && !kind.qkv_bias,
@@ -82,9 +82,10 @@ fn load(config: &Config, weights: &mut Weights, kind: Kind) -> Result<Assembly> 
         qk_norms: kind.qk_norms,
         rotary: Arc::new(rope::read(config, heads.head_dim, PLAIN)?),
     };
-    weights.find_prefix("embed_tokens.weight", &["model.", "", "transformer."])?;
-    let words = weights.tensor("embed_tokens.weight", &[config.count("vocab_size", Some(kind.vocab))?, width])?;
-    let is_bare = BARE.iter().any(|name| config.is_architecture(name));
+    weights.find_prefix_of(&["embed_tokens.weight", "norm.weight"], &["model.", "", "transformer."])?;
+    let shape_of_words = [config.count("vocab_size", Some(kind.vocab))?, width];
+    let words = word_table(config, weights, ["embed_tokens.weight", "/lm_head"], shape_of_words, false)?;
+    let is_bare = BARE.iter().any(|name| config.is_architecture(name)) && !weights.has("/lm_head.weight");
     let head = causal_head(config, weights, width, None, |weights| {
         if is_bare { Ok(None) } else { decoder(config, weights, "/lm_head", &words, false) }
     })?;

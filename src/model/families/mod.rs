@@ -23,7 +23,7 @@ use super::weights::Weights;
 use crate::domain::grid::Grid;
 use crate::domain::request::Tower;
 use crate::domain::token::TokenKind;
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Notice, Result};
 
 /// Everything that a family makes of a checkpoint.
 #[derive(Clone, Debug)]
@@ -162,7 +162,7 @@ impl Sizes {
             width: config.count("hidden_size", Some(width))?,
             num_layers: config.count("num_hidden_layers", Some(12))?,
             num_heads: config.count("num_attention_heads", Some(num_heads))?,
-            eps: config.number("layer_norm_eps", eps)?,
+            eps: config.epsilon("layer_norm_eps", eps)?,
             qkv_bias: config.flag("qkv_bias", true)?,
             activation: config.activation("hidden_act", activation)?,
         };
@@ -290,16 +290,35 @@ fn without_bias(weight: Tensor) -> Result<Linear> {
     Ok(Linear { weight, bias })
 }
 
-/// The score of every word: a map of its own, or the table of words where the checkpoint ties the two; none where it does neither.
+/// The table of words. Files that keep one copy of tied tables may keep it by the name of the head, `head`.weight.
+fn word_table(config: &Config, weights: &mut Weights, [name, head]: [&str; 2], shape: [usize; 2], tied: bool) -> Result<Tensor> {
+    let head = format!("{head}.weight");
+    let is_by_head = !weights.has(name) && weights.has(&head) && config.flag("tie_word_embeddings", tied)?;
+    weights.tensor(if is_by_head { &head } else { name }, &shape)
+}
+
+/// The score of every word: the map of its own that the file holds, or else the table of words where config.json ties the two.
+///
+/// Where config.json ties them and the file holds two different tables, each serves by its own name, as in transformers 5.
 fn decoder(config: &Config, weights: &mut Weights, name: &str, words: &Tensor, tied_by_default: bool) -> Result<Option<Linear>> {
-    if config.flag("tie_word_embeddings", tied_by_default)? {
-        return without_bias(words.clone()).map(Some);
-    }
-    if !weights.has(&format!("{name}.weight")) {
+    let (head, is_tied) = (format!("{name}.weight"), config.flag("tie_word_embeddings", tied_by_default)?);
+    let full = head.trim_start_matches('/');
+    if !weights.has(&head) && !is_tied {
+        let what = format!("holds no {full}, and config.json does not tie it to the table of words: no words are scored");
+        weights.notice(Notice::new(weights.place(), what).remedy("set tie_word_embeddings to true if the two are one"));
         return Ok(None);
     }
-    let (vocab, width) = words.dims2()?;
-    weights.linear(name, vocab, width, false).map(Some)
+    if !weights.has(&head) || weights.is_read(full) {
+        return without_bias(words.clone()).map(Some);
+    }
+    if !is_tied {
+        let (vocab, width) = words.dims2()?;
+        return weights.linear(name, vocab, width, false).map(Some);
+    }
+    let Some(own) = weights.unless_same(&head, words)? else { return without_bias(words.clone()).map(Some) };
+    let what = format!("holds {full} beside a different table of words, though config.json ties them: it scores the words");
+    weights.notice(Notice::new(weights.place(), what).remedy("set tie_word_embeddings to false to say so"));
+    without_bias(own).map(Some)
 }
 
 /// Whether the classifier compares one text with others, which are not given here: its one score says nothing alone.

@@ -2,9 +2,15 @@
 //! `rope_scaling` before it (transformers `modeling_rope_utils`).
 
 use std::f64::consts::TAU;
+use std::ops::RangeInclusive;
 
 use super::{Config, Result};
 use crate::model::block::Rotary;
+
+/// What theta may be: below 1 positions turn faster and faster, and above no two can be told apart.
+pub(super) const THETAS: RangeInclusive<f64> = 1.0..=1e15;
+/// By what waves may be stretched.
+const FACTORS: RangeInclusive<f64> = 1e-3..=1e6;
 
 /// What the older spelling calls a kind of layer.
 #[derive(Clone, Copy)]
@@ -48,14 +54,15 @@ pub(super) fn read(config: &Config, head_dim: usize, names: Names) -> Result<Rot
             return Err(place.refuse(field, "1: every pair of a head is turned"));
         }
     }
-    let theta = parameters.number("rope_theta", config.number(names.theta, names.default_theta)?)?;
+    let theta = config.number_in(names.theta, names.default_theta, THETAS)?;
+    let theta = parameters.number_in("rope_theta", theta, THETAS)?;
     let plain = (0..head_dim / 2).map(|i| theta.powf(-2.0 * i as f64 / head_dim as f64));
     // The oldest checkpoints say `type`.
     let kind = if scaling.has("rope_type") { "rope_type" } else { "type" };
     let frequencies = match scaling.word(kind)? {
         None | Some("default") => plain.collect(),
         Some("linear") => {
-            let factor = scaling.number("factor", 1.0)?;
+            let factor = scaling.number_in("factor", 1.0, FACTORS)?;
             plain.map(|f| f / factor).collect()
         }
         Some("llama3") => {
@@ -92,7 +99,7 @@ impl Llama3 {
     fn read(config: &Config, scaling: &Config) -> Result<Self> {
         let trained = config.count("max_position_embeddings", Some(2048))?;
         let read = Self {
-            factor: scaling.number("factor", 8.0)?,
+            factor: scaling.number_in("factor", 8.0, FACTORS)?,
             low: scaling.number("low_freq_factor", 1.0)?,
             high: scaling.number("high_freq_factor", 4.0)?,
             length: scaling.number("original_max_position_embeddings", trained as f64)?,
