@@ -4,21 +4,31 @@
 //! preprocessor_config.json asks for; [`Processor::prepare`] joins them into the [`Prepared`] tensor, pixel for pixel as
 //! transformers' PIL backend does. A [`Tokenizer`] turns a text into numbers. Nothing here knows a model's weights.
 
+mod decoding;
+mod frames;
 pub mod growing;
+mod jpeg;
 pub mod mask;
 pub mod matrix_file;
 mod padding;
 pub mod picture;
+mod pixels;
 pub mod preprocess;
 pub mod processor;
+mod processor_file;
+mod profile;
+mod raw;
 pub mod resize;
+mod signature;
 pub mod tensor_file;
+mod tiff;
 mod vocabulary;
 pub mod words;
 
 pub use growing::Growing;
 pub use mask::Mask;
 pub use picture::Picture;
+pub use pixels::Transparency;
 pub use preprocess::Prepared;
 pub use processor::Processor;
 pub use tensor_file::{holds_ids, read_input_ids, read_pixel_values};
