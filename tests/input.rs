@@ -8,7 +8,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize_to_file};
 use tempfile::TempDir;
 use tokenscope::domain::request::SizeRule;
 use tokenscope::input::picture::MAX_SIDE;
-use tokenscope::input::{Picture, Processor, read_pixel_values};
+use tokenscope::input::{Picture, Processor, Transparency, read_pixel_values};
 
 const CASES: [&str; 12] =
     ["vit", "deit", "dinov2", "clip", "padded", "siglip", "beit", "lanczos", "nearest", "ceiling", "raw", "dinov3"];
@@ -38,8 +38,8 @@ fn every_processor_agrees_with_transformers() {
         let expected = SafeTensors::deserialize(&bytes).unwrap();
         // The PIL backend is followed bit for bit. PyTorch's float resize sums in another order.
         let tolerance = if case == "dinov3" { 2e-6 / 0.22 } else { 0.0 };
-        for name in ["wide", "tall", "small"] {
-            let picture = Picture::open(&folder.with_file_name(format!("{name}.png"))).unwrap();
+        for name in expected.names() {
+            let picture = Picture::open(&folder.with_file_name(format!("{name}.png")), processor.transparency).unwrap();
             let got = processor.prepare(&picture, SizeRule::Checkpoint, 1).unwrap();
             let view = expected.tensor(name).unwrap();
             assert_eq!(view.shape(), [3, got.height, got.width], "{case} {name}");
@@ -64,7 +64,7 @@ fn a_folder_without_the_file_has_no_processor_and_a_nested_one_is_found() {
 
 #[test]
 fn threads_do_not_change_the_result() {
-    let picture = Picture::open(&fixtures().join("wide.png")).unwrap();
+    let picture = Picture::open(&fixtures().join("wide.png"), Transparency::Dropped).unwrap();
     let processor = Processor::default_for("dinov2", 98);
     let with = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -78,7 +78,7 @@ fn open_bytes(name: &str, bytes: &[u8]) -> Result<Picture, String> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join(name);
     fs::write(&path, bytes).unwrap();
-    Picture::open(&path).map_err(|err| err.to_string())
+    Picture::open(&path, Transparency::Dropped).map_err(|err| err.to_string())
 }
 
 fn encoded(picture: &image::DynamicImage, format: image::ImageFormat) -> Vec<u8> {
@@ -116,7 +116,7 @@ fn bad_files_are_refused_in_one_clear_line() {
         assert!(line.contains(want) && line.contains(name) && !line.contains('\n'), "{line}");
     }
     let folder = TempDir::new().unwrap();
-    let line = |path: &Path| Picture::open(path).unwrap_err().to_string();
+    let line = |path: &Path| Picture::open(path, Transparency::Dropped).unwrap_err().to_string();
     assert!(line(folder.path()).contains("is a folder"));
     assert!(line(&folder.path().join("none.png")).contains("no such file"));
 }

@@ -17,7 +17,7 @@ use tokenscope::domain::heatmap::Heatmap;
 use tokenscope::domain::request::{Cut, Own, Rows, Scalar, SizeRule};
 use tokenscope::domain::segmentation::Segmentation;
 use tokenscope::domain::{Cancel, Progress};
-use tokenscope::input::{Picture, Processor};
+use tokenscope::input::{Picture, Processor, Transparency};
 use tokenscope::method::ultra::seeds;
 use tokenscope::model::{Backward, Model, ModelInput, Seen, Trace};
 use tokenscope::segment::MapTree;
@@ -66,7 +66,7 @@ fn prepared(model: &Model, photo: &Path) -> (Vec<f32>, (usize, usize)) {
     let patches = model.patches().expect("a model of images");
     let processor = model.folder().and_then(|f| Processor::read(f).expect("a readable preprocessor_config.json"));
     let processor = processor.unwrap_or_else(|| Processor::default_for(&model.family, patches.image_size));
-    let picture = Picture::open(photo).expect("a photo");
+    let picture = Picture::open(photo, Transparency::Dropped).expect("a photo");
     let input = processor.prepare(&picture, SizeRule::Checkpoint, patches.patch_size).expect("pixels");
     (input.values, (input.height, input.width))
 }

@@ -186,18 +186,19 @@ fn read_session(path: &Path) -> Result<Session> {
 }
 
 fn write_pasted(picture: &ColorImage) -> Result<PathBuf> {
-    let rgb: Vec<u8> = picture.pixels.iter().flat_map(|p| p.to_srgba_unmultiplied().into_iter().take(3)).collect();
+    // With its alpha: what becomes of it is for the image processor to say.
+    let rgba: Vec<u8> = picture.pixels.iter().flat_map(egui::Color32::to_srgba_unmultiplied).collect();
     let (width, height) = (picture.size[0], picture.size[1]);
     let mut digest = Sha256::new();
     digest.update((width as u64).to_le_bytes());
-    digest.update(&rgb);
+    digest.update(&rgba);
     let name = hexadecimal(&digest.finalize()[..12]);
     let folder = data_folder()?.join("pasted");
     let refused =
         |err: &dyn std::fmt::Display| Error::refused(folder.display(), format!("a pasted picture cannot be kept: {err}"));
     std::fs::create_dir_all(&folder).map_err(|err| refused(&err))?;
     let path = folder.join(format!("{name}.png"));
-    let image = image::RgbImage::from_raw(u32::try_from(width).unwrap_or(0), u32::try_from(height).unwrap_or(0), rgb)
+    let image = image::RgbaImage::from_raw(u32::try_from(width).unwrap_or(0), u32::try_from(height).unwrap_or(0), rgba)
         .ok_or_else(|| refused(&"its size is wrong"))?;
     let mut png = std::io::Cursor::new(Vec::new());
     image.write_to(&mut png, image::ImageFormat::Png).map_err(|err| refused(&err))?;

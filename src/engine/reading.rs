@@ -11,7 +11,9 @@ use crate::domain::text::Text;
 use crate::domain::{Error, Notice, Result};
 use crate::hub::Cache;
 use crate::input::picture::EXTENSIONS;
-use crate::input::{Encoded, Picture, Prepared, Processor, Tokenizer, holds_ids, read_input_ids, read_pixel_values, read_text};
+use crate::input::{
+    Encoded, Picture, Prepared, Processor, Tokenizer, Transparency, holds_ids, read_input_ids, read_pixel_values, read_text,
+};
 use crate::model::{Checkpoint, Model, device};
 
 /// A model and what reads inputs for it.
@@ -131,7 +133,7 @@ impl Loaded {
                     Some(path) if holds_ids(path) => return Err(self.other_kind(input)),
                     Some(path) => read_pixel_values(path, patch)?,
                     None => {
-                        let picture = self.picture(input)?;
+                        let picture = self.picture(input, processor.transparency)?;
                         (processor.prepare(&picture, size, patch)?, picture)
                     }
                 };
@@ -142,11 +144,11 @@ impl Loaded {
         }
     }
 
-    fn picture(&self, input: &Input) -> Result<Picture> {
+    fn picture(&self, input: &Input, transparency: Transparency) -> Result<Picture> {
         match input {
             _ if input.is_text() => Err(self.other_kind(input)),
-            Input::Sample(name) => Picture::decode(Path::new(name), builtin::sample(name)?.bytes),
-            Input::File(path) => Picture::open(path),
+            Input::Sample(name) => Picture::decode(Path::new(name), builtin::sample(name)?.bytes, transparency),
+            Input::File(path) => Picture::open(path, transparency),
             Input::Text(_) => Err(self.other_kind(input)),
         }
     }

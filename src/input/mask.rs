@@ -5,7 +5,9 @@ use std::path::Path;
 
 use image::ColorType;
 
-use super::picture::{Raw, decode_raw, file_name, guarded, read_file};
+use super::decoding::{decode_raw, guarded, read_file};
+use super::picture::file_name;
+use super::raw::Raw;
 use crate::domain::{Error, Result};
 
 /// One value a pixel.

@@ -8,8 +8,9 @@
 use rayon::prelude::*;
 
 use super::picture::Picture;
+use super::pixels::{Pixels, Transparency};
 use super::processor::{Processor, Resize};
-use super::resize::{Axis, Pixels, resize_rgb};
+use super::resize::{Axis, resize_rgb};
 use crate::domain::grid::{Grid, PixelRect};
 use crate::domain::request::SizeRule;
 use crate::domain::resample::{Taps, pillow_taps};
@@ -89,11 +90,6 @@ impl Processor {
             Resize::Exact { height, width } => (height, width),
             Resize::Shortest { side, at_most: None } => shortest_edge(height, width, side),
             Resize::Shortest { side, at_most: Some(most) } => shortest_edge_at_most(height, width, side, most),
-            Resize::Longest(side) => {
-                let scale = side as f64 / height.max(width) as f64;
-                let scaled = |length: usize| ((length as f64 * scale + 0.5) as usize).max(1);
-                (scaled(height), scaled(width))
-            }
         };
         let crop = self.crop.unwrap_or((h, w));
         [centred(h, crop.0), centred(w, crop.1)]
@@ -110,13 +106,7 @@ impl Processor {
             (Resize::Shortest { side, .. }, Some((ch, cw))) => {
                 covering(height, width, (scaled(side, h, ch), scaled(side, w, cw)))
             }
-            (Resize::Longest(side), Some((ch, cw))) => {
-                let (h, w) = (scaled(side, h, ch), scaled(side, w, cw));
-                let scale = (h as f64 / height as f64).min(w as f64 / width as f64);
-                let fit = |length: usize| ((length as f64 * scale).round() as usize).max(1);
-                (fit(height), fit(width))
-            }
-            (Resize::Shortest { .. } | Resize::Longest(_), None) => covering(height, width, (h, w)),
+            (Resize::Shortest { .. }, None) => covering(height, width, (h, w)),
         };
         [centred(resized_h, h), centred(resized_w, w)]
     }
@@ -174,7 +164,13 @@ fn mixed_row(picture: &Picture, taps: &Taps) -> Vec<f32> {
 }
 
 fn pixels(picture: &Picture) -> Pixels<'_> {
-    Pixels { data: &picture.rgb, color: image::ColorType::Rgb8, width: picture.width, height: picture.height }
+    Pixels {
+        data: &picture.rgb,
+        color: image::ColorType::Rgb8,
+        width: picture.width,
+        height: picture.height,
+        transparency: Transparency::Dropped,
+    }
 }
 
 /// transformers' `get_resize_output_image_size`: the longer side is cut to a whole number, not rounded.
@@ -251,7 +247,7 @@ mod tests {
     use super::*;
 
     fn plain(width: usize, height: usize) -> Picture {
-        Picture::from_rgba("plain", width, height, &[200].repeat(width * height * 4)).unwrap()
+        Picture::from_rgba("plain", width, height, &[200, 200, 200, 255].repeat(width * height), Transparency::Dropped).unwrap()
     }
 
     fn shape(processor: &Processor, picture: &Picture, size: &str, patch: usize) -> (usize, usize) {

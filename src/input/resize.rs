@@ -13,67 +13,11 @@ use std::ops::Range;
 use image::ColorType;
 use rayon::prelude::*;
 
+use super::pixels::Pixels;
 use crate::domain::resample::{Kernel, Taps, pillow_taps};
 
 /// Pillow's PRECISION_BITS: 32 less 8 for the pixel less 2 for the overshoot of the kernels.
 const FRACTION_BITS: u32 = 22;
-
-/// A decoded picture in the layout of its file.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pixels<'a> {
-    /// `[height, width, channels]`, native byte order.
-    pub data: &'a [u8],
-    /// What the channels are.
-    pub color: ColorType,
-    /// Pixels.
-    pub width: usize,
-    /// Pixels.
-    pub height: usize,
-}
-
-impl<'a> Pixels<'a> {
-    /// Row `y` as RGB of 8 bits, as PIL's `convert("RGB")` makes it: alpha is dropped, 16-bit colours keep their high byte, but
-    /// 16-bit grey is clipped at 255 (PIL's mode I;16).
-    fn rgb_row<'b>(&self, y: usize, scratch: &'b mut Vec<u8>) -> &'b [u8]
-    where
-        'a: 'b,
-    {
-        let stride = self.width * usize::from(self.color.bytes_per_pixel());
-        let row = &self.data[y * stride..(y + 1) * stride];
-        if self.color == ColorType::Rgb8 {
-            return row;
-        }
-        scratch.clear();
-        let wide = |pair: &[u8]| u16::from_ne_bytes([pair[0], pair[1]]);
-        let high = |pair: &[u8]| (wide(pair) >> 8) as u8;
-        match self.color {
-            ColorType::L8 => row.iter().for_each(|&v| scratch.extend([v; 3])),
-            ColorType::La8 => row.chunks_exact(2).for_each(|p| scratch.extend([p[0]; 3])),
-            ColorType::Rgba8 => row.chunks_exact(4).for_each(|p| scratch.extend(&p[..3])),
-            ColorType::L16 => row.chunks_exact(2).for_each(|p| scratch.extend([wide(p).min(255) as u8; 3])),
-            ColorType::La16 => row.chunks_exact(4).for_each(|p| scratch.extend([high(p); 3])),
-            ColorType::Rgb16 => row.chunks_exact(2).for_each(|p| scratch.push(high(p))),
-            ColorType::Rgba16 => row.chunks_exact(8).for_each(|p| scratch.extend(p[..6].chunks_exact(2).map(high))),
-            // Refused before the pixels were decoded.
-            _ => scratch.resize(self.width * 3, 0),
-        }
-        scratch
-    }
-
-    /// All rows as RGB of 8 bits.
-    pub(crate) fn to_rgb(self) -> Vec<u8> {
-        let mut scratch = Vec::new();
-        let mut rgb = Vec::with_capacity(self.width * self.height * 3);
-        (0..self.height).for_each(|y| rgb.extend_from_slice(self.rgb_row(y, &mut scratch)));
-        rgb
-    }
-}
-
-/// The colour types that [`Pixels`] can read.
-pub(super) fn is_readable(color: ColorType) -> bool {
-    use ColorType::{L8, L16, La8, La16, Rgb8, Rgb16, Rgba8, Rgba16};
-    matches!(color, L8 | La8 | Rgb8 | Rgba8 | L16 | La16 | Rgb16 | Rgba16)
-}
 
 /// One axis of a resize followed by a crop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +118,7 @@ pub(super) fn resize_rgb(pixels: Pixels<'_>, y: Axis, x: Axis, kernel: Kernel) -
         let used = used(&columns);
         columns.iter_mut().for_each(|t| t.start -= used.start);
         let low = along_y(pixels.data, pixels.width, used.clone(), &rows);
-        along_x(Pixels { data: &low, color: ColorType::Rgb8, width: used.len(), height: rows.len() }, 0..rows.len(), &columns)
+        along_x(Pixels { data: &low, width: used.len(), height: rows.len(), ..pixels }, 0..rows.len(), &columns)
     } else {
         let used = used(&rows);
         rows.iter_mut().for_each(|t| t.start -= used.start);
@@ -243,9 +187,10 @@ fn padded(shown: Vec<u8>, width: usize, y: Axis, x: Axis) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::pixels::Transparency;
 
     fn grey(data: &[u8], width: usize) -> Pixels<'_> {
-        Pixels { data, color: ColorType::L8, width, height: data.len() / width }
+        Pixels { data, color: ColorType::L8, width, height: data.len() / width, transparency: Transparency::Dropped }
     }
 
     #[test]

@@ -174,7 +174,7 @@ fn the_command_line_segments_and_its_record_remakes_the_same() {
 #[test]
 fn the_cat_s_superpixels_are_as_many_as_asked() {
     let photo = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/samples/cat.jpg");
-    let picture = tokenscope::input::Picture::open(&photo).unwrap();
+    let picture = tokenscope::input::Picture::open(&photo, tokenscope::input::Transparency::Dropped).unwrap();
     let (height, width) = (picture.height, picture.width);
     for count in [200, 400] {
         let how = Slic { count, ..Slic::default() };

@@ -1,0 +1,132 @@
+//! What the decoders of pictures share: the pixels as a file stores them, the metadata that decides how they are shown, and the
+//! words of refusals.
+
+use std::path::Path;
+
+use image::metadata::Orientation;
+use image::{ColorType, ImageError};
+
+use super::pixels::{Pixels, Transparency};
+use super::profile;
+use crate::domain::{Error, Notice, Result};
+
+/// The formats that are read, as refusals name them.
+pub(super) const FORMATS: &str = "a PNG, JPEG, WebP, TIFF, GIF, BMP or PNM picture";
+/// Bytes of the decoded pixels.
+pub(super) const MAX_DECODED: u64 = 2 << 30;
+/// Pixels that a file may claim to hold.
+const MAX_PIXELS: u64 = 400_000_000;
+const CONVERT: &str = "convert it to PNG";
+
+/// Pixels as a file stores them.
+pub(super) struct Raw {
+    pub(super) data: Vec<u8>,
+    pub(super) color: ColorType,
+    pub(super) width: usize,
+    pub(super) height: usize,
+    /// How the picture is turned upright.
+    pub(super) orientation: Orientation,
+    /// What was changed or left out.
+    pub(super) notices: Vec<Notice>,
+}
+
+impl Raw {
+    /// The pixels without their transparency.
+    pub(super) fn pixels(&self) -> Pixels<'_> {
+        let transparency = Transparency::Dropped;
+        Pixels { data: &self.data, color: self.color, width: self.width, height: self.height, transparency }
+    }
+}
+
+/// Metadata of a picture, as far as its pixels depend on it.
+#[derive(Default)]
+pub(super) struct Metadata {
+    /// Orientation of the EXIF block, or of TIFF's own tag.
+    pub(super) orientation: Option<Orientation>,
+    /// The XMP packet.
+    pub(super) xmp: Option<Vec<u8>>,
+    /// The ICC profile.
+    pub(super) profile: Option<Vec<u8>>,
+}
+
+impl Metadata {
+    /// How the picture is turned upright: by EXIF, else by XMP, as Pillow's `ImageOps.exif_transpose` decides.
+    pub(super) fn orientation(&self) -> Orientation {
+        let by_xmp = || self.xmp.as_deref().and_then(xmp_orientation);
+        self.orientation.or_else(by_xmp).unwrap_or(Orientation::NoTransforms)
+    }
+
+    /// Says that a profile other than sRGB is not applied.
+    pub(super) fn notices(&self, path: &Path) -> Vec<Notice> {
+        let Some(name) = self.profile.as_deref().and_then(profile::name_unless_srgb) else { return Vec::new() };
+        let what = format!("its colour profile \"{name}\" was not applied: values are read as sRGB, as Pillow reads them");
+        vec![Notice::new(path.display(), what).remedy("convert it to sRGB first to see its true colours")]
+    }
+}
+
+/// The first `tiff:Orientation` of an XMP packet, as an attribute or as an element. Pillow searches for the same letters.
+fn xmp_orientation(xmp: &[u8]) -> Option<Orientation> {
+    const NAME: &[u8] = b"tiff:Orientation";
+    xmp.windows(NAME.len()).enumerate().filter(|(_, window)| *window == NAME).find_map(|(at, _)| {
+        let rest = &xmp[at + NAME.len()..];
+        let digit = rest.strip_prefix(b"=\"").or_else(|| rest.strip_prefix(b">"))?.first()?;
+        digit.is_ascii_digit().then(|| Orientation::from_exif(digit - b'0').unwrap_or(Orientation::NoTransforms))
+    })
+}
+
+/// Refuses a file whose bytes do not make sense.
+pub(super) fn broken(path: &Path, why: impl std::fmt::Display) -> Error {
+    let remedy = "copy or download the file again, or convert it to PNG";
+    Error::refused(path.display(), format!("the picture is cut off or damaged ({why})")).remedy(remedy)
+}
+
+/// Refuses a sound file of a kind that is not read.
+pub(super) fn unsupported(path: &Path, what: impl std::fmt::Display, expected: &str) -> Error {
+    Error::refused(path.display(), what).expected(expected).remedy(CONVERT)
+}
+
+/// What a decoder of the image crate said, told apart by what the user can do about it.
+pub(super) fn undecodable(path: &Path, err: &ImageError) -> Error {
+    match err {
+        ImageError::Unsupported(_) => unsupported(path, format!("is of a kind that cannot be read ({err})"), DEPTHS),
+        ImageError::Limits(_) => too_large(path, err),
+        _ => broken(path, err),
+    }
+}
+
+/// The depths that are read, as refusals name them.
+pub(super) const DEPTHS: &str = "8 or 16 bits a channel, grey or RGB";
+
+/// Refuses a picture whose decoding would fill the memory.
+pub(super) fn too_large(path: &Path, why: impl std::fmt::Display) -> Error {
+    let refused = Error::refused(path.display(), format!("would fill the memory ({why})"));
+    refused.expected("at most 2 GiB when decoded").remedy("scale it down first")
+}
+
+/// Looks at what the header claims before anything is allocated: a file of 100 bytes can claim gigabytes.
+pub(super) fn check_claims(path: &Path, (width, height): (u32, u32), decoded: u64) -> Result<()> {
+    if width == 0 || height == 0 {
+        return Err(Error::refused(path.display(), "the picture has no pixels").expected(FORMATS));
+    }
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > MAX_PIXELS || decoded > MAX_DECODED {
+        let what = format!("claims {width} x {height} pixels, {} megapixels", pixels / 1_000_000);
+        let expected = format!("at most {} megapixels and 2 GiB when decoded", MAX_PIXELS / 1_000_000);
+        return Err(Error::refused(path.display(), what).expected(expected).remedy("scale it down first"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn xmp_names_an_orientation_as_attribute_or_element() {
+        assert_eq!(xmp_orientation(b"<a tiff:Orientation=\"6\"/>"), Some(Orientation::Rotate90));
+        assert_eq!(xmp_orientation(b"<tiff:Orientation>8</tiff:Orientation>"), Some(Orientation::Rotate270));
+        assert_eq!(xmp_orientation(b"tiff:Orientation='6' tiff:Orientation=\"3\""), Some(Orientation::Rotate180));
+        assert_eq!(xmp_orientation(b"tiff:Orientation=\"9\""), Some(Orientation::NoTransforms));
+        assert_eq!(xmp_orientation(b"tiff:Orientation=\""), None);
+    }
+}
