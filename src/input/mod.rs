@@ -4,6 +4,7 @@
 //! preprocessor_config.json asks for; [`Processor::prepare`] joins them into the [`Prepared`] tensor, pixel for pixel as
 //! transformers' PIL backend does. A [`Tokenizer`] turns a text into numbers. Nothing here knows a model's weights.
 
+pub mod folder;
 pub mod growing;
 pub mod mask;
 pub mod matrix_file;

@@ -161,7 +161,7 @@ pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-fn broken(path: &Path, why: impl std::fmt::Display) -> Error {
+pub(super) fn broken(path: &Path, why: impl std::fmt::Display) -> Error {
     let remedy = "copy or download the file again, or convert it to PNG";
     Error::refused(path.display(), format!("the picture is cut off or damaged ({why})")).remedy(remedy)
 }
@@ -197,7 +197,7 @@ pub(super) struct Raw {
     pub(super) color: ColorType,
     pub(super) width: usize,
     pub(super) height: usize,
-    orientation: Orientation,
+    pub(super) orientation: Orientation,
 }
 
 impl Raw {
@@ -235,7 +235,7 @@ pub(super) fn decode_raw(path: &Path, bytes: &[u8]) -> Result<Raw> {
 }
 
 /// Looks at what the header claims before anything is allocated: a file of 100 bytes can claim gigabytes.
-fn check_claims(path: &Path, (width, height): (u32, u32), decoded: u64) -> Result<()> {
+pub(super) fn check_claims(path: &Path, (width, height): (u32, u32), decoded: u64) -> Result<()> {
     if width == 0 || height == 0 {
         return Err(Error::refused(path.display(), "the picture has no pixels").expected(FORMATS));
     }
