@@ -3,8 +3,12 @@
 #[path = "common/program.rs"]
 mod program;
 
+#[path = "evaluate/data_sets.rs"]
+mod data_sets;
 #[path = "evaluate/folders.rs"]
 mod folders;
+#[path = "evaluate/masks.rs"]
+mod masks;
 #[path = "evaluate/resumed.rs"]
 mod resumed;
 #[path = "evaluate/rows.rs"]
@@ -280,6 +284,6 @@ fn what_cannot_be_scored_is_refused_in_one_line() {
     // One mask that cannot be read does not stop the others, and is named.
     desk.write("data/masks/p3.png", b"not a mask");
     let ran = desk.run("evaluate segments @data --model %vit --clusters 2 --out @rest").done();
-    assert!(ran.stderr.contains("2 answers are missing") && ran.stderr.contains("p3.png"), "{ran:?}");
+    assert!(ran.stderr.contains("2 of 12 answers are missing") && ran.stderr.contains("p3.png"), "{ran:?}");
     assert!(String::from_utf8(desk.read("rest/table.csv")).unwrap().lines().skip(1).all(|line| line.contains(",5,")));
 }

@@ -171,7 +171,7 @@ fn tell(report: &Report) -> Result<()> {
     print(report.table.trim_end());
     report.notices.iter().for_each(mention);
     if let Some((count, why)) = &report.refused {
-        say(&format!("{count} answers are missing, the first because of: {why}"));
+        say(&format!("{count} of {} answers are missing, the first because of: {why}", report.num_asked));
     }
     report.files.iter().for_each(|path| say(&format!("wrote {}", path.display())));
     Ok(())

@@ -5,6 +5,7 @@
 //! transformers' PIL backend does. A [`Tokenizer`] turns a text into numbers. Nothing here knows a model's weights.
 
 mod decoding;
+pub mod folder;
 mod frames;
 pub mod growing;
 mod jpeg;

@@ -110,47 +110,73 @@ const COCO_STUFF_COARSE: [u8; 182] = [
 pub(super) const POTSDAM: &[&str] = &["impervious surface", "building", "low vegetation", "tree", "car", "clutter"];
 const POTSDAM_COLOURS: [u32; 6] = [0x00ff_ffff, 0x0000_00ff, 0x0000_ffff, 0x0000_ff00, 0x00ff_ff00, 0x00ff_0000];
 
-/// A value as a class of so many, everything else ignored.
-pub(super) fn below(value: u32, count: usize) -> u16 {
-    u16::try_from(value).ok().filter(|v| usize::from(*v) < count).unwrap_or(IGNORED)
+/// What a value of a mask means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// A class.
+    Class(u16),
+    /// A pixel that the data set does not label, by its own rules.
+    Void,
+    /// A value that the data set does not have. Such pixels are not scored either, but the user is told.
+    Unknown,
 }
 
-pub(super) fn voc(value: u32) -> u16 {
-    below(value, VOC.len())
+impl Meaning {
+    /// The label that is scored.
+    pub(super) fn label(self) -> u16 {
+        if let Self::Class(class) = self { class } else { IGNORED }
+    }
 }
 
-pub(super) fn camvid(value: u32) -> u16 {
-    below(value, CAMVID.len())
+/// One of `count` classes.
+fn below(value: u32, count: usize) -> Meaning {
+    u16::try_from(value).ok().filter(|v| usize::from(*v) < count).map_or(Meaning::Unknown, Meaning::Class)
 }
 
-pub(super) fn cityscapes_27(value: u32) -> u16 {
-    value.checked_sub(7).map_or(IGNORED, |v| below(v, CITYSCAPES_27.len()))
+fn unless(void: bool, meaning: impl FnOnce() -> Meaning) -> Meaning {
+    if void { Meaning::Void } else { meaning() }
 }
 
-pub(super) fn cityscapes_19(value: u32) -> u16 {
-    if CITYSCAPES_19.contains(&value) { cityscapes_27(value) } else { IGNORED }
+pub(super) fn voc(value: u32) -> Meaning {
+    unless(value == 255, || below(value, VOC.len()))
 }
 
-pub(super) fn coco_stuff_27(value: u32) -> u16 {
-    COCO_STUFF_COARSE.get(value as usize).map_or(IGNORED, |&class| u16::from(class))
+pub(super) fn camvid(value: u32) -> Meaning {
+    unless(value == 11 || value == 255, || below(value, CAMVID.len()))
+}
+
+pub(super) fn cityscapes_27(value: u32) -> Meaning {
+    unless(value < 7 || value == 255, || below(value - 7, CITYSCAPES_27.len()))
+}
+
+pub(super) fn cityscapes_19(value: u32) -> Meaning {
+    let meaning = cityscapes_27(value);
+    unless(meaning != Meaning::Unknown && !CITYSCAPES_19.contains(&value), || meaning)
+}
+
+pub(super) fn coco_stuff_27(value: u32) -> Meaning {
+    let coarse = || COCO_STUFF_COARSE.get(value as usize).map_or(Meaning::Unknown, |&class| Meaning::Class(u16::from(class)));
+    unless(value == 255, coarse)
 }
 
 /// 0 is what nobody labelled; 150 classes follow.
-pub(super) fn ade20k(value: u32) -> u16 {
-    value.checked_sub(1).map_or(IGNORED, |v| below(v, 150))
+pub(super) fn ade20k(value: u32) -> Meaning {
+    unless(value == 0, || below(value - 1, 150))
 }
 
-pub(super) fn potsdam(colour: u32) -> u16 {
-    POTSDAM_COLOURS.iter().position(|&c| c == colour).map_or(IGNORED, |class| class as u16)
+/// Black is the border that some of the label sets leave out.
+pub(super) fn potsdam(colour: u32) -> Meaning {
+    let class = POTSDAM_COLOURS.iter().position(|&c| c == colour);
+    unless(colour == 0, || class.map_or(Meaning::Unknown, |class| Meaning::Class(class as u16)))
 }
 
-/// Any label but 255, which most tools leave unlabelled pixels at.
-pub(super) fn plain(value: u32) -> u16 {
-    if value == 255 { IGNORED } else { below(value, usize::from(IGNORED)) }
+/// Any label but 255, which most tools leave unlabelled pixels at, and 65535, its twin of 16 bits.
+pub(super) fn plain(value: u32) -> Meaning {
+    unless(value == 255 || value >= u32::from(IGNORED), || below(value, usize::from(IGNORED)))
 }
 
 /// Any number is a region.
-pub(super) fn region(value: u32) -> u16 {
+pub(super) fn region(value: u32) -> Meaning {
     below(value, usize::from(IGNORED))
 }
 
@@ -160,14 +186,18 @@ mod tests {
 
     #[test]
     fn known_values_are_known_classes() {
+        let label = |meaning: fn(u32) -> Meaning| move |value: u32| meaning(value).label();
         // person, bicycle, sky-other, wood; unlabelled.
-        assert_eq!([0, 1, 156, 181, 255].map(coco_stuff_27), [9, 11, 23, 24, IGNORED]);
+        assert_eq!([0, 1, 156, 181, 255].map(label(coco_stuff_27)), [9, 11, 23, 24, IGNORED]);
         assert!(COCO_STUFF_COARSE.iter().all(|&c| usize::from(c) < COCO_STUFF_27.len()));
-        assert_eq!([6, 7, 9, 33, 34].map(cityscapes_27), [IGNORED, 0, 2, 26, IGNORED]);
-        assert_eq!([7, 9, 23, 33].map(cityscapes_19), [0, IGNORED, 16, 26]);
-        assert_eq!([0, 1, 150, 151].map(ade20k), [IGNORED, 0, 149, IGNORED]);
-        assert_eq!([0, 20, 21, 255].map(voc), [0, 20, IGNORED, IGNORED]);
-        assert_eq!([0x00ff_0000, 0x0012_3456].map(potsdam), [5, IGNORED]);
-        assert_eq!([254, 255, 65_535, 70_000].map(plain), [254, IGNORED, IGNORED, IGNORED]);
+        assert_eq!([6, 7, 9, 33, 34].map(label(cityscapes_27)), [IGNORED, 0, 2, 26, IGNORED]);
+        assert_eq!([7, 9, 23, 33].map(label(cityscapes_19)), [0, IGNORED, 16, 26]);
+        assert_eq!([0, 1, 150, 151].map(label(ade20k)), [IGNORED, 0, 149, IGNORED]);
+        assert_eq!([0, 20, 21, 255].map(label(voc)), [0, 20, IGNORED, IGNORED]);
+        assert_eq!([0x00ff_0000, 0x0012_3456, 0].map(potsdam), [Meaning::Class(5), Meaning::Unknown, Meaning::Void]);
+        assert_eq!([254, 255, 65_535, 70_000].map(label(plain)), [254, IGNORED, IGNORED, IGNORED]);
+        // A value that the benchmark leaves out is not one that the data set lacks.
+        assert_eq!([9, 33, 34, 255].map(cityscapes_19), [Meaning::Void, Meaning::Class(26), Meaning::Unknown, Meaning::Void]);
+        assert_eq!([20, 57, 255].map(voc), [Meaning::Class(20), Meaning::Unknown, Meaning::Void]);
     }
 }

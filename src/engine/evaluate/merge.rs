@@ -79,7 +79,8 @@ fn check_same(first: &Part, parts: &[Part]) -> Result<()> {
             return Err(Error::refused(place, format!("is not of the same evaluation: {}", different.join(", ")))
                 .expected(format!("the settings of {}, but for the shard", first.path.display())));
         }
-        if (part.pictures.total, &part.pictures.sha256) != (first.pictures.total, &first.pictures.sha256) {
+        let seen = |pictures: &Pictures| (pictures.total, pictures.sha256.clone(), pictures.left_out.clone());
+        if seen(&part.pictures) != seen(&first.pictures) {
             let what = if part.pictures.total == first.pictures.total {
                 "is of other pictures or masks".to_owned()
             } else {

@@ -15,29 +15,34 @@ mod folder;
 mod joint;
 mod journal;
 mod layout;
+mod left_out;
 mod merge;
 mod pictures;
 mod plan;
 mod randomization;
+mod remarks;
 mod row;
 mod segments;
 mod sources;
 mod summary;
 mod table;
+mod truth;
 mod view;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+pub use classes::Meaning;
 pub use contender::Contender;
 use journal::{Current, Journal, Resumed};
-pub use layout::{LAYOUTS, Layout, Pair};
+use layout::Found;
+pub use layout::{Kind, LAYOUTS, Layout, Pair};
 use pictures::{Pictures, part};
 pub use plan::{Baseline, Data, Fingerprint, Plan, Select, Shard, Test};
 use rayon::prelude::*;
 pub use row::Row;
 pub use sources::Sources;
-use view::Truth;
+use truth::Truth;
 
 use super::Engine;
 use crate::domain::{Control, Error, Notice, Progress, Result};
@@ -51,9 +56,11 @@ pub struct Report {
     pub files: Vec<PathBuf>,
     /// Answers that are there.
     pub num_rows: usize,
-    /// Pictures that were refused, with the reason of the first.
+    /// Answers that are there or were refused.
+    pub num_asked: usize,
+    /// Answers that were refused, with the reason of the first.
     pub refused: Option<(usize, String)>,
-    /// What became of earlier rows.
+    /// What was left out, which masks were changed, and what became of earlier rows.
     pub notices: Vec<Notice>,
 }
 
@@ -64,25 +71,26 @@ pub struct Report {
 pub fn evaluate(plan: &Plan, out: &Path, control: &Control) -> Result<Report> {
     plan.check()?;
     let (plan, layout) = &layout::resolved(plan)?;
-    let every = layout.find(plan)?;
+    let Found { pairs: every, left_out } = layout.find(plan)?;
     folder::check(out, &data_folders(plan, &every))?;
     let contenders = Contender::all(plan)?;
     let mut engine = Engine::default();
     let plan = &fingerprint::with_digests(plan, &contenders, &mut engine)?;
     let pairs = part(plan, &every);
     let current = current(plan, &contenders, &pairs, control)?;
-    let (mut journal, resumed) = Journal::open(out, plan, &Pictures::of(&every, &pairs), &current)?;
+    let (mut journal, resumed) = Journal::open(out, plan, &Pictures::of(&every, &pairs, left_out), &current)?;
     let is_left = |pair: &&Pair| contenders.iter().any(|c| !journal.is_done(&pair.id, &c.name()));
     let left: Vec<&Pair> = pairs.iter().filter(is_left).collect();
     let count = |pair: &&Pair| contenders.iter().filter(|c| !journal.is_done(&pair.id, &c.name())).count();
     control.progress.start(left.iter().map(count).sum());
     let dates = fingerprint::dates(plan, &contenders, &engine);
-    let mut run = Run { plan, layout, engine, current, dates, control };
+    let mut run = Run { plan, layout, engine, current, dates, suspects: BTreeMap::new(), control };
     for pair in left {
         run.picture(pair, &contenders, &mut journal)?;
     }
+    run.check_answered(&journal)?;
     let report = summary::write(journal.folder(), plan, layout)?;
-    Ok(Report { notices: notices(out, resumed), ..report })
+    Ok(Report { notices: [report.notices, notices(out, resumed)].concat(), ..report })
 }
 
 /// The folders that pictures and masks lie in; none where a single picture is named.
@@ -135,6 +143,8 @@ struct Run<'a> {
     current: Current,
     /// Of the checkpoints and of the files that methods read.
     dates: String,
+    /// Contenders without an answer so far, and why they had none for the first picture that could be read.
+    suspects: BTreeMap<String, Error>,
     control: &'a Control,
 }
 
@@ -144,6 +154,7 @@ impl Run<'_> {
         // Not the digest of the beginning: a picture may have been replaced since.
         let sources = Sources::of(pair, self.plan.has_masks());
         let truth = match (&sources, &self.plan.test) {
+            _ if pair.fault.is_some() => Err(pair.fault.clone().unwrap_or(Error::Cancelled)),
             (Err(err), _) => Err(err.clone()),
             (Ok(_), Test::Segments { .. }) => Truth::read(pair, self.layout).map(Some),
             (Ok(_), Test::Faithfulness { .. } | Test::Randomization) => Ok(None),
@@ -160,9 +171,12 @@ impl Run<'_> {
             let row = match scored {
                 Ok(row) => row,
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
-                // What never worked is a mistake in the question; what did is one in a picture.
-                Err(err) if truth.is_ok() && !contender.may_fail && !journal.has_any(&name) => return Err(err),
-                Err(err) => Row::refused(&pair.id, &name, &err),
+                Err(err) => {
+                    if truth.is_ok() && !contender.may_fail && !journal.has_any(&name) {
+                        self.suspect(&name, &err)?;
+                    }
+                    Row::refused(&pair.id, &name, &err)
+                }
             };
             self.check_settings(contenders)?;
             let settings = self.current.settings.get(&name).cloned().unwrap_or_default();
@@ -170,6 +184,26 @@ impl Run<'_> {
             self.control.progress.step();
         }
         Ok(())
+    }
+
+    /// Notes why a contender had no answer. Two pictures that are refused in the same words, which therefore name neither, are a
+    /// mistake in the question.
+    fn suspect(&mut self, name: &str, why: &Error) -> Result<()> {
+        match self.suspects.get(name) {
+            Some(before) if before == why => return Err(why.clone()),
+            Some(_) => {}
+            None => drop(self.suspects.insert(name.to_owned(), why.clone())),
+        }
+        Ok(())
+    }
+
+    /// Refuses a question to which no picture had an answer; a shard may have had none but damaged ones.
+    fn check_answered(&self, journal: &Journal) -> Result<()> {
+        let unanswered = self.suspects.iter().find(|(name, _)| !journal.has_any(name));
+        match unanswered {
+            Some((_, why)) if self.plan.shard.is_none() => Err(why.clone()),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses a picture whose files are not those that were hashed before it was scored.

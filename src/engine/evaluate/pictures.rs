@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::fingerprint::of_text;
 use super::folder::write_json;
 use super::layout::Pair;
+use super::left_out::LeftOut;
 use super::plan::Plan;
 use crate::domain::{Error, Result};
 use crate::store::unreadable;
@@ -23,18 +24,21 @@ pub(super) struct Pictures {
     pub(super) sha256: String,
     /// Ids of those that are this folder's.
     pub(super) ids: Vec<String>,
+    /// What the whole data set has beside them.
+    #[serde(default)]
+    pub(super) left_out: Vec<LeftOut>,
 }
 
 impl Pictures {
     /// Of a whole data set, and of the part of it that a plan takes.
-    pub(super) fn of(every: &[Pair], ours: &[Pair]) -> Self {
+    pub(super) fn of(every: &[Pair], ours: &[Pair], left_out: Vec<LeftOut>) -> Self {
         let size = |path: &Path| std::fs::metadata(path).map_or(0, |facts| facts.len());
         let line = |pair: &Pair| {
             let masks: Vec<u64> = pair.masks.iter().map(|mask| size(mask)).collect();
             format!("{:?} {:?} {} {masks:?}\n", pair.id, pair.image.extension(), size(&pair.image))
         };
         let sha256 = of_text(&every.iter().map(line).collect::<String>());
-        Self { total: every.len(), sha256, ids: ours.iter().map(|pair| pair.id.clone()).collect() }
+        Self { total: every.len(), sha256, ids: ours.iter().map(|pair| pair.id.clone()).collect(), left_out }
     }
 
     /// Of a folder.

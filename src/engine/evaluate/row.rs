@@ -34,6 +34,9 @@ pub struct Row {
     /// What each segment looks like to the model, where the mask has classes: the mean vector of its patches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vectors: Option<Vec<Vec<f32>>>,
+    /// How its masks were read: words of the table, and how many masks or pixels each is about.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub masks: BTreeMap<String, u64>,
     /// Boundary pixels that were matched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boundary: Option<BoundaryCounts>,

@@ -6,7 +6,8 @@ use super::contender::Contender;
 use super::joint;
 use super::plan::{Plan, Select, Test};
 use super::row::Row;
-use super::view::{Truth, View};
+use super::truth::Truth;
+use super::view::View;
 use crate::algebra::random::Random;
 use crate::domain::request::{Cut, Facet, Input, Request, Task};
 use crate::domain::{Control, Error, Result};
@@ -38,7 +39,8 @@ pub(super) fn score(
         None => Source { view: View::whole(truth), maker: Maker::Lot { seed: plan.seed } },
     };
     let image = &truth.pair.id;
-    let masks = truth.annotators.iter().map(|mask| source.view.of_mask(mask, image)).collect::<Result<Vec<_>>>()?;
+    let masks = truth.annotators.iter().zip(&truth.pair.masks);
+    let masks = masks.map(|(mask, path)| source.view.of_mask(mask, path)).collect::<Result<Vec<_>>>()?;
     let counts: Vec<usize> = if source.is_fixed() { vec![from] } else { (from..=to).collect() };
     let mut best: Option<(f64, usize, Vec<u16>)> = None;
     for count in chosen(&source, plan, contender, image, counts) {
@@ -57,6 +59,7 @@ pub(super) fn score(
         row.set("k", count as f64);
     }
     row.set("scored", source.view.share);
+    row.masks.clone_from(&truth.notes);
     describe(&labels, &masks, source.view.size().1, truth.has_classes, row);
     if truth.has_classes {
         row.vectors = source.vectors(count)?;

@@ -8,8 +8,10 @@ use super::contender::Contender;
 use super::joint;
 use super::journal;
 use super::layout::Layout;
+use super::pictures::Pictures;
 use super::plan::{Plan, Test};
 use super::randomization::column;
+use super::remarks::Remarks;
 use super::row::Row;
 use super::table::{Better, Column, Table, csv_line};
 use crate::domain::{Error, Result};
@@ -71,14 +73,24 @@ pub(super) fn write(out: &Path, plan: &Plan, layout: &Layout) -> Result<Report> 
     };
     let scored: Vec<(&Contender, Vec<&Row>)> =
         contenders.iter().map(|c| (c, of(c))).filter(|(_, rows)| !rows.is_empty()).collect();
-    let table = table(plan, &scored)?.without_empty_columns();
+    let remarks = Remarks::of(plan, &contenders, &rows, &Pictures::read(out)?.left_out);
+    let mut refused = rows.iter().filter_map(|row| row.refused.as_ref());
+    let refused = refused.next().map(|first| (refused.count() + 1, first.clone()));
+    if let (true, None, Some((_, why))) = (scored.is_empty(), plan.shard, &refused) {
+        return Err(Error::refused(out.display(), format!("nothing could be scored; the first refusal: {why}")));
+    }
+    let table = table(plan, &scored, &rows)?.without_empty_columns();
     let legend = match plan.test {
         Test::Segments { .. } => SEGMENTS_LEGEND,
         Test::Faithfulness { .. } => FAITHFULNESS_LEGEND,
         Test::Randomization => RANDOMIZATION_LEGEND,
     };
     let markdown = table.markdown();
-    let mut texts = vec![("table.md", format!("{markdown}\n{legend}")), ("table.csv", table.csv()), ("table.tex", table.latex())];
+    let mut texts = vec![
+        ("table.md", format!("{markdown}\n{legend}{}", remarks.markdown())),
+        ("table.csv", table.csv()),
+        ("table.tex", table.latex() + &remarks.latex()),
+    ];
     let confusions = confusions(&scored, layout);
     if !confusions.is_empty() {
         texts.push(("confusion.csv", confusions));
@@ -91,16 +103,11 @@ pub(super) fn write(out: &Path, plan: &Plan, layout: &Layout) -> Result<Report> 
         file.finish()?;
         files.push(path);
     }
-    let mut refused = rows.iter().filter_map(|row| row.refused.as_ref());
-    let refused = refused.next().map(|first| (refused.count() + 1, first.clone()));
-    if let (true, Some((_, why))) = (scored.is_empty(), &refused) {
-        return Err(Error::refused(out.display(), format!("nothing could be scored; the first refusal: {why}")));
-    }
-    let notices = Vec::new();
-    Ok(Report { table: markdown, notices, files, num_rows: scored.iter().map(|(_, rows)| rows.len()).sum(), refused })
+    let num_rows = scored.iter().map(|(_, rows)| rows.len()).sum();
+    Ok(Report { table: markdown, files, num_rows, num_asked: rows.len(), refused, notices: remarks.notices })
 }
 
-fn table(plan: &Plan, scored: &[(&Contender, Vec<&Row>)]) -> Result<Table> {
+fn table(plan: &Plan, scored: &[(&Contender, Vec<&Row>)], all: &[Row]) -> Result<Table> {
     let text = |title: &str| Column { title: title.to_owned(), better: Better::Neither, is_text: true };
     let number = |title: &str, better| Column { title: title.to_owned(), better, is_text: false };
     let means: Vec<(String, String, Better)> = match plan.test {
@@ -112,11 +119,15 @@ fn table(plan: &Plan, scored: &[(&Contender, Vec<&Row>)]) -> Result<Table> {
     columns.push(number("images", Better::Neither));
     columns.extend(means.iter().map(|(_, title, better)| number(title, *better)));
     columns.extend(OF_SUMS.map(|title| number(title, Better::Higher)));
+    columns.push(number("refused", Better::Neither));
     let line = |(contender, rows): &(&Contender, Vec<&Row>)| {
         let mut cells: Vec<String> = contender.cells().into();
         cells.push(rows.len().to_string());
         cells.extend(means.iter().map(|(id, ..)| mean(rows, id)));
         cells.extend(of_sums(rows)?);
+        let name = contender.name();
+        let refused = all.iter().filter(|row| row.contender == name && row.refused.is_some()).count();
+        cells.push(if refused == 0 { String::new() } else { refused.to_string() });
         Ok(cells)
     };
     Ok(Table { columns, lines: scored.iter().map(line).collect::<Result<_>>()? })

@@ -3,57 +3,13 @@
 //! Where the checkpoint's preprocessing shows the whole picture, that is all of it, the usual protocol; where it crops, what was
 //! cropped away is not scored, for the model has no answer there. Rows hold the share that was.
 
-use super::layout::{Kind, Layout, Pair};
+use std::path::Path;
+
+use super::truth::Truth;
 use crate::domain::segmentation::Segmentation;
 use crate::domain::{Error, Result};
 use crate::engine::Photo;
-use crate::input::Mask;
 use crate::measure::contingency::IGNORED;
-
-/// What people see in a picture.
-#[derive(Debug)]
-pub(super) struct Truth {
-    /// Its picture.
-    pub(super) pair: Pair,
-    /// Pixels of the masks.
-    pub(super) width: usize,
-    /// Pixels of the masks.
-    pub(super) height: usize,
-    /// `[height, width]` each: classes, or regions by number.
-    pub(super) annotators: Vec<Vec<u16>>,
-    /// Whether labels are classes, which mean the same in every picture.
-    pub(super) has_classes: bool,
-}
-
-impl Truth {
-    /// Reads the masks of a picture.
-    ///
-    /// # Errors
-    /// A refusal of a mask that cannot be read, is of another kind than the layout says, or of another size than its others.
-    pub(super) fn read(pair: &Pair, layout: &Layout) -> Result<Self> {
-        let (class, is_coloured) = match layout.kind {
-            Kind::Classes { class, is_coloured, .. } => (class, is_coloured),
-            Kind::Regions | Kind::Nothing => (super::classes::region as fn(u32) -> u16, false),
-        };
-        let (mut annotators, mut size) = (Vec::new(), (0, 0));
-        for path in &pair.masks {
-            let mask = Mask::open(path)?;
-            if mask.is_coloured != is_coloured {
-                let [is, expected] = [mask.is_coloured, is_coloured].map(|c| if c { "colours" } else { "numbers" });
-                return Err(Error::refused(path.display(), format!("its pixels are {is}"))
-                    .expected(format!("{expected}, as the layout {} has them", layout.id))
-                    .remedy("name another --layout, or save the mask as a grey PNG or one with a palette"));
-            }
-            if !annotators.is_empty() && size != (mask.width, mask.height) {
-                return Err(Error::refused(path.display(), "is of another size than the other masks of its picture"));
-            }
-            size = (mask.width, mask.height);
-            annotators.push(mask.values.iter().map(|&value| class(value)).collect());
-        }
-        let has_classes = matches!(layout.kind, Kind::Classes { .. });
-        Ok(Self { pair: pair.clone(), width: size.0, height: size.1, annotators, has_classes })
-    }
-}
 
 /// Which pixels of a mask are scored, and where they lie in the model's input.
 #[derive(Debug)]
@@ -106,11 +62,12 @@ impl View {
     ///
     /// # Errors
     /// A refusal where nothing in it is labelled.
-    pub(super) fn of_mask(&self, mask: &[u16], image: &str) -> Result<Vec<u16>> {
+    pub(super) fn of_mask(&self, mask: &[u16], path: &Path) -> Result<Vec<u16>> {
         let rows = mask.chunks_exact(self.mask_width.max(1)).skip(self.first_row).take(self.rows.len());
         let seen: Vec<u16> = rows.flat_map(|row| &row[self.first_col..][..self.cols.len()]).copied().collect();
         if seen.iter().all(|&label| label == IGNORED) {
-            return Err(Error::refused(image, "nothing that the model sees of it is labelled").expected("a mask with labels"));
+            return Err(Error::refused(path.display(), "nothing that the model sees of it is labelled")
+                .expected("a mask with labels other than void"));
         }
         Ok(seen)
     }

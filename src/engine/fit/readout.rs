@@ -6,21 +6,17 @@ use super::super::Engine;
 use super::super::tensors::TensorsOut;
 use crate::domain::request::{Input, ModelRef, Request, Task};
 use crate::domain::{Error, Result};
+use crate::input::folder;
 use crate::input::picture::EXTENSIONS;
 use crate::method::Control;
 use crate::method::readout::{Readout, Training, train};
 
-/// The pictures of a folder, by name.
+/// The pictures of a folder, by name; hidden ones are passed by.
 ///
 /// # Errors
 /// A refusal of a folder that cannot be listed or has none.
 pub fn pictures_of(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries =
-        std::fs::read_dir(folder).map_err(|err| Error::refused(folder.display(), err).expected("a folder with pictures"))?;
-    let is_picture =
-        |path: &PathBuf| path.extension().is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)));
-    let mut pictures: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_picture).collect();
-    pictures.sort();
+    let pictures = folder::pictures(folder, 0)?.files;
     if pictures.is_empty() {
         return Err(Error::refused(folder.display(), "holds no pictures").expected(format!("files of {}", EXTENSIONS.join(", "))));
     }

@@ -1,11 +1,15 @@
 //! How data sets lie on disk: where their pictures and masks are, which belong together, and what a mask's values mean.
 
+mod find;
+mod list;
+
 use std::path::{Path, PathBuf};
 
-use super::classes::{self, CAMVID, CITYSCAPES_27, COCO_STUFF_27, POTSDAM, VOC};
+pub(super) use find::Found;
+
+use super::classes::{self, CAMVID, CITYSCAPES_27, COCO_STUFF_27, Meaning, POTSDAM, VOC};
 use super::plan::{Data, Plan, Test};
 use crate::domain::{Error, Result};
-use crate::input::picture::EXTENSIONS;
 
 /// A way in which data sets lie on disk.
 #[derive(Debug)]
@@ -33,8 +37,8 @@ pub enum Kind {
     Classes {
         /// By their number, where they are known.
         names: &'static [&'static str],
-        /// The class of a value.
-        class: fn(u32) -> u16,
+        /// What a value means.
+        meaning: fn(u32) -> Meaning,
         /// Whether the values are colours.
         is_coloured: bool,
     },
@@ -51,10 +55,12 @@ pub struct Pair {
     pub image: PathBuf,
     /// One mask, or one for each annotator.
     pub masks: Vec<PathBuf>,
+    /// What is wrong with it before anything is read.
+    pub fault: Option<Error>,
 }
 
-const fn classes(names: &'static [&'static str], class: fn(u32) -> u16) -> Kind {
-    Kind::Classes { names, class, is_coloured: false }
+const fn classes(names: &'static [&'static str], meaning: fn(u32) -> Meaning) -> Kind {
+    Kind::Classes { names, meaning, is_coloured: false }
 }
 
 fn same(stem: &str) -> String {
@@ -122,7 +128,7 @@ pub static LAYOUTS: &[Layout] = &[
     Layout {
         id: "potsdam",
         summary: "2_Ortho_RGB/ and 5_Labels_all/ of the ISPRS, six classes by their colours",
-        kind: Kind::Classes { names: POTSDAM, class: classes::potsdam, is_coloured: true },
+        kind: Kind::Classes { names: POTSDAM, meaning: classes::potsdam, is_coloured: true },
         places: &[
             ("2_Ortho_RGB", "5_Labels_all"),
             ("2_Ortho_RGB", "5_Labels_for_participants"),
@@ -149,7 +155,7 @@ pub static LAYOUTS: &[Layout] = &[
     },
     Layout {
         id: "plain",
-        summary: "images/ and masks/ with the same names, one number (or palette entry) a class, 255 ignored",
+        summary: "images/ and masks/ with the same names, one number (or palette index) a class, 255 ignored; masks of 0 and 255 alone are ground and object",
         kind: classes(&[], classes::plain),
         places: &[("images", "masks")],
         mask: same,
@@ -212,7 +218,9 @@ fn unknown(folder: &Path) -> Error {
 
 /// The Berkeley data set as it is handed out keeps its segmentations in MATLAB's own format.
 fn refused_for_matlab(folder: &Path, refused: &Error) -> Option<Error> {
-    walk(folder, &|path| path.extension().is_some_and(|e| e == "mat")).next()?;
+    if !holds_matlab(folder, 3) {
+        return None;
+    }
     let refused = refused.clone().expected("masks as pictures, and not as MATLAB files");
     Some(refused.remedy(
         "write each segmentation of groundTruth as NAME.K.png beside NAME.jpg, for example with scipy.io.loadmat and Pillow",
@@ -231,7 +239,7 @@ impl Layout {
         let is_called = |name: &str| folder.components().any(|c| c.as_os_str().to_string_lossy().to_lowercase().contains(name));
         match self.kind {
             Kind::Nothing => !needs_masks,
-            Kind::Regions => folder.is_dir() && self.pairs(folder, folder).next().is_some(),
+            Kind::Regions => folder.is_dir() && self.has_regions(folder),
             Kind::Classes { .. } => self
                 .place(folder)
                 .is_some_and(|(images, _)| self.id != "camvid" || !images.ends_with("images") || is_called("camvid")),
@@ -242,95 +250,13 @@ impl Layout {
         let places = self.places.iter().map(|(images, masks)| (folder.join(images), folder.join(masks)));
         places.into_iter().find(|(images, masks)| images.is_dir() && masks.is_dir())
     }
-
-    /// The pictures of a plan, by their ids, before they are divided into shards.
-    ///
-    /// # Errors
-    /// A refusal where there is none.
-    pub(super) fn find(&self, plan: &Plan) -> Result<Vec<Pair>> {
-        let data = &plan.data;
-        let mut pairs: Vec<Pair> = match &data.masks {
-            _ if data.images.is_file() => vec![pair(folder_of_file(&data.images), &data.images, Vec::new())],
-            Some(masks) => self.pairs(&data.images, masks).collect(),
-            None => {
-                let lacks = || {
-                    let places: Vec<String> = self.places.iter().map(|(i, m)| format!("{i}/ and {m}/")).collect();
-                    Error::refused(data.images.display(), format!("does not lie as {} does", self.id))
-                        .expected(places.join(", or "))
-                };
-                let (images, masks) = self.place(&data.images).ok_or_else(lacks)?;
-                self.pairs(&images, &masks).collect()
-            }
-        };
-        pairs.sort_by(|a, b| a.id.cmp(&b.id));
-        if let Some(list) = self.list.map(|list| data.images.join(list)).and_then(|path| std::fs::read_to_string(path).ok()) {
-            let names: std::collections::BTreeSet<&str> = list.split_whitespace().collect();
-            pairs.retain(|pair| names.contains(pair.id.as_str()));
-        }
-        if let Some(twice) = pairs.windows(2).find(|two| two[0].id == two[1].id) {
-            return Err(Error::refused(twice[0].image.display(), "there are two pictures of that name")
-                .expected("one, whatever its ending"));
-        }
-        if pairs.is_empty() {
-            let refused = Error::refused(data.images.display(), "no picture with a mask was found");
-            return Err(refused_for_matlab(&data.images, &refused).unwrap_or_else(|| refused.expected(self.summary)));
-        }
-        pairs.truncate(data.limit.unwrap_or(usize::MAX));
-        Ok(pairs)
-    }
-
-    fn pairs<'a>(&'a self, images: &'a Path, masks: &'a Path) -> impl Iterator<Item = Pair> + 'a {
-        walk(images, &is_picture).filter_map(move |image| {
-            let stem = image.file_stem()?.to_string_lossy().into_owned();
-            let beside = masks.join(image.parent()?.strip_prefix(images).ok()?);
-            let masks: Vec<PathBuf> = match self.kind {
-                Kind::Nothing => return Some(pair(images, &image, Vec::new())),
-                Kind::Regions => {
-                    (0..).map(|k| beside.join(format!("{stem}.{k}.png"))).take_while(|mask| mask.is_file()).collect()
-                }
-                Kind::Classes { .. } => {
-                    let name = (self.mask)(&stem);
-                    let named = ["png", "tif", "tiff", "bmp", "gif"].map(|ending| beside.join(format!("{name}.{ending}")));
-                    named.into_iter().find(|mask| mask.is_file()).into_iter().collect()
-                }
-            };
-            (!masks.is_empty()).then(|| pair(images, &image, masks))
-        })
-    }
 }
 
-fn folder_of_file(path: &Path) -> &Path {
-    path.parent().unwrap_or_else(|| Path::new(""))
-}
-
-fn pair(folder: &Path, image: &Path, masks: Vec<PathBuf>) -> Pair {
-    let id = image.strip_prefix(folder).unwrap_or(image).with_extension("");
-    Pair { id: id.to_string_lossy().replace('\\', "/"), image: image.to_owned(), masks }
-}
-
-fn is_picture(path: &Path) -> bool {
-    path.extension().is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
-}
-
-/// Folders below a folder that are looked into.
-const MOST_DEEP: usize = 3;
-
-/// The files below a folder that are wanted, in order; what cannot be read is passed by.
-fn walk<'a>(folder: &Path, is_wanted: &'a dyn Fn(&Path) -> bool) -> Box<dyn Iterator<Item = PathBuf> + 'a> {
-    fn below(folder: &Path, depth: usize, is_wanted: &dyn Fn(&Path) -> bool, found: &mut Vec<PathBuf>) {
-        let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
-        entries.sort();
-        for path in entries {
-            if path.is_dir() && depth < MOST_DEEP {
-                below(&path, depth + 1, is_wanted, found);
-            } else if is_wanted(&path) && path.is_file() {
-                found.push(path);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    below(folder, 0, is_wanted, &mut found);
-    Box::new(found.into_iter())
+/// Whether a folder, or one up to three below it, holds a MATLAB file.
+fn holds_matlab(folder: &Path, depth: usize) -> bool {
+    let entries = || std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries().any(|path| path.extension().is_some_and(|e| e == "mat"))
+        || depth > 0 && entries().filter(|path| path.is_dir()).any(|path| holds_matlab(&path, depth - 1))
 }
 
 #[cfg(test)]
@@ -341,8 +267,7 @@ mod tests {
     fn masks_are_named_after_their_pictures() {
         assert_eq!(cityscapes_mask("bonn_000000_000019_leftImg8bit"), "bonn_000000_000019_gtFine_labelIds");
         assert_eq!(potsdam_mask("top_potsdam_2_10_RGB"), "top_potsdam_2_10_label");
-        let pair = pair(Path::new("a/b"), Path::new("a/b/c/d.e.jpg"), Vec::new());
-        assert_eq!(pair.id, "c/d.e");
+        assert_eq!(find::id(Path::new("a/b"), Path::new("a/b/c/d.e.jpg")), "c/d.e");
         assert!(by_id("nothing").unwrap_err().to_string().contains("cocostuff27"));
     }
 }
