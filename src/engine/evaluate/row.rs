@@ -34,9 +34,12 @@ pub struct Row {
     /// What each segment looks like to the model, where the mask has classes: the mean vector of its patches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vectors: Option<Vec<Vec<f32>>>,
-    /// Boundary pixels that were matched.
+    /// Boundary pixels that were matched after thinning, as the Berkeley benchmark counts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub boundary: Option<BoundaryCounts>,
+    pub thinned: Option<BoundaryCounts>,
+    /// The same without thinning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unthinned: Option<BoundaryCounts>,
 }
 
 impl Row {
