@@ -18,6 +18,8 @@ fn every_sample_is_explained_by_the_model_for_its_kind() {
         assert_eq!(record["request"]["model"], model);
         assert_eq!(record["request"]["input"]["sample"], sample.name);
         assert_eq!(record["request"]["params"]["scalar"], if sample.is_text() { "norm" } else { "sum" });
+        let followed = if sample.is_text() { "|z|" } else { "sum of z / |z|, |z| held fixed" };
+        assert_eq!(record["method"]["scalar"], followed);
         assert_eq!(record["model"]["sha256"].as_str().unwrap().len(), 64);
         let rows = String::from_utf8(desk.read("a.csv")).unwrap();
         assert_eq!(rows.lines().count() == 198, !sample.is_text(), "{}", sample.name);

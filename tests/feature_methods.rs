@@ -168,6 +168,22 @@ fn attention_and_rollout_leave_out_what_they_are_told_to() {
     case.check("rollout", &with("rollout", &[("discard", "50")]), "rollout_50");
 }
 
+/// `rollout_*` against sums of rows, `vit_explain_*` against that code's own arithmetic.
+#[test]
+fn rollout_fuses_heads_without_normalising_them_first() {
+    let case = Case::new("dinov2_with_registers");
+    for (head, name) in [(Head::Max, "max"), (Head::Min, "min"), (Head::Mean, "mean")] {
+        for discard in ["0", "90"] {
+            let params = |normalise: &str| Params { head, ..with("rollout", &[("discard", discard), ("normalise", normalise)]) };
+            case.check("rollout", &params("rows"), &format!("rollout_{name}_{discard}"));
+            case.check("rollout", &params("vit-explain"), &format!("vit_explain_{name}_{discard}"));
+        }
+    }
+    // The two are one where nothing is left to normalise.
+    let mean = with("rollout", &[("normalise", "vit-explain")]);
+    same("mean", &case.rows("rollout", &mean), &case.rows("rollout", &Params::default()), 1e-5);
+}
+
 #[test]
 fn outliers_lie_above_scipy_s_median_absolute_deviations() {
     let case = Case::new("dinov2_with_registers");

@@ -3,11 +3,13 @@
 
 mod common;
 
+use std::path::Path;
+
 use candle_core::{DType, Device, Tensor, Var};
-use common::{Given, assert_rows_close, floats, largest_difference, model_folders, own_models};
+use common::{Given, assert_rows_close, expectations, floats, largest_difference, model_folders, own_models};
 use tokenscope::domain::request::{Rows, Scalar};
 use tokenscope::domain::{Cancel, Progress};
-use tokenscope::method::ultra::seeds;
+use tokenscope::method::ultra::{seeds, seeds_along};
 use tokenscope::model::block::RowSet;
 use tokenscope::model::{Backward, Model, Trace};
 
@@ -199,6 +201,70 @@ fn fused_and_composed_paths_agree_for_every_number_of_rows() {
             }
         }
     }
+}
+
+/// PyTorch's rows (tests/fixtures/scalars.py) of the sum of z / |z|, of z itself, and of |z|.
+#[test]
+fn rows_of_scalars_without_a_direction_are_pytorch_s() {
+    for name in ["vit", "bert_words", "gpt2"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/scalars/{name}.safetensors"));
+        let want = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
+        let model = Model::load(&own_models().join(name), &Device::Cpu).unwrap();
+        let trace = Given::expected(&expectations(&own_models().join(name)).remove(0)).trace(&model);
+        for (scalar, key) in [(Scalar::Sum, "sum"), (Scalar::RawSum, "raw_sum"), (Scalar::Norm, "norm")] {
+            for layer in [1, 2, 3] {
+                let got = relevance(&model, &trace, layer, &[0, 5, 9], &scalar, Rows::All);
+                let want = floats(&want[&format!("{key}_{layer}")]);
+                assert_rows_close(&format!("{name} {layer} {scalar}"), &got, &want, &[0, 5, 9], 1e-3);
+            }
+        }
+    }
+}
+
+/// One block down, a row is the token itself and mean_h relu(A dA), dA the change of the sum of z with each entry of the attention.
+#[test]
+fn the_raw_sum_agrees_with_differences_in_f64() {
+    for name in ["vit", "gpt2", "bert"] {
+        let model = Model::load(&own_models().join(name), &Device::Cpu).unwrap().to_dtype(DType::F64).unwrap();
+        let given = Given::any(&model);
+        let trace = given.trace(&model);
+        let (tokens, heads, target) = (trace.num_tokens(), model.num_heads(), 5);
+        let attention = floats(trace.blocks[0].attention.as_ref().unwrap());
+        let sum = |place: usize, step: f64| -> f64 {
+            let mut shifts = shifts(&model, tokens, DType::F64);
+            let mut entries = vec![0.0; heads * tokens * tokens];
+            entries[place] = step;
+            shifts[0] = Tensor::from_vec(entries, shifts[0].shape(), &Device::Cpu).unwrap();
+            let shifted = model.trace_with_shifts(&given.input(), &shifts).unwrap();
+            shifted.residual[1].get(target).unwrap().sum_all().unwrap().to_scalar().unwrap()
+        };
+        let flow = |head: usize, to: usize| {
+            let place = (head * tokens + target) * tokens + to;
+            let change = (sum(place, 1e-5) - sum(place, -1e-5)) / 2e-5;
+            (f64::from(attention[place]) * change).max(0.0) / heads as f64
+        };
+        let own = |to: usize| f64::from(u8::from(to == target));
+        let want: Vec<f32> =
+            (0..tokens).map(|to| (own(to) + (0..heads).map(|head| flow(head, to)).sum::<f64>()) as f32).collect();
+        let raw = relevance(&model, &trace, 1, &[target], &Scalar::RawSum, Rows::All);
+        assert!(largest_difference(&raw, &want) < 1e-5, "{name}: {raw:?} {want:?}");
+        // One block down |z| is the only difference from the sum of z / |z|.
+        let length = trace.residual[1].get(target).unwrap().sqr().unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap().sqrt();
+        let unit = relevance(&model, &trace, 1, &[target], &Scalar::Sum, Rows::All);
+        let flows = |row: &[f32]| (0..tokens).map(|to| f64::from(row[to]) - own(to)).sum::<f64>();
+        assert!((flows(&raw) - length * flows(&unit)).abs() < 1e-4 * (1.0 + flows(&raw)), "{name}");
+    }
+}
+
+#[test]
+fn a_zero_token_flows_nowhere() {
+    let zero = Tensor::zeros((2, 4), DType::F32, &Device::Cpu).unwrap();
+    for scalar in [Scalar::Sum, Scalar::Norm] {
+        assert_eq!(floats(&seeds(&zero, &[0, 1], &scalar).unwrap()), [0.0; 8], "{scalar}");
+    }
+    assert_eq!(floats(&seeds(&zero, &[0], &Scalar::RawSum).unwrap()), [1.0; 4]);
+    let along = Tensor::ones((1, 4), DType::F32, &Device::Cpu).unwrap();
+    assert_eq!(floats(&seeds_along(&along, &zero, &[0]).unwrap()), [0.0; 4]);
 }
 
 /// Properties that hold for any model: rows are at least the identity, layer 0 is the identity, K = T is exact.

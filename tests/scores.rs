@@ -5,12 +5,13 @@ use std::path::Path;
 use serde_json::Value;
 use tokenscope::algebra::random::Random;
 use tokenscope::measure::assignment::{hungarian, majority};
-use tokenscope::measure::boundary::{Labels, match_boundaries};
+use tokenscope::measure::boundary::{BoundaryCounts, Labels, Lines, match_boundaries};
 use tokenscope::measure::clustering::{adjusted_rand, normalized_mutual_information, rand_index, variation_of_information};
 use tokenscope::measure::contingency::IGNORED;
 use tokenscope::measure::covering::covering;
 use tokenscope::measure::rank::spearman;
 use tokenscope::measure::silhouette::{cosine_distances, silhouette};
+use tokenscope::measure::thinning::thin;
 use tokenscope::measure::{Confusion, Contingency, faithfulness};
 
 fn golden() -> Value {
@@ -58,16 +59,55 @@ fn scores_of_labels_are_those_of_scikit_learn() {
             ];
             scores.into_iter().for_each(|(name, got, want)| assert_same(&format!("case {case}, {name}"), got, want));
         }
-        let (width, want) = (golden["width"].as_u64().unwrap() as usize, &golden["boundary"]);
-        let annotators: Vec<&[u16]> = truths.iter().map(Vec::as_slice).collect();
-        let got = match_boundaries(Labels { values: &predicted, width }, &annotators, golden["tolerance"].as_f64().unwrap());
-        assert_eq!(
-            [got.predicted, got.truth, got.true_matched].map(Some),
-            ["predicted", "truth", "true_matched"].map(|k| want[k].as_u64())
-        );
-        // Which pixels a maximum matching takes is free where there are more annotators than one.
-        let slack = if truths.len() == 1 { 0 } else { got.predicted / 50 };
-        assert!(got.predicted_matched.abs_diff(want["predicted_matched"].as_u64().unwrap()) <= slack, "{got:?} {want}");
+    }
+}
+
+/// A line of the fixture: a digit a pixel, `-` where it is void.
+fn digits(value: &Value) -> Vec<u16> {
+    value.as_str().unwrap().bytes().map(|b| if b == b'-' { IGNORED } else { u16::from(b - b'0') }).collect()
+}
+
+fn boundaries() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/scores/boundaries.json");
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn masks_are_thinned_as_scikit_image_does() {
+    for (case, golden) in boundaries()["thinning"].as_array().unwrap().iter().enumerate() {
+        let rows = |key: &str| -> Vec<String> {
+            golden[key].as_array().unwrap().iter().map(|row| row.as_str().unwrap().to_owned()).collect()
+        };
+        let width = rows("mask")[0].len();
+        let mut mask: Vec<bool> = rows("mask").concat().bytes().map(|b| b == b'1').collect();
+        thin(&mut mask, width);
+        let got: String = mask.iter().map(|&set| if set { '1' } else { '0' }).collect();
+        assert_eq!(got, rows("thinned").concat(), "case {case}");
+    }
+}
+
+#[test]
+fn boundaries_are_counted_as_the_benchmark_and_scipy_do() {
+    for golden in boundaries()["boundaries"].as_array().unwrap() {
+        let (name, predicted, width) =
+            (&golden["name"], digits(&golden["predicted"]), golden["width"].as_u64().unwrap() as usize);
+        let truths: Vec<Vec<u16>> = golden["annotators"].as_array().unwrap().iter().map(digits).collect();
+        let (annotators, tolerance) =
+            (truths.iter().map(Vec::as_slice).collect::<Vec<_>>(), golden["tolerance"].as_f64().unwrap());
+        for (lines, kind) in [(Lines::Thinned, "thinned"), (Lines::Unthinned, "unthinned")] {
+            let got = match_boundaries(Labels { values: &predicted, width }, &annotators, tolerance, lines);
+            let want: BoundaryCounts = serde_json::from_value(golden[kind].clone()).unwrap();
+            assert_eq!((got.truth, got.true_matched), (want.truth, want.true_matched), "{name}, {kind}");
+            // Which pixels a maximum matching takes is free where there are several annotators.
+            let slack = if truths.len() == 1 { 0 } else { got.predicted / 50 };
+            assert!(got.predicted.abs_diff(want.predicted) <= slack, "{name}, {kind}: {got:?} {want:?}");
+            assert!(got.predicted_matched.abs_diff(want.predicted_matched) <= slack, "{name}, {kind}: {got:?} {want:?}");
+            let Some(benchmark) = golden.get(&format!("{kind}_benchmark")) else { continue };
+            let benchmark: BoundaryCounts = serde_json::from_value(benchmark.clone()).unwrap();
+            assert_eq!((got.predicted, got.truth), (benchmark.predicted, benchmark.truth), "{name}, {kind}");
+            let apart = (got.f_measure() - benchmark.f_measure()).abs();
+            assert!(apart <= 0.005, "{name}, {kind}: {apart}, {got:?} {benchmark:?}");
+        }
     }
 }
 
@@ -118,11 +158,12 @@ fn blobs(random: &mut Random, kinds: usize) -> Vec<u16> {
     (0..24 * 30).map(nearest).collect()
 }
 
-/// Accuracy and mean IoU one to one, then by majority, ARI, NMI, covering, boundary F.
+/// Accuracy and mean IoU one to one, then by majority, ARI, NMI, covering, and boundary F without thinning: the truth is not thinned,
+/// so that thinned boundaries cannot match all of it.
 fn all_scores(predicted: &[u16], truth: &[u16]) -> [f64; 8] {
     let table = Contingency::new(predicted, truth);
     let (one, many) = (Confusion::new(&table, &hungarian(&table)), Confusion::new(&table, &majority(&table)));
-    let boundary = match_boundaries(Labels { values: predicted, width: 30 }, &[truth], 0.03).f_measure();
+    let boundary = match_boundaries(Labels { values: predicted, width: 30 }, &[truth], 0.03, Lines::Unthinned).f_measure();
     let (pairs, information) = (adjusted_rand(&table), normalized_mutual_information(&table));
     [one.accuracy(), one.mean_iou(), many.accuracy(), many.mean_iou(), pairs, information, covering(&table), boundary]
 }
@@ -152,6 +193,11 @@ fn scores_do_not_know_names_stay_in_bounds_and_are_one_for_the_truth() {
         }
         assert!(all_scores(&truth, &truth).iter().all(|s| (s - 1.0).abs() < 1e-12), "seed {seed}");
         assert!(all_scores(&renamed(&truth), &truth).iter().all(|s| (s - 1.0).abs() < 1e-12), "seed {seed}");
+
+        let [own, other] = [&truth, &predicted]
+            .map(|labels| match_boundaries(Labels { values: labels, width: 30 }, &[&truth], 0.03, Lines::Thinned));
+        assert!(own.precision() == 1.0 && own.recall() > 0.5, "seed {seed}: {own:?}");
+        assert!(other.predicted_matched <= other.predicted && other.true_matched <= other.truth, "seed {seed}: {other:?}");
 
         let mut void = truth.clone();
         void[..300].fill(IGNORED);

@@ -15,8 +15,8 @@ pub(super) struct How {
     /// residual, query, key or value.
     #[arg(long, default_value = "residual", value_parser = word::<Facet>)]
     facet: Facet,
-    /// ultra: sum, norm, or auto = norm where layers come out of a layer norm (BERT), else sum; along other tokens token:7,7 or
-    /// token:3+4, a class class:tabby, a word vocab:WORD (#ID), a segment cluster:0/6 of six, or file:W.npy of D, T x D
+    /// ultra, of the token's vector z: sum = the sum of z/|z| with |z| held fixed, raw-sum = the sum of z, norm = |z|, or auto =
+    /// norm where layers come out of a layer norm (BERT), else sum; along other tokens token:7,7 or token:3+4, a class class:tabby, a word vocab:WORD (#ID), a segment cluster:0/6 of six, or file:W.npy of D, T x D
     /// or D x D numbers. Of CLIP and SigLIP text:"a cat", the way to a phrase, also for agreement and methods that explain answers;
     /// text:"a cat | a dog" compares it with others too.
     #[arg(long, default_value = "auto", value_parser = word::<Scalar>)]

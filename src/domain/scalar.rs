@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::token::TokenRef;
 use super::{Error, Result};
 
-/// Scalar of the target token z whose gradient is followed (methods.md 1.2).
+/// Scalar of the target token z whose gradient is followed; |z| is held fixed throughout. Seeds, the gradients with respect to z:
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Scalar {
@@ -18,6 +18,8 @@ pub enum Scalar {
     Auto,
     /// Sum of z / |z|: seed 1/|z| in every component.
     Sum,
+    /// Sum of z itself: seed 1 in every component. |z| times [`Self::Sum`], so that flow through several blocks counts for more.
+    RawSum,
     /// |z|: seed z/|z|.
     Norm,
     /// How far z points to a phrase in the space that images and texts share: seed w / (|w| |z|), w the gradient there. After
@@ -47,10 +49,11 @@ const CLUSTERS: usize = 6;
 /// No more segments are asked for.
 const MAX_CLUSTERS: usize = 4096;
 /// What is expected of a scalar.
-const EXPECTED: &str = "auto, sum, norm, text:\"a phrase\", token:T or token:T+U, class:C, vocab:WORD, cluster:N/K or file:W.npy";
+const EXPECTED: &str =
+    "auto, sum, raw-sum, norm, text:\"a phrase\", token:T or token:T+U, class:C, vocab:WORD, cluster:N/K or file:W.npy";
 
 impl Scalar {
-    /// Those that need no words, in the order in which they are offered.
+    /// The ones that buttons offer.
     pub const PLAIN: &'static [Self] = &[Self::Auto, Self::Sum, Self::Norm];
 
     /// What is meant for a model whose layers come out of a layer norm, or for any other.
@@ -81,10 +84,23 @@ impl Scalar {
         self.phrases().first().copied()
     }
 
+    /// What is followed, as a formula of the token's vector z; `None` until [`Self::resolved`] has chosen.
+    pub fn formula(&self) -> Option<&'static str> {
+        match self {
+            Self::Auto => None,
+            Self::Sum => Some("sum of z / |z|, |z| held fixed"),
+            Self::RawSum => Some("sum of z"),
+            Self::Norm => Some("|z|"),
+            Self::Text(_) | Self::Token(_) | Self::Class(_) | Self::Word(_) | Self::Cluster { .. } | Self::File(_) => {
+                Some("z w / (|z| |w|), w the direction, |z| and w held fixed")
+            }
+        }
+    }
+
     /// What is followed, for titles: `scalar sum`, `along 'a cat'`.
     pub fn words(&self) -> String {
         match self {
-            Self::Auto | Self::Sum | Self::Norm => format!("scalar {self}"),
+            Self::Auto | Self::Sum | Self::RawSum | Self::Norm => format!("scalar {self}"),
             Self::Text(_) => format!("along '{}'", self.phrase().unwrap_or_default()),
             Self::Token(tokens) => format!("along token {}", joined(tokens)),
             Self::Class(class) => format!("along class {class}"),
@@ -105,6 +121,7 @@ impl fmt::Display for Scalar {
         match self {
             Self::Auto => f.write_str("auto"),
             Self::Sum => f.write_str("sum"),
+            Self::RawSum => f.write_str("raw-sum"),
             Self::Norm => f.write_str("norm"),
             Self::Text(text) => write!(f, "{TEXT}{text}"),
             Self::Token(tokens) => write!(f, "token:{}", joined(tokens)),
@@ -120,9 +137,8 @@ impl FromStr for Scalar {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let plain = Self::PLAIN.iter().find(|scalar| scalar.to_string() == text);
+        let plain = [Self::Auto, Self::Sum, Self::RawSum, Self::Norm].into_iter().find(|scalar| scalar.to_string() == text);
         plain
-            .cloned()
             .or_else(|| Self::named(text))
             .ok_or_else(|| Error::refused(format!("--scalar {text}"), "unknown value").expected(EXPECTED))
     }
@@ -163,6 +179,7 @@ mod tests {
         for text in [
             "auto",
             "sum",
+            "raw-sum",
             "norm",
             "text:a cat",
             "text:sum",
@@ -190,7 +207,7 @@ mod tests {
             "cluster:x/2",
             "file:",
         ] {
-            assert!(text.parse::<Scalar>().unwrap_err().to_string().contains("auto, sum, norm"), "{text}");
+            assert!(text.parse::<Scalar>().unwrap_err().to_string().contains("auto, sum, raw-sum, norm"), "{text}");
         }
         let scalar: Scalar = "text: a cat|a dog ||".parse().unwrap();
         assert_eq!((scalar.phrases(), scalar.words().as_str()), (vec!["a cat", "a dog"], "along 'a cat'"));

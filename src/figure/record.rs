@@ -127,6 +127,9 @@ struct Method<'a> {
     id: &'a str,
     name: &'a str,
     formula: &'a str,
+    /// Whose gradient was followed, of the token's vector z.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scalar: Option<&'static str>,
     citation: &'a str,
     unit: &'a str,
 }
@@ -172,6 +175,7 @@ pub fn json(output: &Output, style: &FigureStyle, layout: &Layout, paths: &[Path
         Output::Segments(s) => s.maps.as_ref().map_or(&[][..], |maps| maps.matches.as_slice()),
         Output::Scene(_) | Output::Verification(_) | Output::Continuation(_) => &[],
     };
+    let scalar = request.params.scalar.formula().filter(|_| method.uses(Uses::Scalar));
     let record = Record {
         program: env!("CARGO_PKG_NAME"),
         version: env!("CARGO_PKG_VERSION"),
@@ -188,6 +192,7 @@ pub fn json(output: &Output, style: &FigureStyle, layout: &Layout, paths: &[Path
             id: method.id,
             name: method.name,
             formula: method.formula,
+            scalar,
             citation: method.citation,
             unit: method.unit,
         },

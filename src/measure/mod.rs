@@ -9,8 +9,10 @@ pub mod contingency;
 pub mod covering;
 pub mod faithfulness;
 pub mod likelihood;
+pub mod matching;
 pub mod rank;
 pub mod silhouette;
+pub mod thinning;
 
 pub use comprehensiveness::{Removal, Score};
 pub use confusion::Confusion;

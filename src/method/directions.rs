@@ -31,7 +31,7 @@ pub(super) fn directions(
 ) -> Result<Option<Tensor>> {
     let stream = &trace.residual[layer];
     let directions = match scalar {
-        Scalar::Auto | Scalar::Sum | Scalar::Norm | Scalar::Text(_) => return Ok(None),
+        Scalar::Auto | Scalar::Sum | Scalar::RawSum | Scalar::Norm | Scalar::Text(_) => return Ok(None),
         Scalar::Token(tokens) => of_tokens(trace, stream, tokens)?,
         Scalar::Class(named) => of_class(model, &rows(stream, positions)?, named)?,
         Scalar::Word(word) => of_word(model, &rows(stream, positions)?, word)?,

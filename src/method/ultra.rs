@@ -18,7 +18,8 @@ static INFO: Info = Info {
     id: "ultra",
     name: "ULTra",
     summary: "Which part of the input a latent token was made from, by its gradient through the attention below it",
-    formula: "r <- r + r mean_h relu(dA_b * A_b), from the token's layer down to block 1, r = e_i at the start",
+    formula: "r <- r + r mean_h relu(dA_b * A_b), from the token's layer down to block 1, r = e_i at the start; \
+              dA of the scalar: sum = the sum of z / |z|, raw-sum = the sum of z, norm = |z|, or z along a direction; |z| held fixed",
     citation: "Hosseini et al., ULTra: Unveiling Latent Token Interpretability in Transformer-Based Understanding, arXiv 2411.12589 (2024)",
     cost: "exact: about one forward pass a token; own-row: less than one for all tokens",
     unit: "relevance",
@@ -61,8 +62,8 @@ fn seeds_of(model: &Model, trace: &Trace, target: &Target<'_>) -> Result<Tensor>
     }
 }
 
-/// Gradients of the scalar with respect to the target tokens, with |z| held fixed (methods.md 1.2): 1/|z| in every component
-/// for `sum`, z/|z| for `norm`. A zero token has a zero gradient.
+/// Gradients of the scalar with respect to the target tokens, with the |z| of `sum` held fixed: 1/|z| in every component for
+/// `sum`, 1 for `raw-sum`, z/|z| for `norm`. Where |z| is 0 the seed is 0 if it divides by |z|.
 ///
 /// # Shapes
 /// `stream` is `[T, D]`, the result `[positions, D]`.
@@ -72,7 +73,8 @@ fn seeds_of(model: &Model, trace: &Trace, target: &Target<'_>) -> Result<Tensor>
 pub fn seeds(stream: &Tensor, positions: &[usize], scalar: &Scalar) -> Result<Tensor> {
     let z = rows(stream, positions)?;
     match scalar {
-        Scalar::Auto | Scalar::Sum => Ok(z.ones_like()?.broadcast_div(&length(&z)?)?),
+        Scalar::Auto | Scalar::Sum => Ok(z.ones_like()?.broadcast_mul(&inverse_length(&z)?)?),
+        Scalar::RawSum => Ok(z.ones_like()?),
         Scalar::Norm => Ok(z.broadcast_div(&length(&z)?)?),
         other => Err(Error::Internal(format!("{other} was not read"))),
     }
@@ -99,7 +101,7 @@ pub fn seeds_towards(joint: &Joint, stream: &Tensor, positions: &[usize], phrase
 /// [`Error::Internal`] when shapes disagree.
 pub fn seeds_along(directions: &Tensor, stream: &Tensor, positions: &[usize]) -> Result<Tensor> {
     let unit = directions.broadcast_div(&length(directions)?)?;
-    Ok(unit.broadcast_div(&length(&rows(stream, positions)?)?)?)
+    Ok(unit.broadcast_mul(&inverse_length(&rows(stream, positions)?)?)?)
 }
 
 /// Some rows of `[T, D]`.
@@ -108,7 +110,14 @@ pub(super) fn rows(stream: &Tensor, positions: &[usize]) -> Result<Tensor> {
     Ok(stream.index_select(&Tensor::new(rows, stream.device())?, 0)?)
 }
 
-/// `[positions, 1]`; that of a zero vector as good as zero, but no divisor of zero.
+/// `[positions, 1]`: 1/|z|, 0 for a zero vector.
+fn inverse_length(z: &Tensor) -> Result<Tensor> {
+    let length = length(z)?;
+    let is_long = length.gt(f64::from(f32::MIN_POSITIVE))?.to_dtype(z.dtype())?;
+    Ok((is_long / length)?)
+}
+
+/// `[positions, 1]`: |z|, clamped to avoid division by zero.
 pub(super) fn length(z: &Tensor) -> Result<Tensor> {
     Ok(z.sqr()?.sum_keepdim(1)?.sqrt()?.maximum(f64::from(f32::MIN_POSITIVE))?)
 }

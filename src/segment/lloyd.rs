@@ -31,15 +31,32 @@ const MAX_ROUNDS: usize = 300;
 /// # Errors
 /// [`crate::domain::Error::Cancelled`].
 pub fn kmeans(points: &[f64], width: usize, clusters: usize, cancel: &Cancel) -> Result<Clustering> {
+    let mut found = kmeans_of_seeds(points, width, clusters, &(0..RESTARTS).collect::<Vec<_>>(), cancel)?;
+    let best = best(&found);
+    Ok(found.swap_remove(best))
+}
+
+/// One clustering for each seed, in the order of the seeds.
+///
+/// # Shapes
+/// `points` is `[N, width]`.
+///
+/// # Errors
+/// [`crate::domain::Error::Cancelled`].
+pub fn kmeans_of_seeds(points: &[f64], width: usize, clusters: usize, seeds: &[u64], cancel: &Cancel) -> Result<Vec<Clustering>> {
     let clusters = clusters.clamp(1, (points.len() / width.max(1)).max(1));
-    let start = |seed: u64| {
+    let start = |&seed: &u64| {
         cancel.check()?;
         lloyd(points, width, plus_plus(points, width, clusters, seed), cancel)
     };
-    let found = (0..RESTARTS).into_par_iter().map(start).collect::<Result<Vec<_>>>()?;
-    // A hair better is not better: rounding must not choose.
-    let better = |best: Clustering, next: Clustering| if next.inertia < best.inertia * (1.0 - 1e-12) { next } else { best };
-    Ok(found.into_iter().reduce(better).unwrap_or(Clustering { labels: Vec::new(), centres: Vec::new(), inertia: 0.0 }))
+    seeds.par_iter().map(start).collect()
+}
+
+/// The index of the clustering with the least inertia; of equal ones the first.
+pub fn best(found: &[Clustering]) -> usize {
+    // Differences within rounding must not choose.
+    let better = |best: usize, next: usize| if found[next].inertia < found[best].inertia * (1.0 - 1e-12) { next } else { best };
+    (0..found.len()).reduce(better).unwrap_or(0)
 }
 
 /// Centres far from each other: each is drawn with a probability that grows as its squared distance to those before it; of a few

@@ -5,9 +5,13 @@
 use std::collections::BTreeMap;
 
 use super::row::Row;
+use crate::algebra::random::Random;
 use crate::domain::{Cancel, Result};
 use crate::measure::Contingency;
-use crate::segment::lloyd::kmeans;
+use crate::segment::lloyd::{Clustering, best, kmeans_of_seeds};
+
+/// Seeded starts of k-means. Its optimum decides the scores, so the table shows their spread over the starts too.
+pub(super) const STARTS: u64 = 20;
 
 /// Mean of the unit vectors of each segment's patches, at length 1; nothing for a segment without patches.
 ///
@@ -30,17 +34,18 @@ fn rounded(sum: &[f64]) -> Vec<f32> {
     if length == 0.0 { Vec::new() } else { sum.iter().map(|s| ((s / length * 1e4).round() / 1e4) as f32).collect() }
 }
 
-/// Pixels by joint cluster and class; none where a row has no vectors.
+/// Pixels by joint cluster and class for every start of k-means, the one with the least inertia first; nothing where a row has no
+/// vectors.
 ///
 /// # Errors
 /// [`crate::domain::Error::Cancelled`], which never happens here.
-pub(super) fn contingency(rows: &[&Row]) -> Result<Option<Contingency>> {
+pub(super) fn contingencies(rows: &[&Row], seed: u64) -> Result<Vec<Contingency>> {
     // The order in which rows were made must not matter.
     let by_image: BTreeMap<&str, &Row> = rows.iter().map(|row| (row.image.as_str(), *row)).collect();
     let mut classes = Contingency::default();
     let (mut points, mut width, mut places) = (Vec::new(), 0, BTreeMap::new());
     for (image, row) in &by_image {
-        let (Some(counts), Some(vectors)) = (&row.counts, &row.vectors) else { return Ok(None) };
+        let (Some(counts), Some(vectors)) = (&row.counts, &row.vectors) else { return Ok(Vec::new()) };
         classes.merge(counts);
         for (segment, vector) in vectors.iter().enumerate().filter(|(_, vector)| !vector.is_empty()) {
             width = vector.len();
@@ -50,18 +55,24 @@ pub(super) fn contingency(rows: &[&Row]) -> Result<Option<Contingency>> {
     }
     let count = classes.truth().len();
     if points.is_empty() || count == 0 {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let found = kmeans(&points, width, count, &Cancel::default())?;
-    let mut joint = Contingency::default();
-    for (image, row) in &by_image {
-        for ((segment, class), pixels) in row.counts.iter().flat_map(Contingency::cells) {
-            // A segment without a vector is of no cluster: a number that is not matched first.
-            let cluster = places.get(&(*image, usize::from(segment))).map_or(count, |&place| found.labels[place]);
-            joint.add((cluster as u16, class), pixels);
+    let seeds: Vec<u64> = (0..STARTS).map(|start| Random::of(seed, &format!("joint start {start}")).bits()).collect();
+    let mut found = kmeans_of_seeds(&points, width, count, &seeds, &Cancel::default())?;
+    let first = best(&found);
+    found.swap(0, first);
+    let joint = |found: &Clustering| {
+        let mut joint = Contingency::default();
+        for (image, row) in &by_image {
+            for ((segment, class), pixels) in row.counts.iter().flat_map(Contingency::cells) {
+                // Segments without a vector share a cluster of their own.
+                let cluster = places.get(&(*image, usize::from(segment))).map_or(count, |&place| found.labels[place]);
+                joint.add((cluster as u16, class), pixels);
+            }
         }
-    }
-    Ok(Some(joint))
+        joint
+    };
+    Ok(found.iter().map(joint).collect())
 }
 
 #[cfg(test)]
@@ -80,14 +91,15 @@ mod tests {
     #[test]
     fn what_looks_alike_is_one_cluster_whatever_its_number() {
         let rows = [row("a", [0, 1]), row("b", [1, 0]), row("c", [0, 1])];
-        let joint = contingency(&rows.iter().collect::<Vec<_>>()).unwrap().unwrap();
-        let again = contingency(&rows.iter().rev().collect::<Vec<_>>()).unwrap().unwrap();
+        let joint = contingencies(&rows.iter().collect::<Vec<_>>(), 0).unwrap();
+        let again = contingencies(&rows.iter().rev().collect::<Vec<_>>(), 0).unwrap();
         assert_eq!(joint, again, "the order of rows does not matter");
-        let mut cells: Vec<u64> = joint.cells().map(|(_, pixels)| pixels).collect();
+        assert_eq!(joint.len() as u64, STARTS);
+        let mut cells: Vec<u64> = joint[0].cells().map(|(_, pixels)| pixels).collect();
         cells.sort_unstable();
         assert_eq!(cells, [150, 150], "two clusters, each of one class");
         let bare = Row { vectors: None, ..row("d", [0, 1]) };
-        assert!(contingency(&[&bare]).unwrap().is_none());
+        assert!(contingencies(&[&bare], 0).unwrap().is_empty());
     }
 
     #[test]

@@ -37,9 +37,12 @@ pub struct Row {
     /// How its masks were read: words of the table, and how many masks or pixels each is about.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub masks: BTreeMap<String, u64>,
-    /// Boundary pixels that were matched.
+    /// Boundary pixels that were matched after thinning, as the Berkeley benchmark counts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub boundary: Option<BoundaryCounts>,
+    pub thinned: Option<BoundaryCounts>,
+    /// The same without thinning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unthinned: Option<BoundaryCounts>,
 }
 
 impl Row {

@@ -13,7 +13,7 @@ use crate::domain::request::{Cut, Facet, Input, Request, Task};
 use crate::domain::{Control, Error, Result};
 use crate::engine::{Engine, Output, Segments};
 use crate::measure::assignment::{hungarian, majority};
-use crate::measure::boundary::{Labels, TOLERANCE, match_boundaries};
+use crate::measure::boundary::{Labels, Lines, TOLERANCE, match_boundaries};
 use crate::measure::clustering::{adjusted_rand, normalized_mutual_information, rand_index, variation_of_information};
 use crate::measure::covering::covering;
 use crate::measure::silhouette::{cosine_distances, silhouette};
@@ -103,11 +103,13 @@ fn describe(labels: &[u16], masks: &[Vec<u16>], width: usize, has_classes: bool,
     row.set("voi", mean(&variation_of_information));
     row.set("covering", mean(&covering));
     let annotators: Vec<&[u16]> = masks.iter().map(Vec::as_slice).collect();
-    let boundary = match_boundaries(Labels { values: labels, width }, &annotators, TOLERANCE);
-    row.set("precision", boundary.precision());
-    row.set("recall", boundary.recall());
-    row.set("f", boundary.f_measure());
-    row.boundary = Some(boundary);
+    let matched = |lines| match_boundaries(Labels { values: labels, width }, &annotators, TOLERANCE, lines);
+    let (thinned, unthinned) = (matched(Lines::Thinned), matched(Lines::Unthinned));
+    row.set("precision", thinned.precision());
+    row.set("recall", thinned.recall());
+    row.set("f", thinned.f_measure());
+    row.set("f_unthinned", unthinned.f_measure());
+    (row.thinned, row.unthinned) = (Some(thinned), Some(unthinned));
     row.counts = tables.into_iter().next().filter(|_| has_classes);
 }
 
