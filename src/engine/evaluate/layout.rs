@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::classes::{self, CAMVID, CITYSCAPES_27, COCO_STUFF_27, POTSDAM, VOC};
 use super::plan::{Data, Plan, Test};
+use crate::domain::path::escaped;
 use crate::domain::{Error, Result};
 use crate::input::picture::EXTENSIONS;
 
@@ -305,7 +306,10 @@ fn folder_of_file(path: &Path) -> &Path {
 
 fn pair(folder: &Path, image: &Path, masks: Vec<PathBuf>) -> Pair {
     let id = image.strip_prefix(folder).unwrap_or(image).with_extension("");
-    Pair { id: id.to_string_lossy().replace('\\', "/"), image: image.to_owned(), masks }
+    // A backslash in the name of a file is one; between folders it is Windows' slash.
+    let id = escaped(&id).into_owned();
+    let id = if cfg!(windows) { id.replace('\\', "/") } else { id };
+    Pair { id, image: image.to_owned(), masks }
 }
 
 fn is_picture(path: &Path) -> bool {
