@@ -5,8 +5,15 @@ mod common;
 #[path = "common/program.rs"]
 mod program;
 
+#[path = "cli/flags.rs"]
+mod flags;
 #[path = "cli/manners.rs"]
 mod manners;
+#[cfg(target_os = "linux")]
+#[path = "cli/names.rs"]
+mod names;
+#[path = "cli/outputs.rs"]
+mod outputs;
 
 use std::collections::HashMap;
 use std::fs;

@@ -285,13 +285,13 @@ fn a_record_names_the_command_and_the_hashes() {
 #[test]
 fn bad_paths_are_refused_before_any_work() {
     let folder = tempfile::tempdir().unwrap();
-    let refused = |name: &str| check_paths(&[folder.path().join(name)]).unwrap_err().to_string();
+    let refused = |name: &str| check_paths("--out", &[folder.path().join(name)]).unwrap_err().to_string();
     assert!(refused("a.pdf").contains("unknown extension .pdf; expected .png, .svg, .json, .npy, .npz, .csv"));
     assert!(refused("a").contains("no extension"));
     assert!(refused("no/a.png").contains("folder does not exist"));
     let twice = folder.path().join("a.png");
-    assert!(check_paths(&[twice.clone(), twice]).unwrap_err().to_string().contains("named twice"));
-    assert!(check_paths(&["a.PNG".into(), "b.svg".into()]).is_ok());
+    assert!(check_paths("--out", &[twice.clone(), twice]).unwrap_err().to_string().contains("named twice"));
+    assert!(check_paths("--out", &["a.PNG".into(), "b.svg".into()]).is_ok());
 }
 
 #[test]

@@ -157,8 +157,11 @@ pub fn refusal_ui(ui: &mut Ui, refusal: &Error) {
 /// Takes a file that was chosen for a knob.
 ///
 /// # Errors
-/// A refusal of what no method declares.
+/// A refusal of what no method declares, and of a name that a flag could not hold.
 pub fn take_file(knobs: &mut Knobs, id: &str, path: &std::path::Path) -> Result<()> {
     let knob = by_id(id).ok_or_else(|| Error::Internal(format!("no method has a {id}")))?;
-    knobs.set(knob, &path.to_string_lossy())
+    let name = path.to_str().ok_or_else(|| {
+        Error::refused(path.display(), "its name is not UTF-8").expected("a name in UTF-8").remedy("rename the file")
+    })?;
+    knobs.set(knob, name)
 }

@@ -254,7 +254,7 @@ impl App {
         if self.hub.is_open() {
             self.error = None;
             self.hub.toggle(ctx);
-            self.session.model = Some(ModelRef::Hub(id));
+            (self.session.model, self.session.tower) = (Some(ModelRef::Hub(id)), None);
         }
     }
 

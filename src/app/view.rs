@@ -294,7 +294,8 @@ impl View {
 fn single(map: &MapView) -> Explanation {
     let (source, row) = &map.source;
     let token = token_at(&source.scene.layout, map.position);
-    let params = Params { own: map.own, ..source.request.params.clone() };
+    let has_own = source.method.uses(Uses::Own) && map.span.is_none();
+    let params = Params { own: if has_own { map.own } else { Own::default() }, ..source.request.params.clone() };
     let tokens = map.span.map_or_else(|| Tokens::These(vec![token]), Tokens::Span);
     let request = Request { tokens, params, ..source.request.clone() };
     Explanation { request, positions: vec![map.position], relevance: source.row(*row).into(), ..(**source).clone() }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::session::{Mode, Session};
 use super::{menu, phrase};
-use crate::domain::request::{Cut, Facet, Generation, Params, Request, Rows, Scalar, Task, Tokens};
+use crate::domain::request::{Cut, Facet, Generation, Own, Params, Request, Rows, Scalar, SizeRule, Task, Tokens};
 use crate::domain::token::{TokenKind, TokenLayout, TokenRef};
 use crate::engine::Scene;
 use crate::method::{Info, Reach, Uses};
@@ -71,7 +71,8 @@ impl Session {
     /// The same without a continuation.
     pub fn prompt_request(&self) -> Option<Request> {
         let (input, model) = (self.input.clone()?, self.model_in_use()?);
-        Some(Request { tower: self.tower, size: self.size, device: self.device, ..Request::of(Task::Trace, input, model) })
+        let size = if input.is_resized() { self.size } else { SizeRule::default() };
+        Some(Request { tower: self.tower, size, device: self.device, ..Request::of(Task::Trace, input, model) })
     }
 
     /// Maps of every token, where these are cheap: by own rows where the method carries rows, else as the method gives them.
@@ -142,11 +143,13 @@ impl Session {
     pub fn segment_request(&self, scene: &Scene) -> Option<Request> {
         let (info, cutting) = self.segmenter()?;
         let layer = self.layer_of(scene.model.num_layers);
-        let request = self.explain_at(info, scene, layer, Tokens::These(Vec::new()), Rows::Some(8))?;
-        // Here the own-entry rule decides what is clustered.
-        let params = if info.uses(Uses::Own) { Params { own: self.params.own, ..request.params } } else { request.params };
+        let request = self.explain_at(info, scene, layer, Tokens::These(Vec::new()), Rows::All)?;
         let cut = if cutting == Cutting::Count { self.cut_for(cutting) } else { Cut::default() };
-        Some(Request { task: Task::Segment { cut }, params, ..request })
+        let task = Task::Segment { cut };
+        // Here the own-entry rule decides what is clustered.
+        let own = if info.uses(Uses::Own) { self.params.own } else { Own::default() };
+        let params = Params { rows: Params::of(task).rows, own, ..request.params };
+        Some(Request { task, params, ..request })
     }
 
     /// Why what is asked has no answer at this layer, or from this model, in words.
@@ -194,23 +197,10 @@ impl Session {
 
     /// The parameters that `info` uses. The own-entry rule is kept out: it is applied when a row becomes a heatmap.
     fn params_for(&self, info: &Info, scene: &Scene, rows: Rows) -> Params {
-        let mut params = Params::default();
-        if info.uses(Uses::Head) {
-            params.head = self.params.head;
-        }
-        if info.uses(Uses::Facet) {
-            params.facet = self.params.facet;
-        }
         let is_phrase = matches!(self.params.scalar, Scalar::Text(_));
-        let is_used = if is_phrase { info.takes_phrase() && phrase::applies(scene) } else { info.uses(Uses::Scalar) };
-        if is_used {
-            params.scalar = self.params.scalar.clone();
-        }
-        if info.uses(Uses::Rows) {
-            params.rows = rows;
-        }
-        params.knobs = self.params.knobs.only(&self.knobs());
-        params
+        let scalar = if is_phrase && !phrase::applies(scene) { Scalar::default() } else { self.params.scalar.clone() };
+        let chosen = Params { scalar, rows, own: Own::default(), ..self.params.clone() };
+        info.only(&chosen, &self.knobs(), Task::Explain)
     }
 }
 

@@ -1,30 +1,33 @@
 //! Flags. Each names the field of the request that it fills; defaults are those of the request.
 
+use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::Read;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::WindowArgs;
 use super::evaluate::Evaluate;
 use super::fit::Fit;
 use super::generate::{Continued, Generate};
-use super::how::How;
+use super::how::{How, Seen};
 use super::knobs::{KnobFlags, infos};
-use crate::domain::colormap::Colormap;
-use crate::domain::heatmap::RangeRule;
+use super::look::{MapLook, SegmentLook};
+use super::window::Window;
 use crate::domain::request::{Cut, Input, ModelRef, Request, Task, Tokens};
 use crate::domain::{Error, Result};
 use crate::figure::FigureStyle;
-use crate::figure::style::range_from_word;
 use crate::input::text_file::MAX_TEXT;
 use crate::input::text_of;
-use crate::render::Interpolation;
+use crate::method::Reach;
+use crate::segment::{self, Cutting};
 
 /// See what a transformer's tokens mean: open an image, click a token at any layer.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(version, subcommand_negates_reqs = true, override_usage = USAGE)]
 pub(super) struct Args {
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -33,6 +36,29 @@ pub(super) struct Args {
     /// Say more about what is done.
     #[arg(long, global = true)]
     pub verbose: bool,
+}
+
+const USAGE: &str = "tokenscope [OPTIONS] [INPUT]\n       tokenscope [--verbose] <COMMAND>";
+
+impl Args {
+    /// Reads the command line. Before a command stand flags of every command alone: those of the window are refused there.
+    pub(super) fn read() -> std::result::Result<Self, clap::Error> {
+        Self::of(std::env::args_os())
+    }
+
+    fn of<T: Into<OsString> + Clone>(words: impl IntoIterator<Item = T>) -> std::result::Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(words)?;
+        if let Some(name) = matches.subcommand_name() {
+            let is_given = |arg: &&clap::Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+            let foreign = command.get_arguments().filter(|arg| !arg.is_global_set()).find(is_given).map(ToString::to_string);
+            if let Some(arg) = foreign {
+                let what = format!("'{arg}' belongs to the window and cannot stand before the command '{name}'");
+                return Err(command.error(ErrorKind::ArgumentConflict, what));
+            }
+        }
+        Self::from_arg_matches(&matches)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,7 +119,7 @@ pub(super) struct Source {
 
 impl Source {
     /// The input, if one is named.
-    fn get(&self) -> Result<Option<Input>> {
+    pub(super) fn get(&self) -> Result<Option<Input>> {
         match (&self.text, &self.input) {
             (Some(text), _) => Ok(Some(Input::Text(text.clone()))),
             (None, Some(path)) if path.as_os_str() == "-" => read_stdin().map(|text| Some(Input::Text(text))),
@@ -134,56 +160,11 @@ pub(super) struct What {
     layer: i32,
     /// How tokens are explained, or the picture is divided.
     #[arg(long, default_value = "ultra", value_parser = method_id, help = method_help())]
-    method: String,
+    pub(super) method: String,
     #[command(flatten)]
     knobs: KnobFlags,
     #[command(flatten)]
-    how: How,
-}
-
-/// How figures look.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Figure")]
-pub(super) struct Look {
-    /// viridis, magma, inferno, plasma, cividis, turbo, coolwarm or gray [default: viridis; coolwarm for signed values].
-    #[arg(long, value_parser = word::<Colormap>)]
-    colormap: Option<Colormap>,
-    /// minmax, symmetric, LOW:HIGH, or percentiles pLOW:pHIGH.
-    #[arg(long, value_parser = range_from_word, allow_hyphen_values = true)]
-    range: Option<RangeRule>,
-    /// 0 = photo or paper only, 1 = map only.
-    #[arg(long, default_value_t = 0.5, allow_negative_numbers = true)]
-    opacity: f32,
-    /// Inches [default: 3.5, or 7.16 for more than two panels].
-    #[arg(long, allow_negative_numbers = true)]
-    width: Option<f64>,
-    /// Dots an inch.
-    #[arg(long, default_value_t = 300)]
-    dpi: u32,
-    /// Show one label alone.
-    #[arg(long)]
-    solo: Option<u16>,
-    /// Put the photo beside the maps, or the bare text above them.
-    #[arg(long, conflicts_with = "no_photo")]
-    photo: bool,
-    /// Leave the photo, or the bare text, out.
-    #[arg(long)]
-    no_photo: bool,
-    /// Charts and tables of the answer below the panels [default: those of a map, up to four].
-    #[arg(long, value_name = "on|off", value_parser = clap::builder::BoolishValueParser::new())]
-    exhibits: Option<bool>,
-    /// Interpolate between patches.
-    #[arg(long)]
-    smooth: bool,
-    /// Give each map a range of its own.
-    #[arg(long)]
-    own_range: bool,
-    /// Draw no lines between labels.
-    #[arg(long, action = ArgAction::SetTrue)]
-    no_outlines: bool,
-    /// Leave the title line out.
-    #[arg(long)]
-    no_title: bool,
+    pub(super) how: How,
 }
 
 #[derive(Debug, clap::Args)]
@@ -207,7 +188,7 @@ pub(super) struct Explain {
     #[command(flatten)]
     continued: Continued,
     #[command(flatten)]
-    look: Look,
+    look: MapLook,
     /// A .png, .svg, .json, .npy, .npz or .csv file; may be repeated [default: the .csv, on standard output].
     #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
@@ -227,7 +208,7 @@ pub(super) struct Segment {
     #[command(flatten)]
     what: What,
     #[command(flatten)]
-    look: Look,
+    look: SegmentLook,
     /// A .png, .svg, .json, .npy, .npz or .csv file; may be repeated [default: the .csv, on standard output].
     #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
@@ -238,50 +219,16 @@ pub(super) struct Segment {
 pub(super) struct Trace {
     #[command(flatten)]
     source: Source,
+    /// As for `explain`.
+    #[arg(long, value_name = "MODEL")]
+    model: Option<PathBuf>,
     #[command(flatten)]
-    what: What,
+    seen: Seen,
     #[command(flatten)]
     continued: Continued,
     /// A .safetensors file.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct Window {
-    #[command(flatten)]
-    source: Source,
-    /// The token to pin, or the span A..B to select.
-    #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
-    token: Option<String>,
-    /// Begin with the token's map at every layer below a text.
-    #[arg(long)]
-    matrix: bool,
-    /// Begin with segments.
-    #[arg(long)]
-    segments: bool,
-    /// Begin with at most so many segments.
-    #[arg(long, conflicts_with = "cut", value_parser = clap::value_parser!(u32).range(1..=4096))]
-    clusters: Option<u32>,
-    /// Begin with segments cut at this cosine distance.
-    #[arg(long, allow_negative_numbers = true)]
-    cut: Option<f64>,
-    #[command(flatten)]
-    what: What,
-    #[command(flatten)]
-    continued: Continued,
-    /// The map's colours.
-    #[arg(long, value_parser = word::<Colormap>)]
-    colormap: Option<Colormap>,
-    /// Write this figure where no window can open, instead of giving up.
-    #[arg(long, value_name = "FILE", conflicts_with = "screenshot")]
-    or_figure: Option<PathBuf>,
-    /// Lay the window out offscreen, write it here when the map is there, and exit.
-    #[arg(long, value_name = "FILE.png")]
-    screenshot: Option<PathBuf>,
-    /// Pixels of that picture, as WIDTHxHEIGHT.
-    #[arg(long, value_name = "WxH", requires = "screenshot", value_parser = window_size)]
-    screenshot_size: Option<(u32, u32)>,
 }
 
 pub(super) fn word<T: FromStr<Err = Error>>(text: &str) -> Result<T> {
@@ -299,21 +246,14 @@ fn method_help() -> String {
     infos().map(|info| info.id).collect::<Vec<_>>().join(", ") + "; see `tokenscope methods`"
 }
 
-fn window_size(text: &str) -> Result<(u32, u32)> {
-    let number = |t: &str| t.parse::<u32>().ok().filter(|n| (320..=8192).contains(n));
-    text.split_once('x').and_then(|(w, h)| number(w).zip(number(h))).ok_or_else(|| {
-        Error::refused(format!("--screenshot-size {text}"), "not a size").expected("WIDTHxHEIGHT, 320 to 8192 pixels each")
-    })
-}
-
 impl What {
     /// Where no model is named, the built-in one for the input.
-    fn request(&self, task: Task, input: Input) -> Result<Request> {
+    pub(super) fn request(&self, task: Task, input: Input) -> Result<Request> {
         let model = self.model().unwrap_or_else(|| ModelRef::built_in_for(&input));
         self.fill(Request::of(task, input, model))
     }
 
-    fn model(&self) -> Option<ModelRef> {
+    pub(super) fn model(&self) -> Option<ModelRef> {
         self.model.clone().map(ModelRef::from)
     }
 
@@ -326,45 +266,56 @@ impl What {
     }
 }
 
-impl Look {
-    fn style(&self) -> FigureStyle {
-        FigureStyle {
-            colormap: self.colormap,
-            range: self.range,
-            own_range: self.own_range,
-            opacity: self.opacity,
-            interpolation: if self.smooth { Interpolation::Smooth } else { Interpolation::Nearest },
-            photo: self.photo.then_some(true).or(self.no_photo.then_some(false)),
-            outlines: !self.no_outlines,
-            solo: self.solo,
-            cut: None,
-            exhibits: self.exhibits,
-            title: !self.no_title,
-            width_in: self.width,
-            dpi: self.dpi,
-        }
-    }
-}
-
 impl Explain {
     pub(super) fn request(&self) -> Result<(Request, FigureStyle)> {
         let mut request = self.what.request(Task::Explain, self.source.needed()?)?;
         request.generation = self.continued.generation()?;
         request.tokens = Tokens::read(&self.tokens)?;
         (request.layers, request.score) = (self.matrix, self.score);
+        check_tokens(&request)?;
         Ok((request, self.look.style()))
     }
 }
 
 impl Segment {
     pub(super) fn request(&self) -> Result<(Request, FigureStyle)> {
-        let cut = cut_of(self.clusters, self.cut)?.unwrap_or_default();
-        Ok((self.what.request(Task::Segment { cut }, self.source.needed()?)?, self.look.style()))
+        let cut = cut_of(self.clusters, self.cut)?;
+        check_cut(&self.what.method, cut)?;
+        Ok((self.what.request(Task::Segment { cut: cut.unwrap_or_default() }, self.source.needed()?)?, self.look.style()))
     }
 }
 
+/// Refuses more than one token where a method has one map whatever the token.
+fn check_tokens(request: &Request) -> Result<()> {
+    let many = match &request.tokens {
+        Tokens::All => Some("all".to_owned()),
+        Tokens::These(tokens) => tokens.get(1).map(ToString::to_string),
+        Tokens::Span(_) => None,
+    };
+    let is_whole = infos().any(|info| info.id == request.method && info.reach == Reach::Whole);
+    match many.filter(|_| is_whole) {
+        Some(token) => Err(Error::refused(format!("--token {token}"), format!("{} has one map whatever the token", request.method))
+            .expected("one token at most, the one that charts and tables are of")
+            .remedy("leave it out")),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a cut where a segmenter decides for itself how many segments there are.
+pub(super) fn check_cut(method: &str, cut: Option<Cut>) -> Result<()> {
+    let is_fixed = segment::by_id(method).is_some_and(|segmenter| segmenter.cutting() == Cutting::Fixed);
+    let flag = match cut.filter(|_| is_fixed) {
+        Some(Cut::Clusters(k)) => format!("--clusters {k}"),
+        Some(Cut::Distance(t)) => format!("--cut {t}"),
+        None => return Ok(()),
+    };
+    Err(Error::refused(flag, format!("is no parameter of {method}"))
+        .expected("nothing: it decides for itself how many segments there are")
+        .remedy("leave it out"))
+}
+
 /// The cut that was asked for, if one was.
-fn cut_of(clusters: Option<u32>, distance: Option<f64>) -> Result<Option<Cut>> {
+pub(super) fn cut_of(clusters: Option<u32>, distance: Option<f64>) -> Result<Option<Cut>> {
     match (clusters, distance) {
         (Some(k), _) => Ok(Some(Cut::Clusters(k as usize))),
         (None, Some(t)) if !t.is_finite() || t < 0.0 => {
@@ -376,32 +327,10 @@ fn cut_of(clusters: Option<u32>, distance: Option<f64>) -> Result<Option<Cut>> {
 
 impl Trace {
     pub(super) fn request(&self) -> Result<Request> {
-        let request = self.what.request(Task::Trace, self.source.needed()?)?;
+        let input = self.source.needed()?;
+        let model = self.model.clone().map_or_else(|| ModelRef::built_in_for(&input), ModelRef::from);
+        let request = self.seen.fill(Request::of(Task::Trace, input, model));
         Ok(Request { generation: self.continued.generation()?, ..request })
-    }
-}
-
-impl Window {
-    pub(super) fn into_args(self, verbose: bool) -> Result<WindowArgs> {
-        let cut = cut_of(self.clusters, self.cut)?;
-        let segments = self.segments || cut.is_some();
-        let task = if segments { Task::Segment { cut: cut.unwrap_or_default() } } else { Task::Explain };
-        let input = self.source.get()?;
-        let mut request = self.what.request(task, input.clone().unwrap_or_else(|| Input::Sample("cat.jpg".to_owned())))?;
-        request.layers = self.matrix;
-        request.tokens = self.token.map_or(Ok(Tokens::These(Vec::new())), |token| Tokens::read(&[token]))?;
-        request.generation = self.continued.generation()?;
-        Ok(WindowArgs {
-            input,
-            model: self.what.model(),
-            request,
-            verbose,
-            colormap: self.colormap,
-            cut,
-            or_figure: self.or_figure,
-            screenshot: self.screenshot,
-            screenshot_size: self.screenshot_size,
-        })
     }
 }
 

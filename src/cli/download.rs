@@ -1,6 +1,7 @@
 //! `download`: brings models of the hub into the cache, with a bar in bytes.
 
-use super::progress::{Watch, print, say};
+use super::progress::{Watch, say};
+use super::stdout::print;
 use crate::domain::{Error, Result};
 use crate::engine::check_family;
 use crate::hub::{Hub, Settings, Transfer, megabytes};
@@ -21,7 +22,7 @@ pub(super) fn download(ids: &[String]) -> Result<()> {
                 say(&format!("stopped; `tokenscope download {id}` goes on where it was"));
             }
         })?;
-        print(folder.display());
+        print(folder.display())?;
     }
     Ok(())
 }

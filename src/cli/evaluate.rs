@@ -7,7 +7,8 @@ use clap::Subcommand;
 
 use super::args::word;
 use super::how::How;
-use super::progress::{Watch, mention, print, say};
+use super::progress::{Watch, mention, say};
+use super::stdout::print;
 use crate::domain::request::{Cut, Input, ModelRef, Request, Task};
 use crate::domain::{Error, Result};
 use crate::engine::evaluate::{Baseline, Data, LAYOUTS, Plan, Report, Select, Shard, Test, evaluate as run, merge};
@@ -182,7 +183,7 @@ pub(super) fn evaluate(what: &Evaluate) -> Result<()> {
 }
 
 fn tell(report: &Report) -> Result<()> {
-    print(report.table.trim_end());
+    print(report.table.trim_end())?;
     report.notices.iter().for_each(mention);
     if let Some((count, why)) = &report.refused {
         say(&format!("{count} of {} answers are missing, the first because of: {why}", report.num_asked));

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 
 use super::args::Source;
 use super::progress::{Watch, mention, say};
-use super::tasks::{describe, spare_what_is_read};
+use super::stdout::check;
+use super::tasks::describe;
 use crate::domain::request::{DeviceKind, Generation, Input, ModelRef, Request, Task};
 use crate::domain::{Error, Progress, Result};
+use crate::engine::outputs::{self, Reads};
 use crate::engine::{Continuation, Ending, Engine, Output};
 use crate::figure::continuation;
 use crate::method::Control;
@@ -39,6 +41,12 @@ impl Choice {
             seed: self.seed.unwrap_or(default.seed),
         };
         generation.check()?;
+        let unread = [("--top-p", self.top_p.is_some()), ("--seed", self.seed.is_some())].into_iter().find(|(_, given)| *given);
+        if let Some((flag, _)) = unread.filter(|_| generation.is_greedy()) {
+            return Err(Error::refused(flag, "is not read where the most probable token is taken every time")
+                .expected("--temperature above 0 beside it")
+                .remedy(format!("add one, such as --temperature 1, or leave {flag} out")));
+        }
         Ok(generation.canonical())
     }
 }
@@ -100,12 +108,12 @@ impl Generate {
 /// Continues a text on standard output, then writes its files.
 pub(super) fn generate(args: &Generate, verbose: bool) -> Result<()> {
     let request = args.request()?;
-    args.out.iter().try_for_each(|path| continuation::check_path(path))?;
-    args.out.iter().try_for_each(|path| spare_what_is_read(&request, path))?;
+    continuation::check_paths(&args.out)?;
+    outputs::check("--out", &args.out, &Reads::of(&request))?;
     let (watch, started) = (Watch::start()?, std::time::Instant::now());
     // The text itself says how far it is: a bar would be drawn across it.
     let control = Control { cancel: watch.control().cancel.clone(), progress: Progress::default() };
-    let Some(done) = stream(&request, &control)? else { return Ok(()) };
+    let Some(done) = stream(&request, &control, args.out.is_empty())? else { return Ok(()) };
     continuation::write(&done, &args.out)?;
     drop(watch);
     done.scene.notices.iter().for_each(mention);
@@ -119,9 +127,10 @@ pub(super) fn generate(args: &Generate, verbose: bool) -> Result<()> {
     Ok(())
 }
 
-/// One token after the other; `None` when nobody reads any more, which is no failure.
-fn stream(request: &Request, control: &Control) -> Result<Option<std::sync::Arc<Continuation>>> {
-    let (mut engine, mut out, mut written) = (Engine::default(), std::io::stdout().lock(), 0);
+/// One token after the other. When nobody reads any more, which is no failure, files are still to be written; `None` where there are
+/// none either.
+fn stream(request: &Request, control: &Control, only_printed: bool) -> Result<Option<std::sync::Arc<Continuation>>> {
+    let (mut engine, mut out, mut written, mut is_read) = (Engine::default(), std::io::stdout().lock(), 0, true);
     let generation = request.generation.unwrap_or_default();
     let mut newest = None;
     for tokens in 1..=generation.tokens {
@@ -133,7 +142,10 @@ fn stream(request: &Request, control: &Control) -> Result<Option<std::sync::Arc<
         }
         let Output::Continuation(continuation) = answer? else { break };
         let text = continuation.scene.layout.text.as_ref().map_or("", |text| &text.string);
-        if write!(out, "{}", text.get(written..).unwrap_or("")).and_then(|()| out.flush()).is_err() {
+        let printed = write!(out, "{}", text.get(written..).unwrap_or("")).and_then(|()| out.flush());
+        is_read &= printed.is_ok();
+        check(printed)?;
+        if !is_read && only_printed {
             return Ok(None);
         }
         written = text.len();
@@ -143,7 +155,7 @@ fn stream(request: &Request, control: &Control) -> Result<Option<std::sync::Arc<
             break;
         }
     }
-    drop(writeln!(out));
+    check(writeln!(out))?;
     // The record is that of the whole question, not of its last step.
     Ok(newest.map(|last| std::sync::Arc::new(Continuation { request: request.clone(), ..(*last).clone() })))
 }

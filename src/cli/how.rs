@@ -3,12 +3,30 @@
 use super::args::word;
 use crate::domain::request::{DeviceKind, Facet, Head, Own, Params, Request, Rows, Scalar, SizeRule, Tower};
 
-/// Everything but the input, the model, the layer, the method and its own parameters.
+/// What the model sees of an input, and where it computes.
 #[derive(Debug, clap::Args)]
-pub(super) struct How {
+pub(super) struct Seen {
     /// Of a model with two towers (CLIP, SigLIP) `image` or `text` [default: as the input needs].
     #[arg(long, value_name = "TOWER", value_parser = word::<Tower>)]
     tower: Option<Tower>,
+    /// Pixels of the model's input: S, HxW, native or native:S [default: as the checkpoint says].
+    #[arg(long, default_value = "checkpoint", value_parser = word::<SizeRule>, hide_default_value = true, allow_negative_numbers = true)]
+    size: SizeRule,
+    /// cpu, cuda or metal.
+    #[arg(long, default_value = "cpu", value_parser = word::<DeviceKind>)]
+    device: DeviceKind,
+}
+
+impl Seen {
+    /// The request with these choices.
+    pub(super) fn fill(&self, request: Request) -> Request {
+        Request { tower: self.tower, size: self.size, device: self.device, ..request }
+    }
+}
+
+/// Everything but the input, the model, the layer, the method and its own parameters.
+#[derive(Debug, clap::Args)]
+pub(super) struct How {
     /// An attention head from 0, mean, max or min.
     #[arg(long, default_value = "mean", value_parser = word::<Head>, allow_negative_numbers = true)]
     head: Head,
@@ -27,12 +45,8 @@ pub(super) struct How {
     /// ultra: the target's own entry: max, keep or zero.
     #[arg(long, default_value = "max", value_parser = word::<Own>)]
     own: Own,
-    /// Pixels of the model's input: S, HxW, native or native:S [default: as the checkpoint says].
-    #[arg(long, default_value = "checkpoint", value_parser = word::<SizeRule>, hide_default_value = true, allow_negative_numbers = true)]
-    size: SizeRule,
-    /// cpu, cuda or metal.
-    #[arg(long, default_value = "cpu", value_parser = word::<DeviceKind>)]
-    device: DeviceKind,
+    #[command(flatten)]
+    seen: Seen,
 }
 
 impl How {
@@ -41,9 +55,11 @@ impl How {
         let rows = self.rows.unwrap_or(request.params.rows);
         let scalar = self.scalar.clone();
         request.params = Params { head: self.head, facet: self.facet, scalar, rows, own: self.own, ..Params::default() };
-        request.tower = self.tower;
-        request.size = self.size;
-        request.device = self.device;
-        request
+        self.seen.fill(request)
+    }
+
+    /// What `--rows` was given, if it was.
+    pub(super) fn rows(&self) -> Option<Rows> {
+        self.rows
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::progress::print;
+use super::stdout::print;
 use crate::builtin::{IMAGE_MODEL, SAMPLES, TEXT_MODEL};
 use crate::domain::info::Info;
 use crate::domain::request::{Input, ModelRef, Request, Task};
@@ -15,33 +15,32 @@ use crate::segment::SEGMENTERS;
 use crate::store::size_in_words;
 
 pub(super) fn methods() -> Result<()> {
-    print("heatmaps: tokenscope explain INPUT --method ID");
-    METHODS.iter().for_each(|method| print_info(method.info()));
+    print("heatmaps: tokenscope explain INPUT --method ID")?;
+    METHODS.iter().try_for_each(|method| print_info(method.info()))?;
     print(
         "segmenters: tokenscope segment INPUT --method ID, with one of these or a heatmap's whose rows differ from patch to patch",
-    );
-    SEGMENTERS.iter().for_each(|segmenter| print_info(segmenter.info()));
-    Ok(())
+    )?;
+    SEGMENTERS.iter().try_for_each(|segmenter| print_info(segmenter.info()))
 }
 
-fn print_info(info: &Info) {
+fn print_info(info: &Info) -> Result<()> {
     let needs = if info.needs.is_empty() { "any model".to_owned() } else { info.needs_in_words() };
-    print(format!("  {:<20}{}", info.id, info.summary));
+    print(format!("  {:<20}{}", info.id, info.summary))?;
     for line in [
         info.formula.to_owned(),
         format!("needs {needs}; layers {}..L", info.min_layer),
         format!("cost: {}", info.cost),
         info.citation.to_owned(),
     ] {
-        print(format!("  {:<20}{line}", ""));
+        print(format!("  {:<20}{line}", ""))?;
     }
     for knob in info.knobs {
-        print(format!("  {:<20}--{}: {} ({})", "", knob.id, knob.help, knob.expected()));
+        print(format!("  {:<20}--{}: {} ({})", "", knob.id, knob.help, knob.expected()))?;
     }
-    print("");
+    print("")
 }
 
-fn print_facts(name: &str, facts: &ModelFacts) {
+fn print_facts(name: &str, facts: &ModelFacts) -> Result<()> {
     print(format!(
         "  {name:<32}{:<24}{:>3} layers {:>3} heads {:>5} wide  {:.1} M parameters",
         facts.kind(),
@@ -49,25 +48,26 @@ fn print_facts(name: &str, facts: &ModelFacts) {
         facts.num_heads,
         facts.width,
         facts.num_parameters as f64 / 1e6
-    ));
+    ))
 }
 
 /// Models of the hub that are on this machine.
-fn print_cached() {
+fn print_cached() -> Result<()> {
     let cache = Settings::from_env().cache();
-    print(format!("\ncache of the hub (--model ID), {}:", cache.folder().display()));
+    print(format!("\ncache of the hub (--model ID), {}:", cache.folder().display()))?;
     let models = cache.models();
     if models.is_empty() {
-        print("  nothing yet; for example: tokenscope download facebook/dino-vits16");
+        print("  nothing yet; for example: tokenscope download facebook/dino-vits16")?;
     }
     for model in models {
         let id = ModelRef::Hub(model.id.clone()).spelling();
         let note = if model.is_complete { String::new() } else { format!("  not whole: tokenscope download {}", model.id) };
-        print(format!("  {:<48}{:>10}{note}", id.display(), size_in_words(model.bytes)));
+        print(format!("  {:<48}{:>10}{note}", id.display(), size_in_words(model.bytes)))?;
     }
+    Ok(())
 }
 
-fn print_outline(path: &Path, outline: &Outline) {
+fn print_outline(path: &Path, outline: &Outline) -> Result<()> {
     let folder = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();
     let count = |count: Option<usize>| count.map_or("?".to_owned(), |count| count.to_string());
@@ -83,7 +83,7 @@ fn print_outline(path: &Path, outline: &Outline) {
         outline.num_parameters as f64 / 1e6,
         size_in_words(estimate.bytes),
         estimate.format
-    ));
+    ))
 }
 
 /// The checkpoints below the folders that were named, one that cannot be read with its reason; without a folder what is there without
@@ -97,12 +97,12 @@ pub(super) fn models(folders: &[PathBuf]) -> Result<()> {
     }
     for folder in folders {
         let found = model_folders(folder);
-        print(format!("{}: {} checkpoints", folder.display(), found.len()));
+        print(format!("{}: {} checkpoints", folder.display(), found.len()))?;
         for path in found {
             match outline(&path) {
                 Ok(outline) => print_outline(&path, &outline),
                 Err(err) => print(format!("  not readable: {err}")),
-            }
+            }?;
         }
     }
     Ok(())
@@ -110,22 +110,21 @@ pub(super) fn models(folders: &[PathBuf]) -> Result<()> {
 
 /// What is built in, samples, families and models of the hub.
 fn known() -> Result<()> {
-    print("built in (--model NAME; the input chooses where none is named):");
+    print("built in (--model NAME; the input chooses where none is named):")?;
     for (model, carried) in [(ModelRef::Image, &IMAGE_MODEL), (ModelRef::Text, &TEXT_MODEL)] {
-        print_facts(carried.name, &inspect(&model)?);
-        print(format!("  {:<32}{:.1} MB, {}", "", carried.weights.len() as f64 / 1e6, carried.about));
+        print_facts(carried.name, &inspect(&model)?)?;
+        print(format!("  {:<32}{:.1} MB, {}", "", carried.weights.len() as f64 / 1e6, carried.about))?;
     }
-    print("\nsamples (INPUT sample:NAME):");
+    print("\nsamples (INPUT sample:NAME):")?;
     for sample in SAMPLES {
-        print(format!("  {:<24}{}", sample.name, sample.hint));
+        print(format!("  {:<24}{}", sample.name, sample.hint))?;
     }
-    print("\nfamilies (model_type):");
+    print("\nfamilies (model_type):")?;
     for family in families() {
         let unverified = if family.is_verified { "" } else { " (unverified: not compared with PyTorch)" };
-        print(format!("  {:<24}{}{unverified}", family.model_type, family.about));
+        print(format!("  {:<24}{}{unverified}", family.model_type, family.about))?;
     }
-    print_cached();
-    Ok(())
+    print_cached()
 }
 
 /// Checks the numbers of checkpoints: one line each, and one for every check that fails.
@@ -140,13 +139,13 @@ pub(super) fn verify(folders: &[PathBuf]) -> Result<()> {
             let model = if path.exists() { ModelRef::Path(path) } else { ModelRef::from(path) };
             let request = Request::of(Task::Verify, Input::Text(String::new()), model);
             match engine.run(&request, &Control::default()) {
-                Ok(Output::Verification(verification)) => failed += print_verification(&name, &verification),
+                Ok(Output::Verification(verification)) => failed += print_verification(&name, &verification)?,
                 Ok(_) => {}
                 // One checkpoint alone is refused like any other argument; of several the rest is checked too.
                 Err(err) if folders.len() == 1 && name == folder.display().to_string() => return Err(err),
                 Err(err) => {
                     failed += 1;
-                    print(format!("{name}: not readable: {err}"));
+                    print(format!("{name}: not readable: {err}"))?;
                 }
             }
         }
@@ -160,7 +159,7 @@ pub(super) fn verify(folders: &[PathBuf]) -> Result<()> {
 }
 
 /// Returns how many checks failed.
-fn print_verification(name: &str, found: &Verification) -> usize {
+fn print_verification(name: &str, found: &Verification) -> Result<usize> {
     let failed: Vec<&Check> = found.checks.iter().filter(|check| !check.holds()).collect();
     let verdict = if failed.is_empty() { "ok" } else { "FAILED" };
     if let Some(worst) = found.worst() {
@@ -169,10 +168,10 @@ fn print_verification(name: &str, found: &Verification) -> usize {
         print(format!(
             "{name}: {verdict}, {kind}, {} checks, closest to its limit: {check}, {error:.1e} of {allowed:.0e}",
             found.checks.len()
-        ));
+        ))?;
     }
     for Check { name, error, allowed } in &failed {
-        print(format!("  {name}: {error:.1e}, allowed {allowed:.0e}"));
+        print(format!("  {name}: {error:.1e}, allowed {allowed:.0e}"))?;
     }
-    failed.len()
+    Ok(failed.len())
 }

@@ -9,13 +9,16 @@ mod generate;
 mod how;
 mod knobs;
 mod lists;
+mod look;
 mod progress;
+mod stdout;
 mod tasks;
+mod window;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::ErrorKind;
 
 use crate::domain::colormap::Colormap;
 use crate::domain::request::{Cut, Input, ModelRef, Request};
@@ -56,13 +59,9 @@ pub struct WindowArgs {
 
 /// Reads the command line and does what it says, up to opening the window.
 pub fn main() -> Next {
-    let args = match args::Args::try_parse() {
+    let args = match args::Args::read() {
         Ok(args) => args,
-        Err(err) => {
-            // clap prints help to stdout with code 0 and wrong usage to stderr with code 2; a closed pipe is no error.
-            drop(err.print());
-            return Next::Exit(ExitCode::from(u8::try_from(err.exit_code()).unwrap_or(2)));
-        }
+        Err(err) => return Next::Exit(told(&err)),
     };
     let done = match args.command {
         None => match args.window.into_args(args.verbose) {
@@ -80,7 +79,27 @@ pub fn main() -> Next {
         Some(args::Command::Fit { what }) => fit::fit(&what),
         Some(args::Command::Methods) => lists::methods(),
     };
-    Next::Exit(exit_code(done))
+    Next::Exit(exit_code(done.and_then(|()| stdout::flush())))
+}
+
+/// Prints help and the version on standard output, with code 0; wrong usage on standard error, with code 2.
+fn told(err: &clap::Error) -> ExitCode {
+    if err.kind() == ErrorKind::InvalidUtf8 {
+        let foreign: Vec<String> = std::env::args_os().filter(|word| word.to_str().is_none()).map(|w| w.display().to_string()).collect();
+        progress::complain(
+            &Error::refused(foreign.join(" "), "is not UTF-8, and the flag takes nothing else")
+                .expected("a name in UTF-8; an input, --model and --out may have any")
+                .remedy("rename the file"),
+        );
+        return ExitCode::from(2);
+    }
+    let printed = err.print();
+    if !err.use_stderr()
+        && let Err(err) = stdout::check(printed).and_then(|()| stdout::flush())
+    {
+        return exit_code(Err(err));
+    }
+    ExitCode::from(u8::try_from(err.exit_code()).unwrap_or(2))
 }
 
 /// Writes the figure of a window that could not be opened.
@@ -90,7 +109,7 @@ pub fn main() -> Next {
 pub fn figure_instead(args: &WindowArgs, why: &Error, path: &Path) -> Result<()> {
     progress::say(&format!("{why}; writing {} instead", path.display()));
     let style = FigureStyle { colormap: args.colormap, ..FigureStyle::default() };
-    tasks::figure_of(&args.request, &style, &[path.to_owned()], false)
+    tasks::figure_of(&args.request, &style, ("--or-figure", &[path.to_owned()]), false)
 }
 
 /// 0 done; 1 refused, with one line on stderr; 130 stopped by Ctrl-C.

@@ -1,7 +1,6 @@
 //! What the user is told while something runs: a bar for anything over a second, nothing at all when no terminal listens.
 //! Ctrl-C stops the work between two blocks, so that nothing half-written is left.
 
-use std::fmt::Display;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,11 +25,6 @@ pub(super) fn mention(notice: &Notice) {
 /// A line on stderr, for a person at a terminal.
 pub(super) fn say(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
-}
-
-/// Lines on stdout; a closed pipe is success.
-pub(super) fn print(text: impl Display) {
-    drop(writeln!(std::io::stdout(), "{text}"));
 }
 
 /// A bar that counts bytes.

@@ -1,38 +1,63 @@
 //! `explain`, `segment` and `trace`: refuse what is wrong before computing, compute with progress, write whole files.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use super::args;
-use super::progress::{Watch, mention, print, say};
+use super::progress::{Watch, mention, say};
+use super::stdout::print;
 use crate::domain::request::Request;
 use crate::domain::{Error, Result};
-use crate::engine::{Engine, Estimate, Output, Scene, model_path, outline, trace_file};
+use crate::engine::outputs::{self, Reads};
+use crate::engine::{Engine, Estimate, Output, Scene, model_path, outline, tensors, trace_file};
 use crate::figure::{self, FigureStyle};
 use crate::measure::Score;
 use crate::store::size_in_words;
 
 pub(super) fn explain(args: &args::Explain, verbose: bool) -> Result<()> {
     let (request, style) = args.request()?;
-    figure_of(&request, &style, &args.out, verbose)
+    check_drawn(&style, &args.out)?;
+    figure_of(&request, &style, ("--out", &args.out), verbose)
 }
 
 pub(super) fn segment(args: &args::Segment, verbose: bool) -> Result<()> {
     let (request, style) = args.request()?;
-    figure_of(&request, &style, &args.out, verbose)
+    check_drawn(&style, &args.out)?;
+    figure_of(&request, &style, ("--out", &args.out), verbose)
 }
 
-/// Answers a request and writes its files.
-pub(super) fn figure_of(request: &Request, style: &FigureStyle, out: &[PathBuf], verbose: bool) -> Result<()> {
-    figure::check_paths(out)?;
-    out.iter().try_for_each(|path| spare_what_is_read(request, path))?;
+/// Refuses flags of figures where none is written.
+fn check_drawn(style: &FigureStyle, out: &[PathBuf]) -> Result<()> {
+    if out.iter().any(|path| figure::is_drawn(path)) {
+        return Ok(());
+    }
+    style.flags().first().map_or(Ok(()), |flag| {
+        Err(Error::refused(flag, "no figure is written")
+            .expected("a .png, .svg or .json file in --out")
+            .remedy(format!("name one, or leave {flag} out")))
+    })
+}
+
+/// Answers a request and writes its files, which were named by a flag.
+pub(super) fn figure_of(request: &Request, style: &FigureStyle, (flag, out): (&str, &[PathBuf]), verbose: bool) -> Result<()> {
+    figure::check_paths(flag, out)?;
+    outputs::check(flag, out, &Reads::of(request))?;
     style.check()?;
     if verbose {
         announce(request);
     }
     let (watch, started) = (Watch::start()?, Instant::now());
-    let output = Engine::default().run(request, watch.control())?;
+    let mut engine = Engine::default();
+    if out.iter().any(|path| figure::is_drawn(path)) {
+        // Maps of thousands of tokens take long, and would then be refused.
+        let traced = engine.trace(request, watch.control())?;
+        figure::check_size(request, &traced.scene, style)?;
+    }
+    let output = engine.run(request, watch.control())?;
     watch.control().cancel.check()?;
+    if !out.is_empty() {
+        figure::check_style(&output, style)?;
+    }
     if verbose {
         describe_matches(&output);
         if let Some(scene) = output.scene() {
@@ -43,8 +68,8 @@ pub(super) fn figure_of(request: &Request, style: &FigureStyle, out: &[PathBuf],
     drop(watch);
     output.scene().into_iter().flat_map(|scene| &scene.notices).for_each(mention);
     match score_of(&output) {
-        Some(score) => print(score_table(score)),
-        None if out.is_empty() => print(figure::data::csv(&output, style)?.trim_end()),
+        Some(score) => print(score_table(score))?,
+        None if out.is_empty() => print(figure::data::csv(&output, style)?.trim_end())?,
         None => {}
     }
     out.iter().for_each(|path| say(&format!("wrote {}", path.display())));
@@ -76,8 +101,7 @@ fn score_table(score: &Score) -> String {
 
 pub(super) fn trace(args: &args::Trace, verbose: bool) -> Result<()> {
     let request = args.request()?;
-    trace_file::check_path(&args.out)?;
-    spare_what_is_read(&request, &args.out)?;
+    tensors::check_path(&args.out, &Reads::of(&request))?;
     if verbose {
         announce(&request);
     }
@@ -92,36 +116,6 @@ pub(super) fn trace(args: &args::Trace, verbose: bool) -> Result<()> {
     drop(watch);
     say(&format!("wrote {}", args.out.display()));
     Ok(())
-}
-
-/// A slip of the hand must not cost a photo or a checkpoint.
-pub(super) fn spare_what_is_read(request: &Request, out: &Path) -> Result<()> {
-    let Ok(out) = out.canonicalize() else { return Ok(()) };
-    let is_out = |path: &Path| path.canonicalize().is_ok_and(|path| path == out);
-    let model = model_path(&request.model);
-    let is_model = |model: &PathBuf| is_out(model) || files_of_model(model).any(|file| is_out(&file));
-    let what = if request.input.path().is_some_and(is_out) {
-        "is the input"
-    } else if model.as_ref().is_some_and(is_model) {
-        "is the model"
-    } else {
-        return Ok(());
-    };
-    Err(Error::refused(format!("--out {}", out.display()), what).expected("another file").remedy("choose another name"))
-}
-
-/// The files in a model folder that a model is loaded from.
-fn files_of_model(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    let is_read = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let is_weights = name.ends_with(".safetensors") && name.starts_with("model") || name.starts_with("pytorch_model");
-        let is_vocabulary = matches!(
-            &*name,
-            "tokenizer.json" | "vocab.txt" | "vocab.json" | "merges.txt" | "added_tokens.json" | "special_tokens_map.json"
-        );
-        is_weights || is_vocabulary || name.ends_with("config.json") || name.ends_with(".index.json")
-    };
-    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).filter(is_read)
 }
 
 /// What `--verbose` says before a checkpoint is loaded; one that cannot be is refused soon enough.

@@ -18,6 +18,17 @@ pub struct Knob {
     pub help: &'static str,
     /// Which values it takes.
     pub kind: KnobKind,
+    /// Where it is read; `None` everywhere.
+    pub given: Option<Given>,
+}
+
+/// Where a knob is read: beside another one that has one of some values. A method that lacks the other one reads the knob always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The id of the other one.
+    pub knob: &'static str,
+    /// Its values, as they are spelled.
+    pub values: &'static [&'static str],
 }
 
 /// Which values a knob takes.
@@ -139,10 +150,33 @@ impl Knobs {
         knobs.iter().filter_map(|knob| self.0.get(knob.id).map(|value| (*knob, value.as_str())))
     }
 
-    /// What was chosen of some knobs, without the rest.
+    /// What was chosen of some knobs and is read, without the rest.
     #[must_use]
     pub fn only(&self, knobs: &[&'static Knob]) -> Self {
-        Self(self.chosen(knobs).map(|(knob, value)| (knob.id.to_owned(), value.to_owned())).collect())
+        let read = self.chosen(knobs).filter(|(knob, _)| self.missing_for(knob, knobs).is_none());
+        Self(read.map(|(knob, value)| (knob.id.to_owned(), value.to_owned())).collect())
+    }
+
+    /// The choice of another knob among some without which a knob is not read.
+    fn missing_for(&self, knob: &Knob, among: &[&'static Knob]) -> Option<Given> {
+        let is_lacking = |given: &Given| {
+            let other = among.iter().find(|other| other.id == given.knob);
+            other.is_some_and(|other| !given.values.contains(&self.value(other).as_str()))
+        };
+        knob.given.filter(is_lacking)
+    }
+
+    /// Refuses what was chosen of some knobs and is not read beside the others.
+    ///
+    /// # Errors
+    /// A refusal that says what it is read beside.
+    pub fn check(&self, knobs: &[&'static Knob]) -> Result<()> {
+        let unread = self.chosen(knobs).find_map(|(knob, value)| Some((knob, value, self.missing_for(knob, knobs)?)));
+        let Some((knob, value, given)) = unread else { return Ok(()) };
+        let beside = format!("--{} {}", given.knob, given.values.join(" or "));
+        Err(Error::refused(format!("--{} {value}", knob.id), "is not read without another flag")
+            .expected(format!("{beside} beside it"))
+            .remedy(format!("add that, or leave --{} out", knob.id)))
     }
 
     /// The ids of everything that was chosen.
@@ -208,9 +242,9 @@ fn of_another_kind(knob: &Knob) -> Error {
 mod tests {
     use super::*;
 
-    const STEPS: Knob = Knob { id: "steps", name: "Steps", help: "", kind: KnobKind::Whole { min: 1, max: 500, default: 32 } };
-    const FILL: Knob = Knob { id: "fill", name: "Fill", help: "", kind: KnobKind::Choice(&["mean", "black"]) };
-    const SHARE: Knob = Knob { id: "share", name: "Share", help: "", kind: KnobKind::Real { min: 0.0, max: 1.0, default: 0.5 } };
+    const STEPS: Knob = Knob { id: "steps", name: "Steps", help: "", kind: KnobKind::Whole { min: 1, max: 500, default: 32 }, given: None };
+    const FILL: Knob = Knob { id: "fill", name: "Fill", help: "", kind: KnobKind::Choice(&["mean", "black"]), given: None };
+    const SHARE: Knob = Knob { id: "share", name: "Share", help: "", kind: KnobKind::Real { min: 0.0, max: 1.0, default: 0.5 }, given: None };
 
     #[test]
     fn equal_choices_are_equal_and_defaults_are_not_kept() {

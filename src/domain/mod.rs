@@ -11,6 +11,7 @@ pub mod info;
 pub mod knob;
 pub mod linkage;
 pub mod notice;
+pub mod path;
 pub mod request;
 pub mod resample;
 pub mod scalar;

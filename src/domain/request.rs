@@ -62,7 +62,6 @@ impl Request {
 
     /// As [`Self::new`], of an input that need not be a file.
     pub fn of(task: Task, input: Input, model: ModelRef) -> Self {
-        let rows = if matches!(task, Task::Segment { .. }) { Rows::Some(8) } else { Rows::All };
         Self {
             task,
             input,
@@ -73,7 +72,7 @@ impl Request {
             layer: -1,
             tokens: Tokens::These(Vec::new()),
             method: "ultra".to_owned(),
-            params: Params { rows, ..Params::default() },
+            params: Params::of(task),
             layers: false,
             score: false,
             generation: None,
@@ -169,6 +168,14 @@ pub struct Params {
     /// Parameters that single methods declare.
     #[serde(default, skip_serializing_if = "Knobs::is_empty")]
     pub knobs: Knobs,
+}
+
+impl Params {
+    /// Where nothing is chosen: of a segmentation few rows are enough.
+    pub fn of(task: Task) -> Self {
+        let rows = if matches!(task, Task::Segment { .. }) { Rows::Some(8) } else { Rows::All };
+        Self { rows, ..Self::default() }
+    }
 }
 
 /// A choice that is written as one word on the command line and in records.

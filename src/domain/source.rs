@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::path::PathText;
+
 /// What a model sees.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Input {
     /// An image, a .txt file, or a .safetensors file that holds `pixel_values` or `input_ids`.
-    File(PathBuf),
+    File(#[serde(with = "super::path")] PathBuf),
     /// Words.
     Text(String),
     /// What the program carries, by its name.
@@ -25,6 +27,12 @@ impl Input {
             Self::Sample(name) => is_text(Path::new(name)),
             Self::Text(_) => true,
         }
+    }
+
+    /// Whether it is a picture that is resized for a model, as far as its name tells: tensors have their size.
+    pub fn is_resized(&self) -> bool {
+        let is_tensors = |path: &Path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors"));
+        !self.is_text() && !self.path().is_some_and(is_tensors)
     }
 
     /// The file, if it is one.
@@ -61,7 +69,7 @@ impl<P: Into<PathBuf>> From<P> for Input {
 
 /// Which checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "String", from = "String")]
+#[serde(into = "PathText", from = "PathText")]
 pub enum ModelRef {
     /// The image model that the program carries: `image`.
     Image,
@@ -156,9 +164,9 @@ impl<P: Into<PathBuf>> From<P> for ModelRef {
     }
 }
 
-impl From<ModelRef> for String {
+impl From<ModelRef> for PathText {
     fn from(model: ModelRef) -> Self {
-        model.spelling().to_string_lossy().into_owned()
+        model.spelling().as_path().into()
     }
 }
 

@@ -9,6 +9,7 @@ mod generation;
 mod members;
 pub mod needs;
 pub mod output;
+pub mod outputs;
 mod phrase;
 mod place;
 mod reading;
@@ -28,7 +29,9 @@ use generation::{Continuing, Grown};
 pub use output::{Continuation, Ending, Explanation, Match, ModelFacts, Output, Photo, Prediction, Scene, Segments};
 use phrase::Phrase;
 use place::knob_files;
+pub use needs::check_parameters;
 pub use place::{check_family, model_path};
+pub use reading::reads_as_text;
 use reading::{Loaded, Taken};
 pub use segmenting::segment_ids;
 pub use verify::Verification;
@@ -121,6 +124,7 @@ impl Engine {
         if let Some(output) = self.answers.get(&key) {
             return Ok(output);
         }
+        check_parameters(request)?;
         if request.task == Task::Verify {
             let output = Output::Verification(Arc::new(self.verify(request, control)?));
             self.answers.put(key, output.clone(), 0);
@@ -385,7 +389,6 @@ fn explain(request: &Request, traced: &Traced, phrases: &[Arc<Phrase>], control:
     let request = &if is_written { as_written(request, method.info())? } else { request };
     let (layout, info) = (&traced.scene.layout, method.info());
     needs::check(info, &traced.scene)?;
-    info.check_knobs(&request.params)?;
     let layer = resolve_layer(request, info, traced.trace.num_layers())?;
     let matches = phrase::matches(traced, phrases)?;
     let rows = |positions: &[usize]| {

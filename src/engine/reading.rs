@@ -16,6 +16,14 @@ use crate::input::{
 };
 use crate::model::{Checkpoint, Model, device};
 
+/// Refuses a size where nothing is resized.
+fn refuse_size(size: SizeRule, why: &str) -> Result<()> {
+    if size == SizeRule::default() {
+        return Ok(());
+    }
+    Err(Error::refused(format!("--size {size}"), why).expected("--size beside a picture").remedy("leave it out"))
+}
+
 /// A model and what reads inputs for it.
 #[derive(Debug)]
 pub(super) struct Loaded {
@@ -40,10 +48,14 @@ pub(super) enum Taken {
     Words(Encoded),
 }
 
+/// Whether an input is a text, also where its name does not tell.
+pub fn reads_as_text(input: &Input) -> bool {
+    input.is_text() || input.path().is_some_and(|path| is_tensors(path) && holds_ids(path))
+}
+
 /// The tower that reads an input.
 pub(super) fn tower_for(input: &Input) -> Tower {
-    let is_text = input.is_text() || input.path().is_some_and(|path| is_tensors(path) && holds_ids(path));
-    if is_text { Tower::Text } else { Tower::Image }
+    if reads_as_text(input) { Tower::Text } else { Tower::Image }
 }
 
 fn is_tensors(path: &Path) -> bool {
@@ -87,6 +99,11 @@ impl Loaded {
     /// That refusal.
     pub(super) fn check_tower(&self, asked: Option<Tower>) -> Result<()> {
         let (is, lacks) = if self.model.takes_text() { (Tower::Text, Tower::Image) } else { (Tower::Image, Tower::Text) };
+        if asked == Some(is) && self.model.tower.is_none() {
+            return Err(Error::refused(format!("--tower {is}"), format!("this model ({}) has one tower", self.model.family))
+                .expected("a model with two, as CLIP and SigLIP are")
+                .remedy("leave it out"));
+        }
         if asked != Some(lacks) {
             return Ok(());
         }
@@ -121,9 +138,14 @@ impl Loaded {
         let tensors = input.path().filter(|path| is_tensors(path));
         match &self.reader {
             Reader::Words(tokenizer) => match tensors {
-                Some(path) => read_input_ids(path).map(|ids| Taken::Words(Encoded { text: Text::of_ids(&ids), ids })),
+                Some(path) => {
+                    let ids = read_input_ids(path)?;
+                    refuse_size(size, "the input is a text")?;
+                    Ok(Taken::Words(Encoded { text: Text::of_ids(&ids), ids }))
+                }
                 None => {
                     let text = self.text(input)?;
+                    refuse_size(size, "the input is a text")?;
                     tokenizer.as_ref().ok_or_else(|| self.no_tokenizer())?.encode(&text).map(Taken::Words)
                 }
             },
@@ -131,7 +153,10 @@ impl Loaded {
                 let patch = self.model.patches()?.patch_size;
                 let (prepared, picture) = match tensors {
                     Some(path) if holds_ids(path) => return Err(self.other_kind(input)),
-                    Some(path) => read_pixel_values(path, patch)?,
+                    Some(path) => {
+                        refuse_size(size, "the input's numbers are given to the model as they are")?;
+                        read_pixel_values(path, patch)?
+                    }
                     None => {
                         let picture = self.picture(input, processor.transparency)?;
                         (processor.prepare(&picture, size, patch)?, picture)

@@ -42,14 +42,9 @@ fn by_segmenter(
 ) -> Result<Segments> {
     let info = segmenter.info();
     needs::check(info, &traced.scene)?;
-    info.check_knobs(&request.params)?;
     segment::check_patches(traced.scene.layout.grid.len())?;
     let layer = resolve_layer(&request, info, traced.trace.num_layers())?;
     let cut = if let Task::Segment { cut } = request.task { cut } else { Cut::default() };
-    if let (Cutting::Count, Cut::Distance(_)) = (segmenter.cutting(), cut) {
-        return Err(Error::refused(format!("--method {}", info.id), "has no linkage tree to cut at a distance")
-            .expected("--clusters K, the number of segments"));
-    }
     let seen = || seen_rgb(photo);
     let rgb = Rgb::new(&seen);
     let (model, trace) = (&traced.model, &traced.trace);
@@ -74,7 +69,6 @@ fn by_maps(request: Request, traced: &Traced, phrases: &[Arc<Phrase>], photo: &P
     let method = by_id(&request.method)?;
     let info = method.info();
     needs::check(info, scene)?;
-    info.check_knobs_among(&segment::knobs_of(info), &request.params)?;
     let layer = resolve_layer(&request, info, traced.trace.num_layers())?;
     let positions: Vec<usize> = (0..layout.grid.len()).map(|p| layout.position_of(p)).collect();
     let matches = phrase::matches(traced, phrases)?;

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::outputs::{self, Reads};
 use super::whole_file::{WholeFile, refusal};
-use crate::domain::Error;
 use crate::domain::Result;
-use crate::store::folder_of;
 
 /// Such a file, after its header.
 #[derive(Debug)]
@@ -64,20 +63,11 @@ impl TensorsOut {
     }
 }
 
-/// Refuses, before any computing, a path that could not be written; `what` it would hold.
+/// Refuses, before any computing, a path that could not be written, or that would replace what is read.
 ///
 /// # Errors
 /// A refusal that names the path.
-pub(super) fn check_path(path: &Path, what: &str) -> Result<()> {
-    let refused = |what: String| Error::refused(format!("--out {}", path.display()), what);
-    if path.extension().is_none_or(|extension| extension != "safetensors") {
-        return Err(refused(format!("{what} has one format")).expected("a name that ends in .safetensors"));
-    }
-    if path.is_dir() {
-        return Err(refused("is a folder".to_owned()).expected("a file"));
-    }
-    if !folder_of(path).is_dir() {
-        return Err(refused("its folder does not exist".to_owned()).remedy("make the folder first"));
-    }
-    Ok(())
+pub fn check_path(path: &Path, reads: &Reads) -> Result<()> {
+    outputs::check_ending("--out", path, &["safetensors"])?;
+    outputs::check("--out", std::slice::from_ref(&path.to_owned()), reads)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::Traced;
-use super::tensors::{self, TensorsOut};
+use super::tensors::TensorsOut;
 use crate::domain::{Cancel, Result};
 use crate::model::trace::values;
 
@@ -36,14 +36,6 @@ const POSITIONS_AT_ONCE: usize = 64;
 /// Bytes that [`write()`] will write, without the header.
 pub fn size(traced: &Traced) -> usize {
     parts(traced).iter().map(|(_, shape)| 4 * shape.iter().product::<usize>()).sum()
-}
-
-/// Refuses, before any computing, a path that could not be written.
-///
-/// # Errors
-/// A refusal that names the path.
-pub fn check_path(path: &Path) -> Result<()> {
-    tensors::check_path(path, "a trace")
 }
 
 /// Writes `residual` `[L+1,T,D]`, `attention` `[L,H,T,T]`, `output` `[T,D]` and `logits` `[C]`, `[T,C]` or `[T,V]`, all f32, with

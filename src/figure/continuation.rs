@@ -1,16 +1,18 @@
 //! What is written of a text that a model continued: the text itself, or the record that says where it comes from and which
 //! command remakes it.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::record::{Model, Passage, argument, model_of, passage, quoted};
+use super::command::{argument, line};
+use super::record::{Model, Passage, model_of, passage};
 use super::write::replace;
 use crate::domain::request::{DeviceKind, Generation, Request, Task};
 use crate::domain::{Error, Result};
+use crate::engine::outputs::{self, Reads};
 use crate::engine::{Continuation, Ending};
-use crate::store::folder_of;
 
 #[derive(Serialize)]
 struct Record<'a> {
@@ -32,26 +34,13 @@ struct Generated<'a> {
     ending: Ending,
 }
 
-/// Refuses, before any computing, a path that could not be written.
+/// Refuses, before any computing, paths that could not be written: see [`super::check_paths`].
 ///
 /// # Errors
 /// A refusal that names the path.
-pub fn check_path(path: &Path) -> Result<()> {
-    let place = format!("--out {}", path.display());
-    if !is(path, "txt") && !is(path, "json") {
-        return Err(Error::refused(place, "unknown extension").expected(".txt for the text, .json for its record"));
-    }
-    if path.is_dir() {
-        return Err(Error::refused(place, "is a folder").expected("a file"));
-    }
-    if !folder_of(path).is_dir() {
-        return Err(Error::refused(place, "its folder does not exist").remedy("make the folder first"));
-    }
-    Ok(())
-}
-
-fn is(path: &Path, extension: &str) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
+pub fn check_paths(paths: &[PathBuf]) -> Result<()> {
+    paths.iter().try_for_each(|path| outputs::check_ending("--out", path, &["txt", "json"]))?;
+    outputs::check("--out", paths, &Reads::default())
 }
 
 /// Writes the text, or its record, by the path's extension.
@@ -59,10 +48,10 @@ fn is(path: &Path, extension: &str) -> bool {
 /// # Errors
 /// A refusal that names the path.
 pub fn write(continuation: &Continuation, paths: &[PathBuf]) -> Result<()> {
+    check_paths(paths)?;
     for path in paths {
-        check_path(path)?;
         let text = continuation.scene.layout.text.as_ref().map_or("", |text| &text.string);
-        let bytes = if is(path, "txt") { format!("{text}\n") } else { json(continuation, paths)? };
+        let bytes = if outputs::ending_of(path) == "txt" { format!("{text}\n") } else { json(continuation, paths)? };
         replace(path, bytes.as_bytes())?;
     }
     Ok(())
@@ -93,15 +82,13 @@ pub fn json(continuation: &Continuation, paths: &[PathBuf]) -> Result<String> {
 }
 
 fn command(request: &Request, paths: &[PathBuf]) -> String {
-    let mut words = vec!["tokenscope".to_owned(), "generate".to_owned()];
-    words.extend(argument(&request.input));
-    words.extend(["--model".to_owned(), request.model.spelling().to_string_lossy().into_owned()]);
-    words.extend(flags(request));
+    let mut words: Vec<OsString> = vec!["tokenscope".into(), "generate".into(), argument(&request.input)];
+    words.extend(["--model".into(), request.model.spelling().into()]);
+    words.extend(flags(request).into_iter().map(OsString::from));
     if request.device != DeviceKind::default() {
-        words.extend(["--device".to_owned(), request.device.to_string()]);
+        words.extend(["--device".into(), request.device.to_string().into()]);
     }
-    words.extend(paths.iter().flat_map(|path| ["--out".to_owned(), path.to_string_lossy().into_owned()]));
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    line(words, paths)
 }
 
 /// The flags that say how a text is continued: how many tokens, and what is not at its default.

@@ -4,12 +4,14 @@
 
 pub mod bar;
 pub mod cells;
+pub mod command;
 pub mod continuation;
 pub mod data;
 pub mod exhibits;
 pub mod font;
 pub mod ink;
 pub mod layout;
+pub mod limits;
 pub mod page;
 pub mod panels;
 pub mod png;
@@ -22,4 +24,5 @@ pub mod write;
 
 pub use layout::Layout;
 pub use style::FigureStyle;
+pub use limits::{check_size, check_style, is_drawn};
 pub use write::{check_paths, write};

@@ -42,17 +42,7 @@ const SMALL_LINE: f64 = 9.0;
 /// A refusal of many long texts that would be more than [`MOST_PIXELS`].
 pub fn laid_out(sheet: Sheet, style: &FigureStyle) -> Result<Layout> {
     let mut num_columns = columns_of(&sheet);
-    let is_text = sheet.aspect.is_none();
-    let wide = !is_text && (sheet.panels.len() > 2 || (sheet.bars.len() > 1 && num_columns > 1));
-    let width_in = style.width_in.unwrap_or(if wide { PAGE_IN } else { COLUMN_IN });
-    let width = snapped(width_in * POINTS_PER_INCH, style.dpi);
-    let mut page = Page { sheet, width, dpi: style.dpi, y: MARGIN, marks: Vec::new(), next_letter: None };
-    if is_text && style.width_in.is_none() && page.text_height() > HIGHEST_IN * POINTS_PER_INCH {
-        page.width = snapped(PAGE_IN * POINTS_PER_INCH, style.dpi);
-    }
-    if is_text {
-        page.check_size()?;
-    }
+    let mut page = Page::begin(sheet, style)?;
     while num_columns > 1 && page.available(num_columns) < NARROWEST {
         num_columns -= 1;
     }
@@ -64,8 +54,29 @@ pub fn laid_out(sheet: Sheet, style: &FigureStyle) -> Result<Layout> {
     page.put_legend();
     page.put_exhibits();
     let height = snapped(page.y + MARGIN, style.dpi);
+    check_pixels(page.width, height, style)?;
     let ranges = page.sheet.bars.iter().map(|b| b.range).collect();
     Ok(Layout { width: page.width, height, dpi: style.dpi, marks: page.marks, ranges })
+}
+
+/// Refuses a sheet of texts that would be too large, before its numbers are there.
+///
+/// # Errors
+/// That refusal.
+pub(super) fn check(sheet: Sheet, style: &FigureStyle) -> Result<()> {
+    Page::begin(sheet, style).map(drop)
+}
+
+/// Refuses more pixels than can be drawn.
+fn check_pixels(width: f64, height: f64, style: &FigureStyle) -> Result<()> {
+    let dots = f64::from(style.dpi) / POINTS_PER_INCH;
+    let pixels = width * height * dots * dots;
+    if pixels <= MOST_PIXELS {
+        return Ok(());
+    }
+    Err(Error::refused(format!("--dpi {}", style.dpi), format!("a figure of {:.0} million pixels", pixels / 1e6))
+        .expected(format!("at most {:.0} million pixels", MOST_PIXELS / 1e6))
+        .remedy("lower --dpi or --width, or leave charts and tables out by --exhibits off"))
 }
 
 /// As many side by side as stay readable; the last row is as full as can be.
@@ -102,6 +113,22 @@ struct Block {
 }
 
 impl Page {
+    /// An empty page for a sheet.
+    fn begin(sheet: Sheet, style: &FigureStyle) -> Result<Self> {
+        let is_text = sheet.aspect.is_none();
+        let wide = !is_text && (sheet.panels.len() > 2 || (sheet.bars.len() > 1 && columns_of(&sheet) > 1));
+        let width_in = style.width_in.unwrap_or(if wide { PAGE_IN } else { COLUMN_IN });
+        let width = snapped(width_in * POINTS_PER_INCH, style.dpi);
+        let mut page = Self { sheet, width, dpi: style.dpi, y: MARGIN, marks: Vec::new(), next_letter: None };
+        if is_text && style.width_in.is_none() && page.text_height() > HIGHEST_IN * POINTS_PER_INCH {
+            page.width = snapped(PAGE_IN * POINTS_PER_INCH, style.dpi);
+        }
+        if is_text {
+            page.check_size()?;
+        }
+        Ok(page)
+    }
+
     fn snap(&self, points: f64) -> f64 {
         snapped(points, self.dpi)
     }

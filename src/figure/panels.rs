@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::cells::Cells;
 use super::exhibits;
+use super::limits::{check_count, paint_of};
 use super::style::FigureStyle;
 use super::words::Words;
 use crate::domain::colormap::{Colormap, label_colour, over_white};
@@ -20,9 +21,6 @@ use crate::engine::{Explanation, Output, Photo, Scene, Segments};
 use crate::method::{Info, Reach, Uses};
 use crate::render::{MapStyle, Overlay, PaintStyle, Painting, SegmentStyle, UvRect};
 use crate::segment::{Cutting, knobs_of};
-
-/// More panels than this are unreadable on a page.
-const MOST_PANELS: usize = 64;
 
 /// Labels that a legend names; the others are summed up.
 const MOST_LABELS: usize = 32;
@@ -107,11 +105,7 @@ pub fn of(output: &Output, style: &FigureStyle) -> Result<Sheet> {
 
 fn of_explanation(explanation: &Explanation, style: &FigureStyle) -> Result<Sheet> {
     let (scene, method, count) = (&explanation.scene, explanation.method, explanation.positions.len());
-    if count == 0 || count > MOST_PANELS {
-        return Err(Error::refused("--token", format!("a figure of {count} tokens"))
-            .expected(format!("1 to {MOST_PANELS}"))
-            .remedy("name fewer tokens, or write .npy, .npz or .csv, which take any number"));
-    }
+    check_count(count)?;
     let maps: Vec<Heatmap> = (0..count).map(|n| explanation.heatmap(n)).collect();
     let paint = paint_of(explanation);
     let bars = if paint.is_some() { Vec::new() } else { bars_of(explanation, &maps, style) };
@@ -144,12 +138,6 @@ fn of_explanation(explanation: &Explanation, style: &FigureStyle) -> Result<Shee
         panels.push(Panel { caption, content, bar });
     }
     Ok(Sheet { title, panels, bars, legend, exhibits, aspect: Some(aspect_of(photo)) })
-}
-
-/// Colours that mean themselves, where the answer has one for each patch or token.
-fn paint_of(explanation: &Explanation) -> Option<&Paint> {
-    let count = explanation.scene.layout.grid.len();
-    explanation.shown.paint.as_ref().filter(|paint| paint.colours.len() == count)
 }
 
 fn to_u8(colour: [f32; 3]) -> [u8; 3] {

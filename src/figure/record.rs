@@ -6,20 +6,21 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::command::command;
 use super::layout::Layout;
+use super::limits::{has_scale, read_by};
 use super::panels::{cut_of, name_of};
 use super::style::FigureStyle;
+use crate::domain::colormap::Colormap;
 use crate::domain::exhibit::Shown;
 use crate::domain::grid::{Grid, PixelRect};
 use crate::domain::heatmap::Range;
-use crate::domain::request::{Cut, DeviceKind, Input, Own, Params, Request, Rows, Scalar, SizeRule, Task, Tokens, Tower};
+use crate::domain::path;
+use crate::domain::request::{Cut, Input, Request, Task, Tower};
 use crate::domain::text::{self, Text};
-use crate::domain::token::TokenRef;
 use crate::domain::{Error, Notice, Result};
 use crate::engine::{Match, Output, Photo, Scene, Segments};
 use crate::measure::Score;
-use crate::method::{Info, Uses};
-use crate::segment;
 
 #[derive(Serialize)]
 struct Record<'a> {
@@ -103,7 +104,7 @@ struct Piece<'a> {
 #[derive(Serialize)]
 pub(super) struct Model<'a> {
     name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "path::option::serialize")]
     folder: Option<&'a Path>,
     family: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -153,7 +154,8 @@ struct Figure {
     dpi: u32,
     width_px: usize,
     height_px: usize,
-    colormap: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    colormap: Option<&'static str>,
     ranges: Vec<Range>,
 }
 
@@ -175,6 +177,7 @@ pub fn json(output: &Output, style: &FigureStyle, layout: &Layout, paths: &[Path
         Output::Segments(s) => s.maps.as_ref().map_or(&[][..], |maps| maps.matches.as_slice()),
         Output::Scene(_) | Output::Verification(_) | Output::Continuation(_) => &[],
     };
+    let style = &read_by(style, output);
     let scalar = request.params.scalar.formula().filter(|_| method.uses(Uses::Scalar));
     let record = Record {
         program: env!("CARGO_PKG_NAME"),
@@ -201,7 +204,7 @@ pub fn json(output: &Output, style: &FigureStyle, layout: &Layout, paths: &[Path
         score: score_of(output),
         shown: shown_of(output, style),
         style,
-        figure: figure_of(layout, style, method),
+        figure: figure_of(layout, has_scale(output).then(|| style.colormap_for(method))),
     };
     let mut text = serde_json::to_string_pretty(&record).map_err(|err| Error::Internal(format!("writing a record: {err}")))?;
     text.push('\n');
@@ -291,7 +294,7 @@ fn segmentation_of(segments: &Segments, style: &FigureStyle) -> Segmentation {
     Segmentation { cut, distance, num_segments: shares.len(), shares, boxes }
 }
 
-fn figure_of(layout: &Layout, style: &FigureStyle, method: &Info) -> Figure {
+fn figure_of(layout: &Layout, colormap: Option<Colormap>) -> Figure {
     let (width_px, height_px) = layout.pixels();
     let inches = |pixels: usize| pixels as f64 / f64::from(layout.dpi);
     Figure {
@@ -300,107 +303,7 @@ fn figure_of(layout: &Layout, style: &FigureStyle, method: &Info) -> Figure {
         dpi: layout.dpi,
         width_px,
         height_px,
-        colormap: style.colormap_for(method).name(),
+        colormap: colormap.map(Colormap::name),
         ranges: layout.ranges.clone(),
-    }
-}
-
-/// The command line that remakes `paths`, quoted for a POSIX shell.
-pub fn command(request: &Request, method: &Info, style: &FigureStyle, paths: &[PathBuf]) -> String {
-    let mut words = vec!["tokenscope".to_owned()];
-    let task = match request.task {
-        Task::Trace | Task::Verify => "trace",
-        Task::Generate => "generate",
-        Task::Explain => "explain",
-        Task::Segment { .. } => "segment",
-    };
-    words.push(task.to_owned());
-    words.extend(argument(&request.input));
-    let mut flag = |name: &str, value: String| words.extend([format!("--{name}"), value]);
-    flag("model", request.model.spelling().to_string_lossy().into_owned());
-    if let Some(tower) = request.tower {
-        flag("tower", tower.to_string());
-    }
-    flag("layer", request.layer.to_string());
-    match &request.tokens {
-        _ if task != "explain" => {}
-        Tokens::All => flag("token", "all".to_owned()),
-        Tokens::These(tokens) => tokens.iter().map(TokenRef::to_string).for_each(|token| flag("token", token)),
-        Tokens::Span(span) => flag("token", span.to_string()),
-    }
-    flag("method", method.id.to_owned());
-    for (name, value) in parameters(request, method) {
-        flag(name, value);
-    }
-    match request.task {
-        Task::Segment { cut: Cut::Clusters(k) } => flag("clusters", k.to_string()),
-        Task::Segment { cut: Cut::Distance(t) } => flag("cut", t.to_string()),
-        Task::Trace | Task::Verify | Task::Explain | Task::Generate => {}
-    }
-    words.extend(super::continuation::flags(request));
-    words.extend(request.layers.then(|| "--matrix".to_owned()));
-    words.extend(request.score.then(|| "--score".to_owned()));
-    words.extend(style.flags());
-    words.extend(paths.iter().flat_map(|path| ["--out".to_owned(), path.to_string_lossy().into_owned()]));
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
-}
-
-/// Those parameters that the method looks at and that are not at their defaults; the default of `rows` depends on the task.
-fn parameters(request: &Request, method: &Info) -> Vec<(&'static str, String)> {
-    let Params { head, facet, scalar, rows, own, knobs } = &request.params;
-    let default = Params::default();
-    let is_segment = matches!(request.task, Task::Segment { .. });
-    let rows_default = if is_segment { Rows::Some(8) } else { Rows::All };
-    let all = [
-        (Uses::Head, "head", head.to_string(), *head != default.head),
-        (Uses::Facet, "facet", facet.to_string(), *facet != default.facet),
-        (Uses::Scalar, "scalar", scalar.to_string(), *scalar != Scalar::default()),
-        (Uses::Phrase, "scalar", scalar.to_string(), scalar.phrase().is_some()),
-        (Uses::PhraseIfAny, "scalar", scalar.to_string(), scalar.phrase().is_some()),
-        (Uses::Rows, "rows", rows.to_string(), *rows != rows_default),
-        (Uses::Own, "own", own.to_string(), *own != Own::default()),
-    ];
-    let used = all.into_iter().filter(|(uses, _, _, differs)| *differs && method.uses(*uses));
-    let mut flags: Vec<_> = used.map(|(_, name, value, _)| (name, value)).collect();
-    let known = if is_segment { segment::knobs_of(method) } else { method.knobs.to_vec() };
-    flags.extend(knobs.chosen(&known).map(|(knob, value)| (knob.id, value.to_owned())));
-    if request.size != SizeRule::default() {
-        flags.push(("size", request.size.to_string()));
-    }
-    if request.device != DeviceKind::default() {
-        flags.push(("device", request.device.to_string()));
-    }
-    flags
-}
-
-/// A path that begins with a dash would be read as a flag.
-pub(super) fn argument(input: &Input) -> Vec<String> {
-    match input {
-        Input::Sample(name) => vec![format!("sample:{name}")],
-        Input::Text(text) => vec![format!("--text={text}")],
-        Input::File(path) => {
-            let text = path.to_string_lossy();
-            let is_flag = (text.starts_with('-') && text.len() > 1) || text.starts_with("sample:");
-            vec![if is_flag { format!("./{text}") } else { text.into_owned() }]
-        }
-    }
-}
-
-pub(super) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=+@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_survive_a_shell() {
-        assert_eq!(quoted("a/b-1.png"), "a/b-1.png");
-        assert_eq!(quoted("my cat's.png"), r"'my cat'\''s.png'");
-        assert_eq!(quoted(""), "''");
-        assert_eq!(argument(&Input::File("-x.png".into())), ["./-x.png"]);
-        assert_eq!(argument(&Input::Text("-x".to_owned())), ["--text=-x"]);
     }
 }

@@ -10,8 +10,8 @@ use super::svg::Rasters;
 use super::{data, png, record, svg};
 use crate::domain::{Error, Result};
 use crate::engine::Output;
+use crate::engine::outputs::{self, Reads};
 use crate::engine::whole_file::{WholeFile, refusal};
-use crate::store::folder_of;
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,40 +41,26 @@ impl Kind {
         ("csv", Self::Csv),
     ];
 
-    /// The kind that a path's extension names, in small letters or capitals.
+    /// The kind that a path's extension names, in small letters or capitals; `flag` is what it was named by.
     ///
     /// # Errors
     /// A refusal that lists the extensions.
-    pub fn of(path: &Path) -> Result<Self> {
-        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
-        let what = if extension.is_empty() { "no extension".to_owned() } else { format!("unknown extension .{extension}") };
-        Self::ALL.iter().find(|(name, _)| *name == extension).map(|(_, kind)| *kind).ok_or_else(|| {
-            let known = Self::ALL.map(|(name, _)| format!(".{name}")).join(", ");
-            Error::refused(format!("--out {}", path.display()), what).expected(known)
-        })
+    pub fn of(flag: &str, path: &Path) -> Result<Self> {
+        outputs::check_ending(flag, path, &Self::ALL.map(|(name, _)| name))?;
+        let extension = outputs::ending_of(path);
+        let kind = Self::ALL.iter().find(|(name, _)| *name == extension).map(|(_, kind)| *kind);
+        kind.ok_or_else(|| Error::Internal(format!("an unknown kind of file, {extension}")))
     }
 }
 
-/// Refuses, before any computing, paths that could not be written: an unknown extension, a folder that is not there, a path
-/// named twice.
+/// Refuses, before any computing, paths that could not be written: an unknown extension, a folder that is not there, what is no
+/// file, a file named twice. `flag` is what they were named by.
 ///
 /// # Errors
 /// A refusal that names the path.
-pub fn check_paths(paths: &[PathBuf]) -> Result<()> {
-    for (i, path) in paths.iter().enumerate() {
-        Kind::of(path)?;
-        let place = format!("--out {}", path.display());
-        if path.is_dir() {
-            return Err(Error::refused(place, "is a folder").expected("a file"));
-        }
-        if !folder_of(path).is_dir() {
-            return Err(Error::refused(place, "its folder does not exist").remedy("make the folder first"));
-        }
-        if paths[..i].contains(path) {
-            return Err(Error::refused(place, "is named twice").remedy("name each file once"));
-        }
-    }
-    Ok(())
+pub fn check_paths(flag: &str, paths: &[PathBuf]) -> Result<()> {
+    paths.iter().try_for_each(|path| Kind::of(flag, path).map(drop))?;
+    outputs::check(flag, paths, &Reads::default())
 }
 
 /// Writes the files of an answer.
@@ -82,9 +68,9 @@ pub fn check_paths(paths: &[PathBuf]) -> Result<()> {
 /// # Errors
 /// A refusal of a path or of what cannot be drawn. Files are replaced one after the other, each whole or not at all.
 pub fn write(output: &Output, style: &FigureStyle, paths: &[PathBuf]) -> Result<()> {
-    check_paths(paths)?;
+    check_paths("--out", paths)?;
     let needs_layout = |kind: &Kind| matches!(kind, Kind::Png | Kind::Svg | Kind::Json);
-    let kinds: Vec<Kind> = paths.iter().map(|path| Kind::of(path)).collect::<Result<_>>()?;
+    let kinds: Vec<Kind> = paths.iter().map(|path| Kind::of("--out", path)).collect::<Result<_>>()?;
     let layout = if kinds.iter().any(needs_layout) { Some(Layout::new(output, style)?) } else { None };
     let mut files = Vec::new();
     for (path, kind) in paths.iter().zip(kinds) {

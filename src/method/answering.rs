@@ -2,7 +2,7 @@
 
 use super::{Info, Target, Uses};
 use crate::domain::exhibit::{Exhibit, Table};
-use crate::domain::knob::{Knob, KnobKind};
+use crate::domain::knob::{Given, Knob, KnobKind};
 use crate::domain::request::Request;
 use crate::domain::{Error, Result};
 use crate::model::answer::{Measure, NEXT};
@@ -15,6 +15,7 @@ pub const CLASS: Knob = Knob {
     help: "the answer that is explained: a class by number or name, or a word; #next for the next word of the text; beside a phrase #logit for \
            its logit in place of its cosine [the model's answer, or the phrase's cosine]",
     kind: KnobKind::Text { hint: "tabby, 281, or a word" },
+    given: Some(Given { knob: "effect", values: &["auto", "score", "probability"] }),
 };
 
 /// How deep relevance is followed.
@@ -23,6 +24,7 @@ pub const BLOCKS: Knob = Knob {
     name: "Blocks",
     help: "attention of so many blocks below the layer is followed; 0 = all",
     kind: KnobKind::Whole { min: 0, max: 1000, default: 0 },
+    given: None,
 };
 
 /// The request for a part of a text that a causal model may have written: its answers are the words that stand there, unless others

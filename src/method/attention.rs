@@ -18,6 +18,7 @@ const MASS: Knob = Knob {
     name: "Mass",
     help: "per cent: only the fewest patches that together hold so much of the patches' attention keep theirs, as DINO draws at 60",
     kind: KnobKind::Real { min: 0.0, max: 100.0, default: 100.0 },
+    given: None,
 };
 
 const RENORMALISE: Knob = Knob {
@@ -25,6 +26,7 @@ const RENORMALISE: Knob = Knob {
     name: "Patches alone",
     help: "prefix tokens, and special ones of a text, are left out and the rest sums to 1",
     kind: KnobKind::Switch,
+    given: None,
 };
 
 static INFO: Info = Info {

@@ -11,6 +11,7 @@ pub const BASELINE: Knob = Knob {
     name: "Baseline",
     help: "what the path begins at: zero (of pictures the mean colour of training), mean (of this picture's colours, of all words' vectors), or a word in every place",
     kind: KnobKind::Choice(&["zero", "mean", "mask", "pad", "unk"]),
+    given: None,
 };
 
 /// What takes the place of a token that is left out.
@@ -19,6 +20,7 @@ pub const FILL: Knob = Knob {
     name: "In its place",
     help: "what takes the place of what is left out: auto (of pictures zero, of texts remove), zero (of pictures the mean colour of training), mean, nothing (remove), or a word",
     kind: KnobKind::Choice(&["auto", "remove", "zero", "mean", "mask", "pad", "unk"]),
+    given: None,
 };
 
 /// Spellings of words with a part to play.

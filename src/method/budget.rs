@@ -17,6 +17,7 @@ static KEEP: Knob = Knob {
     name: "Keep, %",
     help: "share of the patches that is kept, in percent",
     kind: KnobKind::Whole { min: 1, max: 100, default: 25 },
+    given: None,
 };
 
 /// What says which patches matter.
@@ -25,6 +26,7 @@ static RANKING: Knob = Knob {
     name: "Ranked by",
     help: "the heatmap whose strongest patches are kept, of the token that the classifier reads",
     kind: KnobKind::Choice(&["ultra", "attention", "rollout", "class-relevance", "grad-cam"]),
+    given: None,
 };
 
 /// What becomes of the others.
@@ -33,6 +35,7 @@ static REST: Knob = Knob {
     name: "The rest is",
     help: "what becomes of the other patches: their colours are the mean of training, or their tokens are dropped",
     kind: KnobKind::Choice(&["blanked", "dropped"]),
+    given: None,
 };
 
 /// Shares at which the model is asked again, in percent.

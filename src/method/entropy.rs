@@ -16,6 +16,7 @@ const LAYERS: Knob = Knob {
     name: "Layers",
     help: "so many layers are averaged, the chosen one being the last",
     kind: KnobKind::Whole { min: 1, max: 64, default: 1 },
+    given: None,
 };
 
 static INFO: Info = Info {

@@ -15,6 +15,7 @@ static MAPS: Knob = Knob {
     name: "Weighted",
     help: "what is weighted by gradients: the block's attention, or the tokens that it reads",
     kind: KnobKind::Choice(&["attention", "tokens"]),
+    given: None,
 };
 
 /// Evidence for an answer in one block.

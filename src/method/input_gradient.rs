@@ -12,6 +12,7 @@ static READING: Knob = Knob {
     name: "Read as",
     help: "how gradients become one number a token: their product with the input, or their length",
     kind: KnobKind::Choice(&["product", "length"]),
+    given: None,
 };
 
 /// Pixels or words times their gradients.

@@ -16,6 +16,7 @@ static STEPS: Knob = Knob {
     name: "Steps",
     help: "points of the path from the baseline to the input at which gradients are taken",
     kind: KnobKind::Whole { min: 1, max: 1000, default: 32 },
+    given: None,
 };
 
 /// Gradients on the way from an input that says nothing.

@@ -24,6 +24,7 @@ pub const FLAVOUR: Knob = Knob {
     name: "Flavour",
     help: "grad-cam: relu(h_t . mean_t g_t); gradient-input: h_t . g_t, which is zero at layer L below a final norm",
     kind: KnobKind::Choice(&["grad-cam", "gradient-input"]),
+    given: None,
 };
 
 /// Whether saliency is given to the words of the text that positions speak of.
@@ -33,6 +34,7 @@ pub const FOLD: Knob = Knob {
     help: "on: saliency goes to the words of the text that a position speaks of, by the language head; off: it stays at its position; \
            auto: on where there is such a head",
     kind: KnobKind::Choice(&["auto", "on", "off"]),
+    given: None,
 };
 
 /// Another checkpoint's language head.
@@ -41,6 +43,7 @@ pub const DECODER: Knob = Knob {
     name: "Decoder",
     help: "the folder of the pre-trained model with a language head from which a classifier was made",
     kind: KnobKind::Text { hint: "path/to/bert-base-uncased" },
+    given: None,
 };
 
 static INFO: Info = Info {

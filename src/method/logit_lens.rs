@@ -21,6 +21,7 @@ pub const READ: Knob = Knob {
     help: "of the next word of the text, or of the word itself where the model fills gaps (else of the model's answer), its \
            probability or rank; or the entropy (nats), or the top word's probability",
     kind: KnobKind::Choice(&["probability", "rank", "entropy", "top1"]),
+    given: None,
 };
 
 /// Rows of a table of words.
@@ -29,6 +30,7 @@ pub const WORDS: Knob = Knob {
     name: "Words",
     help: "how many words tables list",
     kind: KnobKind::Whole { min: 1, max: 100, default: 10 },
+    given: None,
 };
 
 static INFO: Info = Info {

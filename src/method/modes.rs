@@ -22,6 +22,7 @@ const MODE: Knob = Knob {
     name: "Mode",
     help: "which mode of the head, from 0, the one of the largest singular value",
     kind: KnobKind::Whole { min: 0, max: 1023, default: 0 },
+    given: None,
 };
 
 const SIDE: Knob = Knob {
@@ -29,6 +30,7 @@ const SIDE: Knob = Knob {
     name: "Side",
     help: "both maps painted, query red and key cyan; the query map; the key map; or what the mode adds to the target's scores",
     kind: KnobKind::Choice(&["pair", "query", "key", "target"]),
+    given: None,
 };
 
 const PARTNER: Knob = Knob {
@@ -36,6 +38,7 @@ const PARTNER: Knob = Knob {
     name: "Partner",
     help: "the table's modes are ranked by what they add between the target and this token; none = by the strongest of all tokens",
     kind: KnobKind::Text { hint: "7,7" },
+    given: None,
 };
 
 static INFO: Info = Info {

@@ -19,6 +19,7 @@ static EFFECT: Knob = Knob {
     name: "Effect on",
     help: "what is watched: the answer's score, its probability, or the token itself at the layer; auto = the score where there is one",
     kind: KnobKind::Choice(&["auto", "score", "probability", "token"]),
+    given: None,
 };
 
 /// Leaves one token out after another.

@@ -22,6 +22,7 @@ pub const NORMALISE: Knob = Knob {
     name: "Unit vectors",
     help: "features of length 1 before their components are taken",
     kind: KnobKind::Switch,
+    given: None,
 };
 
 const FOREGROUND: Knob = Knob {
@@ -29,6 +30,7 @@ const FOREGROUND: Knob = Knob {
     name: "Foreground",
     help: "components of the patches on the positive side of the first component alone, or of those on the other side",
     kind: KnobKind::Choice(&["off", "first", "flipped"]),
+    given: None,
 };
 
 const COMPONENT: Knob = Knob {
@@ -36,6 +38,7 @@ const COMPONENT: Knob = Knob {
     name: "Component",
     help: "the map is of this component, from 1; it and the next two are red, green and blue",
     kind: KnobKind::Whole { min: 1, max: 64, default: 1 },
+    given: None,
 };
 
 const BASIS: Knob = Knob {
@@ -43,6 +46,7 @@ const BASIS: Knob = Knob {
     name: "Basis",
     help: "components that `tokenscope fit basis` took of several pictures, so that one colour means one thing in all of them",
     kind: KnobKind::File { extension: "safetensors" },
+    given: None,
 };
 
 static INFO: Info = Info {

@@ -18,6 +18,7 @@ const DISCARD: Knob = Knob {
     name: "Discard",
     help: "per cent of the entries of each block's fused attention, the lowest, that count as 0; those of the class token's column stay",
     kind: KnobKind::Real { min: 0.0, max: 99.9, default: 0.0 },
+    given: None,
 };
 
 const NORMALISE: Knob = Knob {

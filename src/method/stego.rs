@@ -17,6 +17,7 @@ const HEAD_FILE: Knob = Knob {
     name: "STEGO head",
     help: "the trained head: cluster1.0 and cluster2.0, cluster2.2 of a STEGO checkpoint, as .safetensors",
     kind: KnobKind::File { extension: "safetensors" },
+    given: None,
 };
 
 static INFO: Info = Info {

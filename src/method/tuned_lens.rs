@@ -20,6 +20,7 @@ pub const LENS: Knob = Knob {
     help: "its maps: {l}.weight [D, D] and {l}.bias [D] for h -> h + W h + b (published lenses), or A_{l} and b_{l} for \
            h -> A h + b; `tokenscope fit lens` makes one",
     kind: KnobKind::File { extension: "safetensors" },
+    given: None,
 };
 
 static INFO: Info = Info {

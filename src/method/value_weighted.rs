@@ -20,6 +20,7 @@ const COMBINE: Knob = Knob {
     name: "Heads",
     help: "where heads are fused: the norm of the sum of what all heads bring, or norms of each head, fused as --head says",
     kind: KnobKind::Choice(&["vector-sum", "norms"]),
+    given: None,
 };
 
 static INFO: Info = Info {

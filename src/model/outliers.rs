@@ -5,7 +5,7 @@ use super::Trace;
 use super::features::Features;
 use crate::domain::grid::Grid;
 use crate::domain::heatmap::percentile;
-use crate::domain::knob::{Knob, KnobKind, Knobs};
+use crate::domain::knob::{Given, Knob, KnobKind, Knobs};
 use crate::domain::{Error, Result};
 
 /// What becomes of outliers before features are compared.
@@ -14,6 +14,7 @@ pub const OUTLIERS: Knob = Knob {
     name: "Outliers",
     help: "patches of very long residual vectors stay, or take the mean of the 8 nearest others",
     kind: KnobKind::Choice(&["keep", "replace"]),
+    given: None,
 };
 
 /// Where outliers begin.
@@ -22,6 +23,7 @@ pub const MADS: Knob = Knob {
     name: "Outliers from",
     help: "median absolute deviations above the median norm from which a token is an outlier",
     kind: KnobKind::Real { min: 0.0, max: 1000.0, default: 8.0 },
+    given: Some(Given { knob: "outliers", values: &["replace"] }),
 };
 
 /// Neighbours of which an outlier takes the mean.

@@ -22,6 +22,7 @@ pub const PROJECT: Knob = Knob {
     help: "features into fewer dimensions first: none, pca:K of the picture's own standardised features, random:K or random:K:SEED, \
            stego:FILE.safetensors, a trained STEGO head",
     kind: KnobKind::Text { hint: "pca:70, random:70, stego:head.safetensors" },
+    given: None,
 };
 
 /// A projection of features.

@@ -20,6 +20,7 @@ static LINKAGE: Knob = Knob {
     name: "Linkage",
     help: "the distance of two clusters: mean, largest or smallest cosine distance of their members, or Ward's of unit vectors",
     kind: KnobKind::Choice(&["average", "complete", "ward", "single"]),
+    given: None,
 };
 
 static INFO: Info = Info {

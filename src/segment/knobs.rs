@@ -1,6 +1,6 @@
 //! Parameters that several segmenters share.
 
-use crate::domain::knob::{Knob, KnobKind};
+use crate::domain::knob::{Given, Knob, KnobKind};
 use crate::domain::request::{Facet, Params};
 use crate::domain::{Error, Result};
 
@@ -10,6 +10,7 @@ pub static FEATURES: Knob = Knob {
     name: "Features",
     help: "vectors of the patches, all heads beside each other",
     kind: KnobKind::Choice(&["key", "query", "value", "residual"]),
+    given: None,
 };
 
 /// Above which cosine two patches are alike.
@@ -18,6 +19,7 @@ pub static TAU: Knob = Knob {
     name: "Threshold",
     help: "patches of a larger cosine are alike",
     kind: KnobKind::Real { min: -1.0, max: 1.0, default: 0.2 },
+    given: Some(Given { knob: "affinity", values: &["threshold"] }),
 };
 
 /// How labels of patches become labels of pixels.
@@ -26,6 +28,7 @@ pub static EDGES: Knob = Knob {
     name: "Edges",
     help: "between patches: along their sides, or where bilinear interpolation of either label is equal",
     kind: KnobKind::Choice(&["nearest", "smooth"]),
+    given: None,
 };
 
 /// Whether labels follow the picture's own borders.
@@ -34,6 +37,7 @@ pub static REGIONS: Knob = Knob {
     name: "Regions",
     help: "superpixels that each take the label of most of their pixels, also where maps of a method are clustered",
     kind: KnobKind::Choice(&["off", "slic"]),
+    given: None,
 };
 
 /// How many superpixels.
@@ -42,6 +46,7 @@ pub static SUPERPIXELS: Knob = Knob {
     name: "Superpixels",
     help: "about how many SLIC makes",
     kind: KnobKind::Whole { min: 1, max: 4096, default: 256 },
+    given: Some(Given { knob: "regions", values: &["slic"] }),
 };
 
 /// How round superpixels are.
@@ -50,6 +55,7 @@ pub static COMPACTNESS: Knob = Knob {
     name: "Compactness",
     help: "how much place counts against colour in SLIC",
     kind: KnobKind::Real { min: 0.01, max: 1000.0, default: 10.0 },
+    given: Some(Given { knob: "regions", values: &["slic"] }),
 };
 
 /// Those that say whether and which regions are used.

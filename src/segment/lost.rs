@@ -21,6 +21,7 @@ static EXPANSION: Knob = Knob {
     name: "Expansion",
     help: "among so many patches that are least like the rest, those like the seed join it",
     kind: KnobKind::Whole { min: 1, max: 4096, default: 100 },
+    given: None,
 };
 
 static INFO: Info = Info {

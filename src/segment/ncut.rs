@@ -19,6 +19,7 @@ static AFFINITY: Knob = Knob {
     name: "Affinity",
     help: "how alike two patches are: their cosine, 0 where negative, or 1 above the threshold --tau and 0.00001 below",
     kind: KnobKind::Choice(&["cosine", "threshold"]),
+    given: None,
 };
 
 static INFO: Info = Info {

@@ -24,6 +24,7 @@ static COLOUR: Knob = Knob {
     name: "Weight of colour",
     help: "of nearness in colour and place against likeness of vectors",
     kind: KnobKind::Real { min: 0.0, max: 1000.0, default: 10.0 },
+    given: None,
 };
 
 static VECTORS: Knob = Knob {
@@ -31,6 +32,7 @@ static VECTORS: Knob = Knob {
     name: "Eigenvectors",
     help: "how many, after the constant one, are clustered",
     kind: KnobKind::Whole { min: 1, max: 128, default: 15 },
+    given: None,
 };
 
 static INFO: Info = Info {

@@ -22,6 +22,7 @@ static OBJECTS: Knob = Knob {
     name: "Objects",
     help: "at most so many are looked for",
     kind: KnobKind::Whole { min: 1, max: 32, default: 3 },
+    given: None,
 };
 
 static TOKEN_CUT: Info = Info {

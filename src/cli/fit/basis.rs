@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use super::super::args::word;
 use super::super::progress::{Watch, say};
-use super::super::tasks::spare_what_is_read;
 use crate::domain::knob::Knobs;
 use crate::domain::request::{Facet, Input, ModelRef, Params, Request, SizeRule, Task};
-use crate::domain::{Error, Result};
+use crate::domain::Result;
 use crate::engine::fit::basis as fitted;
-use crate::engine::{Engine, trace_file};
+use crate::engine::outputs::Reads;
+use crate::engine::{Engine, tensors};
 use crate::method::pca::NORMALISE;
 
 #[derive(Debug, clap::Args)]
@@ -58,12 +58,9 @@ impl BasisArgs {
 
 pub(super) fn basis(args: &BasisArgs) -> Result<()> {
     let requests = args.requests()?;
-    if args.out.extension().is_none_or(|extension| extension != "safetensors") {
-        return Err(Error::refused(format!("--out {}", args.out.display()), "a basis has one format")
-            .expected("a name that ends in .safetensors"));
-    }
-    trace_file::check_path(&args.out)?;
-    requests.iter().try_for_each(|request| spare_what_is_read(request, &args.out))?;
+    let mut reads = Reads::default();
+    requests.iter().for_each(|request| reads.extend(Reads::of(request)));
+    tensors::check_path(&args.out, &reads)?;
     let watch = Watch::start()?;
     let found = fitted::fit(&mut Engine::default(), &requests, args.components as usize, watch.control())?;
     let model = requests.first().map_or_else(String::new, |request| request.model.name());

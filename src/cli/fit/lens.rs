@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::super::progress::{Watch, print, say};
+use super::super::progress::{Watch, say};
+use super::super::stdout::print;
 use crate::domain::request::{DeviceKind, Input, ModelRef};
 use crate::domain::{Error, Result};
 use crate::engine::Engine;
-use crate::engine::fit::lens::{FittedLens, LensRequest, check_lens_path};
+use crate::engine::fit::lens::{FittedLens, LensRequest};
+use crate::engine::outputs::Reads;
+use crate::engine::tensors::check_path;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct LensArgs {
@@ -46,11 +49,14 @@ impl LensArgs {
 /// Makes the lens, and says how well it reads what it was not made of.
 pub(super) fn lens(args: &LensArgs) -> Result<()> {
     let request = args.request()?;
-    check_lens_path(&args.out)?;
+    let mut reads = Reads::default();
+    args.texts.iter().for_each(|text| reads.add(text, "is one of the texts"));
+    reads.add_model(&request.model);
+    check_path(&args.out, &reads)?;
     let watch = Watch::start()?;
     let fitted = Engine::default().fit_lens(&request, &args.out, watch.control())?;
     drop(watch);
-    print(table(&fitted));
+    print(table(&fitted))?;
     say(&format!("wrote {}", args.out.display()));
     Ok(())
 }

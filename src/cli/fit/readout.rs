@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::super::progress::{Watch, print, say};
+use super::super::progress::{Watch, say};
+use super::super::stdout::print;
 use crate::domain::Result;
 use crate::domain::request::ModelRef;
 use crate::engine::Engine;
 use crate::engine::fit::readout::pictures_of;
-use crate::engine::trace_file::check_path;
+use crate::engine::outputs::Reads;
+use crate::engine::tensors::check_path;
 use crate::method::readout::Training;
 
 #[derive(Debug, clap::Args)]
@@ -42,16 +44,19 @@ pub(in crate::cli) struct ReadoutArgs {
 }
 
 pub(super) fn readout(args: &ReadoutArgs) -> Result<()> {
-    check_path(&args.out)?;
+    let model = ModelRef::from(args.model.clone());
     let mut pictures = pictures_of(&args.folder)?;
+    let mut reads = Reads::default();
+    pictures.iter().for_each(|picture| reads.add(picture, "is one of the pictures"));
+    reads.add_model(&model);
+    check_path(&args.out, &reads)?;
     pictures.truncate(args.limit);
     let ReadoutArgs { layer, rank, steps, batch, seed, .. } = *args;
     let training = Training { layer, rank, steps, batch, seed };
-    let model = ModelRef::from(args.model.clone());
     let watch = Watch::start()?;
     let found = Engine::default().fit_readout(&model, &pictures, &training, &args.out, watch.control())?;
     drop(watch);
-    print(format!("loss of held-out pictures: {:.5} without W, {:.5} with it", found.before, found.after));
+    print(format!("loss of held-out pictures: {:.5} without W, {:.5} with it", found.before, found.after))?;
     if found.after >= found.before {
         say("training found nothing better: W is the identity");
     }

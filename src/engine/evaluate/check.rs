@@ -20,11 +20,13 @@ pub(super) fn range(id: &str) -> Option<(f64, f64)> {
     Some(match id {
         "k" => (1.0, 4096.0),
         "segments" => (0.0, 65_535.0),
-        "ari" | "comprehensiveness" | "sufficiency" | "latent_deletion" => (-1.0, 1.0),
+        "ari" | "latent_deletion" => (-1.0, 1.0),
+        // Probabilities of a classifier, but values of any size of a regression.
+        "answer" | "deletion" | "insertion" | "comprehensiveness" | "sufficiency" => (f64::MIN, f64::MAX),
         // Two entropies of at most 65,536 labels have at most 16 bits each.
         "voi" => (0.0, 32.0),
         "scored" | "accuracy" | "miou" | "majority_accuracy" | "majority_miou" | "nmi" | "rand" | "covering" | "precision"
-        | "recall" | "f" | "answer" | "deletion" | "insertion" => (0.0, 1.0),
+        | "recall" | "f" | "f_unthinned" => (0.0, 1.0),
         id if id.starts_with("last_") => (-1.0, 1.0),
         _ => return None,
     })
@@ -40,7 +42,7 @@ pub(super) fn impossible(row: &Row) -> Option<String> {
         return Some(format!("it counts {pixels} pixels, more than a picture has"));
     }
     let score = row.scores.iter().find_map(|(id, value)| impossible_score(id, *value));
-    score.or_else(|| row.boundary.as_ref().and_then(impossible_boundary)).or_else(|| impossible_segments(row))
+    score.or_else(|| [&row.thinned, &row.unthinned].into_iter().flatten().find_map(impossible_boundary)).or_else(|| impossible_segments(row))
 }
 
 fn impossible_score(id: &str, value: Option<f64>) -> Option<String> {
@@ -135,7 +137,7 @@ mod tests {
     #[test]
     fn possible_rows_pass_and_others_are_named() {
         let good = r#""scores":{"miou":1.0000000001,"ari":-0.3,"voi":null,"segments":2.0},"counts":[[0,1,5],[3,1,5]],
-            "vectors":[[0.6,0.8],[],[],[1.0,0.0]],"boundary":{"predicted_matched":3,"predicted":3,"true_matched":0,"truth":9}"#;
+            "vectors":[[0.6,0.8],[],[],[1.0,0.0]],"thinned":{"predicted_matched":3,"predicted":3,"true_matched":0,"truth":9}"#;
         assert_eq!(impossible(&row(good)), None);
         assert_eq!(impossible(&row(r#""refused":"no such file""#)), None);
         for (bad, word) in [
@@ -145,8 +147,8 @@ mod tests {
             (r#""scores":{"voi":1e300}"#, "voi"),
             (r#""scores":{"wonder":0.5}"#, "wonder"),
             (r#""scores":{"last_001":-1.5}"#, "last_001"),
-            (r#""scores":{"f":0.5},"boundary":{"predicted_matched":4,"predicted":3,"true_matched":0,"truth":9}"#, "4 of 3"),
-            (r#""scores":{"f":0.5},"boundary":{"predicted_matched":4,"predicted":30,"true_matched":10,"truth":9}"#, "10 of 9"),
+            (r#""scores":{"f":0.5},"thinned":{"predicted_matched":4,"predicted":3,"true_matched":0,"truth":9}"#, "4 of 3"),
+            (r#""scores":{"f":0.5},"thinned":{"predicted_matched":4,"predicted":30,"true_matched":10,"truth":9}"#, "10 of 9"),
             (r#""scores":{"segments":3.0},"counts":[[0,1,5],[1,1,5]]"#, "2 segments"),
             (r#""scores":{"f":0.5},"counts":[[0,1,1099511627777]]"#, "pixels"),
             (r#""scores":{"f":0.5},"counts":[[4,1,5]],"vectors":[[1.0]]"#, "segment 4"),

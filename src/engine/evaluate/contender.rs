@@ -3,6 +3,7 @@
 use super::plan::{Plan, Select, Test};
 use crate::domain::info::Info;
 use crate::domain::knob::Knob;
+use crate::domain::path::escaped;
 use crate::domain::request::{ModelRef, Params, Request};
 use crate::domain::{Error, Result};
 use crate::engine::segment_ids;
@@ -38,6 +39,7 @@ impl Contender {
             _ => vec![None],
         };
         let is_segments = matches!(plan.test, Test::Segments { .. });
+        check_shared(plan)?;
         let mut all = Vec::new();
         for model in &plan.models {
             for &layer in &plan.layers {
@@ -78,7 +80,7 @@ impl Contender {
 
     /// What tells it from all others.
     pub fn name(&self) -> String {
-        let model = self.request.as_ref().map_or_else(String::new, |r| r.model.spelling().display().to_string());
+        let model = self.request.as_ref().map_or_else(String::new, |r| escaped(&r.model.spelling()).into_owned());
         let [_, layer, method, select] = self.cells();
         [model, layer, method, select].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" | ")
     }
@@ -127,7 +129,8 @@ fn request_of(plan: &Plan, spelled: &str, model: &ModelRef, layer: i32) -> Resul
     let id = parts.next().unwrap_or_default();
     let info = info(plan, id)?;
     let known = if matches!(plan.test, Test::Segments { .. }) { segment::knobs_of(info) } else { info.knobs.to_vec() };
-    let mut params = Params { knobs: plan.request.params.knobs.only(&known), ..plan.request.params.clone() };
+    // What is asked of all counts for those that read it.
+    let mut params = info.only(&plan.request.params, &known, plan.request.task);
     for part in parts {
         let (flag, value) = part.split_once('=').ok_or_else(|| {
             Error::refused(format!("--method {spelled}"), format!("{part} is no parameter"))
@@ -135,7 +138,36 @@ fn request_of(plan: &Plan, spelled: &str, model: &ModelRef, layer: i32) -> Resul
         })?;
         set(&mut params, (info.id, &known), flag.trim_start_matches("--"), value)?;
     }
+    info.check(&params, &known, plan.request.task).map_err(|err| of_method(err, spelled))?;
     Ok(Request { model: model.clone(), layer, method: id.to_owned(), params, ..plan.request.clone() })
+}
+
+/// A refusal of a parameter that a method was spelled with.
+fn of_method(err: Error, spelled: &str) -> Error {
+    match err {
+        Error::Refused { place, what, expected, remedy } => {
+            Error::Refused { place: format!("--method {spelled}: {place}"), what, expected, remedy }
+        }
+        other => other,
+    }
+}
+
+/// Refuses flags for all methods that none of them reads.
+fn check_shared(plan: &Plan) -> Result<()> {
+    let (params, task) = (&plan.request.params, plan.request.task);
+    let infos = methods(plan).into_iter().filter(|(method, _)| !is_baseline(method));
+    let infos = infos.map(|(method, _)| info(plan, method.split(',').next().unwrap_or_default())).collect::<Result<Vec<_>>>()?;
+    let is_read = |flag: &str| infos.iter().any(|info| info.chosen(params, task).any(|(name, _, is_read)| name == flag && is_read));
+    let Some(first) = infos.first() else { return Ok(()) };
+    match first.chosen(params, task).find(|(name, ..)| !is_read(name)) {
+        Some((name, value, _)) => {
+            let ids: Vec<&str> = infos.iter().map(|info| info.id).collect();
+            Err(Error::refused(format!("--{name} {value}"), format!("is no parameter of {}", ids.join(", ")))
+                .expected("flags that one of the methods reads")
+                .remedy("leave it out"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn set(params: &mut Params, (id, knobs): (&str, &[&'static Knob]), flag: &str, value: &str) -> Result<()> {

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::path;
 use crate::domain::request::{ModelRef, Request};
 use crate::domain::{Error, Result};
 
@@ -55,9 +56,10 @@ pub struct Fingerprint {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Data {
     /// The data set's folder, or that of the pictures alone; of maps also a single picture.
+    #[serde(with = "path")]
     pub images: PathBuf,
     /// The folder of the masks where it is named.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "path::option")]
     pub masks: Option<PathBuf>,
     /// Id of the layout, `auto` until it was found out.
     pub layout: String,

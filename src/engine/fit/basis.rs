@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::super::tensors::TensorsOut;
-use super::super::{Engine, needs, resolve_layer};
+use super::super::{Engine, check_parameters, needs, resolve_layer};
 use crate::domain::request::Request;
 use crate::domain::{Error, Result};
 use crate::method::pca::{Basis, NORMALISE};
@@ -20,7 +20,7 @@ pub fn fit(engine: &mut Engine, requests: &[Request], components: usize, control
     for request in requests {
         let traced = engine.trace(request, control)?;
         needs::check(info, &traced.scene)?;
-        info.check_knobs(&request.params)?;
+        check_parameters(request)?;
         normalise = request.params.knobs.switch(&NORMALISE)?;
         let layer = resolve_layer(request, info, traced.trace.num_layers())?;
         let features = features_of(&traced.model, &traced.trace, layer, &request.params)?;

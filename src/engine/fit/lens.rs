@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::Engine;
 use super::super::reading::{Loaded, Taken};
-use super::super::tensors::{self, TensorsOut};
+use super::super::tensors::TensorsOut;
 use crate::domain::request::{DeviceKind, Input, ModelRef, SizeRule, Tower};
 use crate::domain::{Control, Error, Result};
 use crate::input::Encoded;
@@ -37,14 +37,6 @@ pub struct FittedLens {
     pub num_held_out: usize,
     /// `[L + 1]`, mean surprisal of the held-out text in nats a token: of the logit lens, and of this one.
     pub surprisal: Vec<[f64; 2]>,
-}
-
-/// Refuses, before any computing, a path that no lens could be written to.
-///
-/// # Errors
-/// A refusal that names the path.
-pub fn check_lens_path(path: &Path) -> Result<()> {
-    tensors::check_path(path, "a lens")
 }
 
 /// One passage of so many is kept for trying the lens.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::super::left_out::{LeftOut, Reason};
 use super::super::plan::{Plan, Test};
 use super::{Kind, Layout, Pair, list, refused_for_matlab};
+use crate::domain::path::escaped;
 use crate::domain::{Error, Result};
 use crate::input::folder::{self, Listing, Why};
 
@@ -89,7 +90,9 @@ impl Layout {
 /// The path of a file below a folder, without its ending.
 pub(super) fn id(folder: &Path, file: &Path) -> String {
     let inner = file.strip_prefix(folder).unwrap_or(file).with_extension("");
-    inner.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect::<Vec<_>>().join("/")
+    // A backslash in the name of a file is one; between folders it is the slash of Windows.
+    let id = escaped(&inner).into_owned();
+    if cfg!(windows) { id.replace('\\', "/") } else { id }
 }
 
 fn file_name(path: &Path) -> String {
