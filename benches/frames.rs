@@ -46,6 +46,7 @@ fn scene() -> Arc<Scene> {
         is_post_norm: true,
         is_causal: false,
         num_classes: 0,
+        scoring: tokenscope::engine::Scoring::OneOf,
         scores_words: false,
         num_parameters: 1,
         sha256: Digest::known(String::new()),

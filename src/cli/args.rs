@@ -1,7 +1,6 @@
 //! Flags. Each names the field of the request that it fills; defaults are those of the request.
 
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::io::Read;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -294,9 +293,11 @@ fn check_tokens(request: &Request) -> Result<()> {
     };
     let is_whole = infos().any(|info| info.id == request.method && info.reach == Reach::Whole);
     match many.filter(|_| is_whole) {
-        Some(token) => Err(Error::refused(format!("--token {token}"), format!("{} has one map whatever the token", request.method))
-            .expected("one token at most, the one that charts and tables are of")
-            .remedy("leave it out")),
+        Some(token) => {
+            Err(Error::refused(format!("--token {token}"), format!("{} has one map whatever the token", request.method))
+                .expected("one token at most, the one that charts and tables are of")
+                .remedy("leave it out"))
+        }
         None => Ok(()),
     }
 }

@@ -85,7 +85,8 @@ pub fn main() -> Next {
 /// Prints help and the version on standard output, with code 0; wrong usage on standard error, with code 2.
 fn told(err: &clap::Error) -> ExitCode {
     if err.kind() == ErrorKind::InvalidUtf8 {
-        let foreign: Vec<String> = std::env::args_os().filter(|word| word.to_str().is_none()).map(|w| w.display().to_string()).collect();
+        let foreign: Vec<String> =
+            std::env::args_os().filter(|word| word.to_str().is_none()).map(|w| w.display().to_string()).collect();
         progress::complain(
             &Error::refused(foreign.join(" "), "is not UTF-8, and the flag takes nothing else")
                 .expected("a name in UTF-8; an input, --model and --out may have any")

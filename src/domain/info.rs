@@ -272,7 +272,11 @@ mod tests {
         }
         let other = Knob { id: "other", ..REGIONS };
         for (params, flag, words) in [
-            (Params { facet: Facet::Key, ..Params::default() }, "--facet key: is no parameter of tried", "--head, --scalar text:PHRASE, --class"),
+            (
+                Params { facet: Facet::Key, ..Params::default() },
+                "--facet key: is no parameter of tried",
+                "--head, --scalar text:PHRASE, --class",
+            ),
             (Params { rows: Rows::Some(8), ..Params::default() }, "--rows 8", "leave it out"),
             (Params { scalar: "class:2".parse().unwrap(), ..Params::default() }, "--scalar class:2", "say --class '2'"),
             (with(&[(&COUNT, "5")]), "--superpixels 5", "--regions slic"),

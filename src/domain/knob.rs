@@ -242,9 +242,11 @@ fn of_another_kind(knob: &Knob) -> Error {
 mod tests {
     use super::*;
 
-    const STEPS: Knob = Knob { id: "steps", name: "Steps", help: "", kind: KnobKind::Whole { min: 1, max: 500, default: 32 }, given: None };
+    const STEPS: Knob =
+        Knob { id: "steps", name: "Steps", help: "", kind: KnobKind::Whole { min: 1, max: 500, default: 32 }, given: None };
     const FILL: Knob = Knob { id: "fill", name: "Fill", help: "", kind: KnobKind::Choice(&["mean", "black"]), given: None };
-    const SHARE: Knob = Knob { id: "share", name: "Share", help: "", kind: KnobKind::Real { min: 0.0, max: 1.0, default: 0.5 }, given: None };
+    const SHARE: Knob =
+        Knob { id: "share", name: "Share", help: "", kind: KnobKind::Real { min: 0.0, max: 1.0, default: 0.5 }, given: None };
 
     #[test]
     fn equal_choices_are_equal_and_defaults_are_not_kept() {

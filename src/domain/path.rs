@@ -134,7 +134,14 @@ mod tests {
 
     #[test]
     fn every_name_is_read_back() {
-        for bytes in [&b"plain.jpg"[..], b"caf\xc3\xa9 \\x41.jpg", b"caf\xe9.jpg", b"\\\xff\\x41\\", b"\\\\xff", b"a\xffb\xfe\xc3\xa9/\\\xe9"] {
+        for bytes in [
+            &b"plain.jpg"[..],
+            b"caf\xc3\xa9 \\x41.jpg",
+            b"caf\xe9.jpg",
+            b"\\\xff\\x41\\",
+            b"\\\\xff",
+            b"a\xffb\xfe\xc3\xa9/\\\xe9",
+        ] {
             let path = of_bytes(bytes.to_vec());
             let json = serde_json::to_string(&PathText::from(path.as_path())).unwrap();
             let back: PathText = serde_json::from_str(&json).unwrap();

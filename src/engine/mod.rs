@@ -26,10 +26,10 @@ use std::time::SystemTime;
 
 use cache::Cache;
 use generation::{Continuing, Grown};
+pub use needs::check_parameters;
 pub use output::{Continuation, Ending, Explanation, Match, ModelFacts, Output, Photo, Prediction, Scene, Segments};
 use phrase::Phrase;
 use place::knob_files;
-pub use needs::check_parameters;
 pub use place::{check_family, model_path};
 pub use reading::reads_as_text;
 use reading::{Loaded, Taken};

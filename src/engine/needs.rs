@@ -49,9 +49,7 @@ pub fn check_parameters(request: &Request) -> Result<()> {
             Err(Error::refused(format!("--method {}", request.method), "has no linkage tree to cut at a distance")
                 .expected("--clusters K, the number of segments"))
         }
-        (Task::Segment { .. }, Some(segmenter), _) => {
-            segmenter.info().check(params, &segment::knobs_of(segmenter.info()), *task)
-        }
+        (Task::Segment { .. }, Some(segmenter), _) => segmenter.info().check(params, &segment::knobs_of(segmenter.info()), *task),
         (Task::Segment { .. }, None, Some(info)) => info.check(params, &segment::knobs_of(info), *task),
         (Task::Explain, _, Some(info)) => {
             if matches!(request.tokens, Tokens::Span(_)) && params.own != Own::default() && info.uses(Uses::Own) {

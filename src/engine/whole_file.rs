@@ -213,7 +213,8 @@ mod tests {
     fn what_a_killed_process_left_is_removed_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let others = [".tokenscope", ".tokenscopeconfig", ".tokenscope12345.part", ".tokenscope1234567.part", "tokenscope123456.part"];
+        let others =
+            [".tokenscope", ".tokenscopeconfig", ".tokenscope12345.part", ".tokenscope1234567.part", "tokenscope123456.part"];
         others.iter().for_each(|name| fs::write(at(name), "mine").unwrap());
         fs::write(at(".tokenscopeAbC123.part"), "half").unwrap();
         fs::write(at(".tokenscopeinuse1.part"), "half").unwrap();

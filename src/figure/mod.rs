@@ -23,6 +23,6 @@ pub mod words;
 pub mod write;
 
 pub use layout::Layout;
-pub use style::FigureStyle;
 pub use limits::{check_size, check_style, is_drawn};
+pub use style::FigureStyle;
 pub use write::{check_paths, write};

@@ -178,7 +178,7 @@ pub fn json(output: &Output, style: &FigureStyle, layout: &Layout, paths: &[Path
         Output::Scene(_) | Output::Verification(_) | Output::Continuation(_) => &[],
     };
     let style = &read_by(style, output);
-    let scalar = request.params.scalar.formula().filter(|_| method.uses(Uses::Scalar));
+    let scalar = request.params.scalar.formula().filter(|_| method.uses(crate::method::Uses::Scalar));
     let record = Record {
         program: env!("CARGO_PKG_NAME"),
         version: env!("CARGO_PKG_VERSION"),

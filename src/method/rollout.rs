@@ -27,6 +27,7 @@ const NORMALISE: Knob = Knob {
     help: "rows: each row of A + I is divided by its own sum; vit-explain: exactly as that code does, column j is divided by the sum \
            of row j, and of the entries --discard takes only A[0,0] stays. Both are the same for --head mean without --discard",
     kind: KnobKind::Choice(&["rows", "vit-explain"]),
+    given: None,
 };
 
 static INFO: Info = Info {

@@ -27,7 +27,17 @@ fn inputs_models_and_outputs_may_have_any_name() {
     for name in ["config.json", "model.safetensors"] {
         fs::copy(format!("tests/fixtures/models/vit/{name}"), model.join(name)).unwrap();
     }
-    run(desk.command("explain").arg(&photo).arg("--model").arg(&model).args(["--token", "2,2"]).arg("--out").arg(&json).arg("--out").arg(&npy)).done();
+    run(desk
+        .command("explain")
+        .arg(&photo)
+        .arg("--model")
+        .arg(&model)
+        .args(["--token", "2,2"])
+        .arg("--out")
+        .arg(&json)
+        .arg("--out")
+        .arg(&npy))
+    .done();
     let record: Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
     let escaped = |value: &Value| value["escaped"].as_str().unwrap().to_owned();
     assert!(escaped(&record["request"]["input"]["file"]).ends_with(r"caf\xe9 '\\%.jpg"), "{record}");
@@ -45,8 +55,16 @@ fn inputs_models_and_outputs_may_have_any_name() {
     // Two names that look alike are two files.
     let other = odd(&desk, b"caf\xe8 '\\%.jpg");
     fs::copy("assets/samples/brick.jpg", &other).unwrap();
-    run(desk.command("explain").arg(&photo).arg("--model").arg(&model).arg("--out").arg(&other).arg("--out").arg(odd(&desk, b"caf\xe7.png")))
-        .refused(&["unknown extension .jpg"]);
+    run(desk
+        .command("explain")
+        .arg(&photo)
+        .arg("--model")
+        .arg(&model)
+        .arg("--out")
+        .arg(&other)
+        .arg("--out")
+        .arg(odd(&desk, b"caf\xe7.png")))
+    .refused(&["unknown extension .jpg"]);
 }
 
 #[test]

@@ -130,7 +130,10 @@ fn an_answer_that_cannot_be_printed_is_no_success() {
         assert_eq!((ran.code, ran.stderr.lines().count()), (Some(1), 1), "{ran:?}");
         assert!(ran.stderr.starts_with("tokenscope: standard output: No space left on device; "), "{ran:?}");
         let ran = desk.shell(&format!("tokenscope {line} >&-"));
-        assert_eq!((ran.code, ran.stderr.as_str()), (Some(1), "tokenscope: standard output: is closed; send it to a file, or to /dev/null\n"));
+        assert_eq!(
+            (ran.code, ran.stderr.as_str()),
+            (Some(1), "tokenscope: standard output: is closed; send it to a file, or to /dev/null\n")
+        );
     }
     let file = desk.path("a.csv");
     for end in ["> /dev/full", ">&-", "2> /dev/full", "2>&-"] {
@@ -150,7 +153,8 @@ fn an_answer_that_cannot_be_printed_is_no_success() {
 fn a_story_is_written_though_nobody_reads_it() {
     let desk = Desk::new();
     let out = desk.path("story.txt");
-    let line = format!("tokenscope generate --text hello --model tests/fixtures/models/gpt2 --tokens 9 --out {} | true", out.display());
+    let line =
+        format!("tokenscope generate --text hello --model tests/fixtures/models/gpt2 --tokens 9 --out {} | true", out.display());
     desk.shell(&format!("set -o pipefail 2>/dev/null; {line}"));
     let alone = desk.path("alone.txt");
     desk.run("generate --text hello --model %gpt2 --tokens 9 --out @alone.txt").done();
@@ -168,7 +172,8 @@ fn too_many_tokens_are_refused_before_their_maps_are_made() {
     let ran = desk.run("explain cat.jpg --model %vit --size 80 --method grad-cam --token all --out @a.json");
     ran.refused(&["--token", "a figure of 101 tokens", "1 to 64"]);
     let tokens: String = (1..60).map(|n| format!(" --token {n}")).collect();
-    let ran = desk.run(&format!("explain @long.txt --model %bert --method class-relevance{tokens} --width 6 --dpi 2400 --out @a.png"));
+    let ran =
+        desk.run(&format!("explain @long.txt --model %bert --method class-relevance{tokens} --width 6 --dpi 2400 --out @a.png"));
     ran.refused(&["--token", "59 panels", "at most 400 million pixels"]);
     desk.run(&format!("{many} --out @a.png")).refused(&["logit-lens"]);
     assert_eq!(desk.names("."), ["long.txt"]);

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::super::args::word;
 use super::super::progress::{Watch, say};
+use crate::domain::Result;
 use crate::domain::knob::Knobs;
 use crate::domain::request::{Facet, Input, ModelRef, Params, Request, SizeRule, Task};
-use crate::domain::Result;
 use crate::engine::fit::basis as fitted;
 use crate::engine::outputs::Reads;
 use crate::engine::{Engine, tensors};

@@ -42,7 +42,9 @@ pub(super) fn impossible(row: &Row) -> Option<String> {
         return Some(format!("it counts {pixels} pixels, more than a picture has"));
     }
     let score = row.scores.iter().find_map(|(id, value)| impossible_score(id, *value));
-    score.or_else(|| [&row.thinned, &row.unthinned].into_iter().flatten().find_map(impossible_boundary)).or_else(|| impossible_segments(row))
+    score
+        .or_else(|| [&row.thinned, &row.unthinned].into_iter().flatten().find_map(impossible_boundary))
+        .or_else(|| impossible_segments(row))
 }
 
 fn impossible_score(id: &str, value: Option<f64>) -> Option<String> {

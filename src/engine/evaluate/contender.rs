@@ -157,7 +157,8 @@ fn check_shared(plan: &Plan) -> Result<()> {
     let (params, task) = (&plan.request.params, plan.request.task);
     let infos = methods(plan).into_iter().filter(|(method, _)| !is_baseline(method));
     let infos = infos.map(|(method, _)| info(plan, method.split(',').next().unwrap_or_default())).collect::<Result<Vec<_>>>()?;
-    let is_read = |flag: &str| infos.iter().any(|info| info.chosen(params, task).any(|(name, _, is_read)| name == flag && is_read));
+    let is_read =
+        |flag: &str| infos.iter().any(|info| info.chosen(params, task).any(|(name, _, is_read)| name == flag && is_read));
     let Some(first) = infos.first() else { return Ok(()) };
     match first.chosen(params, task).find(|(name, ..)| !is_read(name)) {
         Some((name, value, _)) => {
