@@ -42,9 +42,8 @@ pub(super) fn impossible(row: &Row) -> Option<String> {
         return Some(format!("it counts {pixels} pixels, more than a picture has"));
     }
     let score = row.scores.iter().find_map(|(id, value)| impossible_score(id, *value));
-    score
-        .or_else(|| [&row.thinned, &row.unthinned].into_iter().flatten().find_map(impossible_boundary))
-        .or_else(|| impossible_segments(row))
+    let boundary = || [&row.thinned, &row.unthinned].into_iter().flatten().find_map(impossible_boundary);
+    score.or_else(boundary).or_else(|| impossible_segments(row))
 }
 
 fn impossible_score(id: &str, value: Option<f64>) -> Option<String> {
@@ -150,7 +149,7 @@ mod tests {
             (r#""scores":{"wonder":0.5}"#, "wonder"),
             (r#""scores":{"last_001":-1.5}"#, "last_001"),
             (r#""scores":{"f":0.5},"thinned":{"predicted_matched":4,"predicted":3,"true_matched":0,"truth":9}"#, "4 of 3"),
-            (r#""scores":{"f":0.5},"thinned":{"predicted_matched":4,"predicted":30,"true_matched":10,"truth":9}"#, "10 of 9"),
+            (r#""scores":{"f":0.5},"unthinned":{"predicted_matched":4,"predicted":30,"true_matched":10,"truth":9}"#, "10 of 9"),
             (r#""scores":{"segments":3.0},"counts":[[0,1,5],[1,1,5]]"#, "2 segments"),
             (r#""scores":{"f":0.5},"counts":[[0,1,1099511627777]]"#, "pixels"),
             (r#""scores":{"f":0.5},"counts":[[4,1,5]],"vectors":[[1.0]]"#, "segment 4"),

@@ -30,6 +30,9 @@ const BESIDE_WEIGHTS: &[&str] = &[
     "vocab.txt",
 ];
 
+/// Counts up when a score is defined anew, so that rows of before are made again.
+const DEFINITIONS: u32 = 2;
+
 /// The plan with the fingerprints of its checkpoints and of the files that its methods read.
 ///
 /// # Errors
@@ -100,7 +103,7 @@ pub(super) fn of_settings(plan: &Plan, contender: &Contender) -> Result<String> 
         ..plan.clone()
     };
     let text = serde_json::to_string(&decisive).map_err(|err| Error::Internal(format!("settings: {err}")))?;
-    Ok(of_text(&text))
+    Ok(of_text(&format!("{DEFINITIONS}\n{text}")))
 }
 
 /// SHA-256 of a text, in hexadecimal.
