@@ -5,6 +5,8 @@ mod common;
 #[path = "common/program.rs"]
 mod program;
 
+#[path = "common/causal.rs"]
+mod causal;
 #[path = "cli/flags.rs"]
 mod flags;
 #[path = "cli/manners.rs"]

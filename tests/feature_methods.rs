@@ -174,13 +174,14 @@ fn rollout_fuses_heads_without_normalising_them_first() {
     let case = Case::new("dinov2_with_registers");
     for (head, name) in [(Head::Max, "max"), (Head::Min, "min"), (Head::Mean, "mean")] {
         for discard in ["0", "90"] {
-            let params = |normalise: &str| Params { head, ..with("rollout", &[("discard", discard), ("normalise", normalise)]) };
+            let params =
+                |normalise: &str| Params { head, ..with("rollout", &[("discard", discard), ("normalisation", normalise)]) };
             case.check("rollout", &params("rows"), &format!("rollout_{name}_{discard}"));
             case.check("rollout", &params("vit-explain"), &format!("vit_explain_{name}_{discard}"));
         }
     }
     // The two are one where nothing is left to normalise.
-    let mean = with("rollout", &[("normalise", "vit-explain")]);
+    let mean = with("rollout", &[("normalisation", "vit-explain")]);
     same("mean", &case.rows("rollout", &mean), &case.rows("rollout", &Params::default()), 1e-5);
 }
 

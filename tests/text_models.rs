@@ -13,8 +13,9 @@ use common::{Given, expectations, floats, own_models};
 use program::Desk;
 use serde_json::Value;
 use tokenscope::builtin::EmbeddedModel;
-use tokenscope::domain::request::Tower;
-use tokenscope::domain::{Cancel, Error, Progress};
+use tokenscope::domain::request::{Input, Request, Task, Tower};
+use tokenscope::domain::{Cancel, Control, Error, Progress};
+use tokenscope::engine::Engine;
 use tokenscope::model::{Answer, Model, Trace};
 
 fn bert() -> Model {
@@ -141,8 +142,42 @@ fn classifiers_of_choices_are_not_read() {
     for (from, class) in [("bert_classifier", "BertForMultipleChoice"), ("roberta", "RobertaForMultipleChoice")] {
         let rename = |name: &str| Some(name.replace("classifier.out_proj", "classifier"));
         let desk = changed(from, rename, |config| config["architectures"] = serde_json::json!([class]));
-        assert!(loaded(desk.path()).unwrap().head.is_none(), "{class}");
+        let model = loaded(desk.path()).unwrap();
+        assert!(model.head.is_none(), "{class}");
+        let notices: Vec<String> = model.notices.iter().map(ToString::to_string).collect();
+        assert!(notices.iter().any(|line| line.contains(class) && line.contains("which of several texts fits")), "{notices:?}");
     }
+}
+
+/// A head that is not read is named where the checkpoint was saved for it, and passed over where it is left from pretraining.
+#[test]
+fn heads_that_are_not_read_are_said() {
+    for (class, says) in [
+        ("BertForQuestionAnswering", Some("where in a text an answer stands")),
+        ("BertForNextSentencePrediction", Some("whether one text follows another")),
+        ("BertModel", None),
+    ] {
+        let head = if class.contains("Next") { "cls.seq_relationship" } else { "qa_outputs" };
+        let rename = |name: &str| Some(name.replace("classifier", head));
+        let desk = changed("bert_tokens", rename, |config| config["architectures"] = serde_json::json!([class]));
+        let model = loaded(desk.path()).unwrap();
+        let notices: Vec<String> = model.notices.iter().map(ToString::to_string).collect();
+        match says {
+            Some(says) => assert!(notices[0].contains(class) && notices[0].contains(says), "{notices:?}"),
+            None => assert_eq!(notices, [""; 0]),
+        }
+        assert!(model.head.is_none());
+    }
+}
+
+/// Without a tokenizer.json a vocabulary of SentencePiece is named.
+#[test]
+fn a_vocabulary_of_sentencepiece_is_named() {
+    let desk = changed("bert", |name| Some(name.to_owned()), |_| {});
+    fs::write(desk.path().join("spiece.model"), b"\x0a\x0b").unwrap();
+    let request = Request::of(Task::Explain, Input::Text("a word".to_owned()), desk.path().to_str().unwrap().into());
+    let answer = Engine::default().run(&request, &Control::default());
+    assert_refused(answer.map(|_| ()), &["no tokenizer.json, and spiece.model", "SentencePiece"]);
 }
 
 /// Some tokenizers end texts with the token that also fills them up: transformers classifies the last one that is none.

@@ -86,6 +86,23 @@ fn settings_beside_a_tokenizer_count_as_in_transformers() {
     }
 }
 
+/// The class says at which end, where the folder does not.
+#[test]
+fn short_texts_are_filled_up_where_the_class_does() {
+    for (side, first) in [(None, 3), (Some("left"), 3), (Some("right"), 1)] {
+        let mut settings = json!({"tokenizer_class": "Siglip2Tokenizer"});
+        if let Some(side) = side {
+            settings["padding_side"] = side.into();
+        }
+        let desk = with_settings(
+            "tokenizers/metaspace_bpe",
+            &json!({"config.json": {"model_type": "siglip"}, "tokenizer_config.json": settings}),
+        );
+        let ids = Tokenizer::read(desk.path(), 8).unwrap().unwrap().padded(3).encode("a").unwrap().ids;
+        assert_eq!((ids.len(), ids[0]), (8, first), "{side:?} {ids:?}");
+    }
+}
+
 #[test]
 fn files_that_contradict_each_other_are_noticed() {
     let said = |base: &str, config: &Value, text: &str| {

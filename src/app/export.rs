@@ -7,6 +7,7 @@ use eframe::egui::ColorImage;
 use super::session::Session;
 use crate::domain::{Error, Result};
 use crate::engine::Output;
+use crate::engine::outputs::{self, Reads};
 use crate::figure::{self, FigureStyle, Layout, png};
 
 /// Writes the figure or its data, by the extension of `path`; a figure's record beside it.
@@ -15,10 +16,30 @@ use crate::figure::{self, FigureStyle, Layout, png};
 /// A refusal that names the path.
 pub fn write(output: &Output, session: &Session, path: &Path) -> Result<()> {
     let mut paths = vec![path.to_path_buf()];
-    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png") || e.eq_ignore_ascii_case("svg")) {
-        paths.push(path.with_extension("json"));
+    if matches!(&*outputs::ending_of(path), "png" | "svg") {
+        let record = path.with_extension("json");
+        check_record(&record)?;
+        paths.push(record);
     }
+    let reads = match output {
+        Output::Explanation(explanation) => Reads::of(&explanation.request),
+        Output::Segments(segments) => Reads::of(&segments.request),
+        Output::Scene(_) | Output::Verification(_) | Output::Continuation(_) => Reads::default(),
+    };
+    outputs::check("figure", &paths, &reads)?;
     figure::write(output, &style(session), &paths)
+}
+
+/// Refuses to replace what is no record: the file beside the figure was not named by the user.
+fn check_record(path: &Path) -> Result<()> {
+    let Ok(bytes) = std::fs::read(path) else { return Ok(()) };
+    let is_ours = serde_json::from_slice(&bytes).is_ok_and(|json: serde_json::Value| json["program"] == env!("CARGO_PKG_NAME"));
+    if is_ours {
+        return Ok(());
+    }
+    Err(Error::refused(path.display(), "would be replaced by the figure's record, and is no record itself")
+        .expected("a name that is free")
+        .remedy("choose another name for the figure"))
 }
 
 /// The figure as pixels.
@@ -43,5 +64,26 @@ fn style(session: &Session) -> FigureStyle {
         exhibits: Some(session.shows_exhibits()),
         solo: session.solo.and_then(|label| u16::try_from(label).ok()),
         ..FigureStyle::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_records_are_replaced_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        assert!(check_record(&folder.path().join("new.json")).is_ok());
+        assert!(check_record(&at("figure.json", r#"{"program": "tokenscope", "version": "0"}"#)).is_ok());
+        for text in [r#"{"model_type": "vit"}"#, "not json", "[]"] {
+            let err = check_record(&at("config.json", text)).unwrap_err();
+            assert!(err.to_string().contains("is no record itself"), "{err}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use super::session::Session;
 use crate::domain::request::{Input, ModelRef};
 use crate::domain::{Error, Result};
 use crate::engine::Output;
+use crate::engine::outputs::{self, Reads};
 use crate::figure::write::replace;
 use crate::input::picture::EXTENSIONS;
 use crate::method;
@@ -78,8 +79,11 @@ impl Files {
     /// Writes a session beside the frame loop.
     pub fn save_session(&mut self, ctx: &egui::Context, session: &Session, path: PathBuf) {
         let text = serde_json::to_string_pretty(session).map_err(|err| Error::Internal(err.to_string()));
+        let open = session.trace_request();
         self.spawn(ctx, move || {
-            let written = text.and_then(|text| replace(&path, text.as_bytes()));
+            let reads = open.as_ref().map_or_else(Reads::default, Reads::of);
+            let free = outputs::check("session", std::slice::from_ref(&path), &reads);
+            let written = free.and(text).and_then(|text| replace(&path, text.as_bytes()));
             Some(News::Saved(written.map(|()| path)))
         });
     }

@@ -30,7 +30,7 @@ pub use needs::check_parameters;
 pub use output::{Continuation, Ending, Explanation, Match, ModelFacts, Output, Photo, Prediction, Scene, Segments};
 use phrase::Phrase;
 use place::knob_files;
-pub use place::{check_family, model_path};
+pub use place::{check_family, model_folders, model_path};
 pub use reading::reads_as_text;
 use reading::{Loaded, Taken};
 pub use segmenting::segment_ids;
@@ -44,7 +44,7 @@ use crate::hub;
 use crate::input::Encoded;
 use crate::method::answering::as_written;
 use crate::method::span::Sources;
-use crate::method::{Control, Info, Target, by_id};
+use crate::method::{Control, Info, Target, Uses, by_id};
 use crate::model::families::{FAMILIES, Family};
 use crate::model::head::Logits;
 pub use crate::model::{Estimate, Outline, Scoring, outline};
@@ -368,7 +368,9 @@ fn resolve_layer(request: &Request, info: &Info, num_layers: usize) -> Result<us
 
 /// The request with what it left to the model: figures and records say what was done.
 fn resolved(request: &Request, traced: &Traced) -> Request {
-    let scalar = request.params.scalar.resolved(traced.model.is_post_norm());
+    let reads_scalar = by_id(&request.method).is_ok_and(|method| method.info().uses(Uses::Scalar));
+    let scalar = &request.params.scalar;
+    let scalar = if reads_scalar { scalar.resolved(traced.model.is_post_norm()) } else { scalar.clone() };
     let tokens = match &request.tokens {
         Tokens::These(tokens) if tokens.is_empty() && request.task == Task::Explain => {
             let layout = &traced.scene.layout;
@@ -441,13 +443,4 @@ fn explain(request: &Request, traced: &Traced, phrases: &[Arc<Phrase>], control:
 /// Where the phrase lies that maps are made of.
 fn leading(phrases: &[Arc<Phrase>]) -> Option<&[f32]> {
     phrases.first().map(|phrase| phrase.embedding.as_slice())
-}
-
-/// The folders of checkpoints directly below `folder`, and `folder` itself if it is one.
-pub fn model_folders(folder: &Path) -> Vec<PathBuf> {
-    let below = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path());
-    let mut found: Vec<PathBuf> =
-        std::iter::once(folder.to_owned()).chain(below).filter(|f| f.join("config.json").is_file()).collect();
-    found.sort();
-    found
 }

@@ -38,7 +38,7 @@ impl Reads {
         if let Some(path) = model_path(model) {
             self.add(&path, "is the model");
             let folder = if path.is_dir() { path.as_path() } else { folder_of(&path) };
-            files_of_model(folder).for_each(|file| self.add(&file, "is a file of the model"));
+            files_of_model(folder).for_each(|file| self.add(&file, "is the model"));
         }
     }
 }

@@ -78,3 +78,12 @@ fn own_folder(id: &str) -> Option<PathBuf> {
     let folder = Path::new(id);
     (id.contains('/') && folder.is_dir()).then(|| folder.to_owned())
 }
+
+/// The folders of checkpoints directly below `folder`, and `folder` itself if it is one.
+pub fn model_folders(folder: &Path) -> Vec<PathBuf> {
+    let below = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path());
+    let mut found: Vec<PathBuf> =
+        std::iter::once(folder.to_owned()).chain(below).filter(|f| f.join("config.json").is_file()).collect();
+    found.sort();
+    found
+}

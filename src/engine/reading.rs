@@ -211,7 +211,14 @@ impl Loaded {
     }
 
     fn no_tokenizer(&self) -> Error {
-        Error::refused(&self.model.checkpoint, "has no tokenizer.json")
+        // Vocabularies of SentencePiece, by their usual names.
+        let names = ["spiece.model", "tokenizer.model", "sentencepiece.bpe.model"];
+        let is_there = |name: &&&str| self.model.folder().is_some_and(|folder| folder.join(name).is_file());
+        let what = match names.iter().find(is_there) {
+            Some(name) => format!("has no tokenizer.json, and {name}, a vocabulary of SentencePiece, is not read"),
+            None => "has no tokenizer.json".to_owned(),
+        };
+        Error::refused(&self.model.checkpoint, what)
             .expected("one beside config.json, or BERT's vocab.txt, or vocab.json and merges.txt of GPT-2, RoBERTa or CLIP")
             .remedy("add it, or give the model's own numbers: a .safetensors file that holds input_ids")
     }

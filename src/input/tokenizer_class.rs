@@ -185,6 +185,23 @@ pub(super) const CLASSES: &[Class] = &[
         trims: |_| false,
     },
     Class {
+        names: &["Siglip2Tokenizer"],
+        model_types: &[],
+        algorithm: Algorithm::Bpe(Bpe { fuse_unk: true, byte_fallback: true, suffix: "", has_unk: true }),
+        special: &[
+            ("bos_token", "<bos>"),
+            ("eos_token", "<eos>"),
+            ("unk_token", "<unk>"),
+            ("pad_token", "<pad>"),
+            ("mask_token", "<mask>"),
+        ],
+        around: Around::File,
+        pads_left: true,
+        from_pieces: false,
+        pipeline: siglip2,
+        trims: |_| false,
+    },
+    Class {
         names: &["CLIPTokenizer"],
         model_types: &["clip"],
         algorithm: Algorithm::Bpe(Bpe { suffix: "</w>", has_unk: true, ..BYTE_PAIRS }),
@@ -274,6 +291,12 @@ fn gemma(_: &Settings) -> [Value; 3] {
         json!({"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": false}),
         decoder,
     ]
+}
+
+/// As Gemma's, in small letters.
+fn siglip2(settings: &Settings) -> [Value; 3] {
+    let [spaces, words, decoder] = gemma(settings);
+    [json!({"type": "Sequence", "normalizers": [{"type": "Lowercase"}, spaces]}), words, decoder]
 }
 
 fn clip(_: &Settings) -> [Value; 3] {

@@ -4,7 +4,7 @@ mod show;
 
 use std::sync::Arc;
 
-use super::{Control, Info, Method, Reach, Target, Uses};
+use super::{Control, Gaps, Info, Method, Reach, Target, Uses};
 use crate::domain::exhibit::Shown;
 use crate::domain::knob::{Knob, KnobKind};
 use crate::domain::request::{Head, Params};
@@ -61,6 +61,11 @@ static INFO: Info = Info {
 impl Method for Modes {
     fn info(&self) -> &'static Info {
         &INFO
+    }
+
+    /// Tokens that the target does not attend to, as those after it in a causal model, have none.
+    fn gaps(&self) -> Gaps {
+        Gaps::Anywhere
     }
 
     /// Modes belong to a head; what is fused over heads has none.

@@ -22,7 +22,7 @@ const DISCARD: Knob = Knob {
 };
 
 const NORMALISE: Knob = Knob {
-    id: "normalise",
+    id: "normalisation",
     name: "Normalised",
     help: "rows: each row of A + I is divided by its own sum; vit-explain: exactly as that code does, column j is divided by the sum \
            of row j, and of the entries --discard takes only A[0,0] stays. Both are the same for --head mean without --discard",

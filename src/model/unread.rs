@@ -43,13 +43,23 @@ const ELSEWHERE: &[&str] = &[
     "model.multi_modal_projector.",
 ];
 
+/// Heads that are not read, by a part of the class that has them, and what they say.
+const OTHER_HEADS: &[(&str, &str)] = &[
+    ("QuestionAnswering", "where in a text an answer stands"),
+    ("MultipleChoice", "which of several texts fits"),
+    ("DoubleHeads", "which of several texts fits"),
+    ("NextSentencePrediction", "whether one text follows another"),
+    ("ForPreTraining", "whether one text follows another"),
+    ("MaskedImageModeling", "what masked patches show"),
+];
+
 /// Looks at what was not read of a checkpoint, once its model is made.
 ///
 /// # Errors
 /// A refusal of weights inside the blocks, and of biases of maps, that the model does not have by its config.json.
 pub(super) fn check(config: &Config, weights: &mut Weights) -> Result<()> {
     let blocks = blocks(weights);
-    let (mut deeper, mut others) = (BTreeMap::new(), Vec::new());
+    let (mut deeper, mut others, mut elsewhere) = (BTreeMap::new(), Vec::new(), Vec::new());
     for name in weights.unread() {
         if is_harmless(weights, &name) {
             continue;
@@ -66,9 +76,12 @@ pub(super) fn check(config: &Config, weights: &mut Weights) -> Result<()> {
                 (*first, *most) = (last + 1, number.max(*most));
             }
             Some(_) => return Err(refuse_inside(weights, &name)),
-            None if is_elsewhere(weights, &name) || is_choice(config, &name) => {}
+            None if is_elsewhere(weights, &name) || is_choice(config, &name) => elsewhere.push(name),
             None => others.push(name),
         }
+    }
+    if let Some(said) = other_head(config).filter(|_| !elsewhere.is_empty()) {
+        weights.notice(Notice::new(weights.place(), said));
     }
     for (prefix, (first, most)) in deeper {
         let layers = match most + 1 - first {
@@ -119,6 +132,15 @@ fn is_harmless(weights: &Weights, name: &str) -> bool {
 fn is_elsewhere(weights: &Weights, name: &str) -> bool {
     let is_own = !weights.prefix().is_empty() && name.starts_with(weights.prefix());
     !is_own && ELSEWHERE.iter().any(|part| name.starts_with(part))
+}
+
+/// What is left out of a checkpoint that was saved for another task: not of one that merely keeps the head of its pretraining.
+fn other_head(config: &Config) -> Option<String> {
+    let classes = config.words("architectures").ok().flatten()?;
+    classes.into_iter().find_map(|class| {
+        let (_, says) = OTHER_HEADS.iter().find(|(part, _)| class.contains(part))?;
+        Some(format!("holds the head of {class} that says {says}, which is not read: layers and attention are the model's own"))
+    })
 }
 
 /// The head of a model that chooses between texts, which has no answer for one text.

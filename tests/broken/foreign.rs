@@ -185,7 +185,7 @@ fn a_mark_before_json_does_no_harm() {
     desk.write("m/config.json", marked("models/bert/config.json"));
     desk.write("m/model.safetensors", fs::read(format!("{fixtures}/models/bert/model.safetensors")).unwrap());
     desk.write("m/tokenizer.json", marked("tokenizers/wordpiece/tokenizer.json"));
-    desk.write("in.txt", "some words");
+    desk.write("in.txt", "a b");
     let ran = desk.run("explain @in.txt --model @m --token 0").done();
     desk.write("m/tokenizer.json", fs::read(format!("{fixtures}/tokenizers/wordpiece/tokenizer.json")).unwrap());
     assert_eq!(ran.stdout, desk.run("explain @in.txt --model @m --token 0").done().stdout);

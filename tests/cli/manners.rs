@@ -92,7 +92,7 @@ fn ctrl_c_leaves_nothing() {
     use std::time::{Duration, Instant};
     let desk = Desk::new();
     for signal in ["-INT", "-TERM"] {
-        let line = "explain brick.jpg --model %dinov2 --token all --size 448 --out @a.npy --out @a.png";
+        let line = "explain brick.jpg --model %dinov2 --token all --size 448 --out @a.npy --out @a.csv";
         let mut child = desk.command(line).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(1500));
         let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();

@@ -121,6 +121,7 @@ fn segments_read_from_each_other_what_is_left_beside_prefix_tokens() {
     let mut engine = Engine::default();
     let mut explained = Request { task: Task::Explain, ..request("attention", 3) };
     explained.tokens = tokenscope::domain::request::Tokens::All;
+    explained.params = tokenscope::domain::request::Params::of(Task::Explain);
     let Ok(Output::Explanation(attention)) = engine.run(&explained, &Control::default()) else { panic!("no attention") };
     for method in ["ultra", "ncut"] {
         let found = segments(&mut engine, &request(method, 3));

@@ -195,7 +195,7 @@ pub fn long() -> Session {
 #[test]
 fn what_the_model_does_not_read_is_said_and_the_pin_stays_in_sight() {
     let mut harness = window(long(), &Scripted::at_once());
-    harness.get_by_label_contains("characters at the end are not read");
+    harness.get_by_label_contains("characters are not read");
     harness.get_by_label_contains("[SEP], position ").click_accesskit();
     harness.run_ok();
     harness.run_ok();

@@ -99,7 +99,7 @@ fn biases_that_are_not_declared_are_refused() {
 #[test]
 fn weights_inside_the_blocks_that_the_model_lacks_are_refused() {
     for (name, extra) in [
-        ("bert", "bert.encoder.layer.0.output.adapters.task.adapter_down.0.weight"),
+        ("bert", "encoder.layer.0.output.adapters.task.adapter_down.0.weight"),
         ("llama", "model.layers.0.self_attn.q_norm.weight"),
         ("gpt2", "transformer.h.1.crossattention.c_attn.weight"),
     ] {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::plan::Plan;
 use super::row::Row;
 use crate::domain::{Error, Result};
-use crate::engine::whole_file::{WholeFile, refusal};
+use crate::engine::whole_file::{WholeFile, check as check_file, refusal};
 use crate::store::unreadable;
 
 pub(super) const SETTINGS: &str = "settings.json";
@@ -104,6 +104,9 @@ pub(super) fn check(out: &Path, data: &BTreeSet<PathBuf>) -> Result<()> {
     if out.symlink_metadata().is_ok() && !out.is_dir() {
         let what = if out.exists() { "is no folder" } else { "is a link to what is not there" };
         return Err(Error::refused(out.display(), what).expected("a folder for the scores").remedy(remedy));
+    }
+    if out.is_dir() {
+        [SETTINGS, ROWS].iter().try_for_each(|name| check_file("--out", &out.join(name)))?;
     }
     let absolute = resolved(out);
     if let Some(of_data) = absolute.ancestors().find(|folder| data.contains(*folder)) {
