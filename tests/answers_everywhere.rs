@@ -20,7 +20,7 @@ const METHODS: [&str; 6] =
 
 fn ids(desk: &Desk) -> PathBuf {
     let path = desk.path("ids.safetensors");
-    let ids = Tensor::new(vec![3_i64, 9, 1, 22, 14, 7], &Device::Cpu).unwrap();
+    let ids = Tensor::new(vec![3_i64, 9, 11, 22, 14, 7], &Device::Cpu).unwrap();
     ids.save_safetensors("input_ids", &path).unwrap();
     path
 }

@@ -86,10 +86,10 @@ fn settings_beside_a_tokenizer_count_as_in_transformers() {
     }
 }
 
-/// The class says at which end, where the folder does not.
+/// The class says at which end, where the folder does not, and with which token: one that the pieces lack is added behind them.
 #[test]
 fn short_texts_are_filled_up_where_the_class_does() {
-    for (side, first) in [(None, 3), (Some("left"), 3), (Some("right"), 1)] {
+    for (side, first) in [(None, 453), (Some("left"), 453), (Some("right"), 1)] {
         let mut settings = json!({"tokenizer_class": "Siglip2Tokenizer"});
         if let Some(side) = side {
             settings["padding_side"] = side.into();

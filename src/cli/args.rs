@@ -357,7 +357,7 @@ mod tests {
     #[test]
     fn a_record_s_command_parses_back() {
         let line = "tokenscope segment a.png --model m --layer -1 --method ultra --clusters 6 --opacity 0.7 \
-                    --no-outlines --range p1:p99 --colormap magma --width 3.5 --dpi 150 --no-photo --out b.svg";
+                    --no-outlines --width 3.5 --dpi 150 --no-photo --out b.svg";
         let args = Args::try_parse_from(line.split_whitespace()).unwrap();
         let Some(Command::Segment(segment)) = args.command else { panic!("not segment") };
         let (request, style) = segment.request().unwrap();

@@ -419,6 +419,18 @@ mod tests {
         assert_ne!(back.key(), request.key());
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_no_unicode_are_told_apart_and_read_back() {
+        use std::os::unix::ffi::OsStrExt;
+        let path = |bytes: &[u8]| std::path::PathBuf::from(std::ffi::OsStr::from_bytes(bytes));
+        let requests = [b"a\xff", b"a\xfe"].map(|name| Request::new(Task::Explain, path(name), path(name)));
+        assert_ne!(requests[0].key(), requests[1].key());
+        for request in requests {
+            assert_eq!(serde_json::from_str::<Request>(&request.key()).unwrap(), request);
+        }
+    }
+
     #[test]
     fn spellings_are_read_back() {
         for text in ["224", "224x448", "native", "native:518", "checkpoint"] {

@@ -19,6 +19,7 @@ const ENDINGS: &[(&str, &str)] = &[
     (".weight_scale", "FP8 or compressed-tensors"),
     (".input_scale", "FP8"),
     (".absmax", "bitsandbytes"),
+    (".quant_state", "bitsandbytes"),
     (".quant_map", "bitsandbytes"),
     (".SCB", "bitsandbytes"),
     (".W_q", "HQQ"),
