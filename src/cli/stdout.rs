@@ -17,7 +17,7 @@ pub(super) fn print(text: impl Display) -> Result<()> {
 /// Writes out what was printed so far.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(super) fn flush() -> Result<()> {
     refused(io::stdout().flush())
 }
@@ -25,7 +25,7 @@ pub(super) fn flush() -> Result<()> {
 /// What to make of the end of a write to standard output.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(super) fn check(written: io::Result<()>) -> Result<()> {
     if WAS_CLOSED.load(Ordering::Relaxed) {
         return Err(Error::refused("standard output", "is closed").remedy("send it to a file, or to /dev/null"));

@@ -82,7 +82,7 @@ impl Method for Rollout {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kept {
     Nothing,
-    /// A[0,0].
+    /// `A[0,0]`.
     First,
     /// Column 0.
     Column,
@@ -104,7 +104,7 @@ fn discard_lowest(attention: &mut [f32], tokens: usize, share: f64, kept: Kept) 
     let stays = |entry: usize| match kept {
         Kept::Nothing => false,
         Kept::First => entry == 0,
-        Kept::Column => entry % tokens == 0,
+        Kept::Column => entry.is_multiple_of(tokens),
     };
     for &entry in order[..count].iter().filter(|&&entry| !stays(entry)) {
         attention[entry] = 0.0;
