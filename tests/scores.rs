@@ -103,7 +103,7 @@ fn boundaries_are_counted_as_the_benchmark_and_scipy_do() {
             let slack = if is_free { got.predicted / 50 } else { 0 };
             assert!(got.predicted.abs_diff(want.predicted) <= slack, "{name}, {kind}: {got:?} {want:?}");
             assert!(got.predicted_matched.abs_diff(want.predicted_matched) <= slack, "{name}, {kind}: {got:?} {want:?}");
-            let Some(benchmark) = golden.get(&format!("{kind}_benchmark")) else { continue };
+            let Some(benchmark) = golden.get(format!("{kind}_benchmark")) else { continue };
             let benchmark: BoundaryCounts = serde_json::from_value(benchmark.clone()).unwrap();
             assert_eq!((got.predicted, got.truth), (benchmark.predicted, benchmark.truth), "{name}, {kind}");
             let apart = (got.f_measure() - benchmark.f_measure()).abs();

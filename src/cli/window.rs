@@ -66,7 +66,8 @@ impl Window {
         let input = self.source.get()?;
         let mut request = self.what.request(task, input.clone().unwrap_or_else(|| Input::Sample("cat.jpg".to_owned())))?;
         request.layers = self.matrix;
-        request.tokens = self.token.as_ref().map_or(Ok(Tokens::These(Vec::new())), |token| Tokens::read(std::slice::from_ref(token)))?;
+        request.tokens =
+            self.token.as_ref().map_or(Ok(Tokens::These(Vec::new())), |token| Tokens::read(std::slice::from_ref(token)))?;
         request.generation = self.continued.generation()?;
         self.check(&request, input.as_ref())?;
         Ok(WindowArgs {
