@@ -18,7 +18,7 @@ use crate::{Weights, changed, load, notices, refusal};
 const IDS: [i64; 5] = [1, 7, 9, 4, 2];
 
 /// A classifier of so many classes with these fields in its configuration.
-fn classifier(classes: usize, fields: Value) -> TempDir {
+fn classifier(classes: usize, fields: &Value) -> TempDir {
     let add = |config: &mut Value| fields.as_object().unwrap().iter().for_each(|(name, value)| config[name] = value.clone());
     let cut = |weights: &mut Weights| {
         for name in ["classifier.weight", "classifier.bias"] {
@@ -75,7 +75,7 @@ fn scores_become_what_the_problem_says_everywhere() {
         (1, json!(null), Scoring::Each),
         (1, json!("regression"), Scoring::Plain),
     ] {
-        let desk = classifier(classes, json!({"problem_type": problem, "id2label": names(classes)}));
+        let desk = classifier(classes, &json!({"problem_type": problem, "id2label": names(classes)}));
         let model = load(desk.path());
         let given = Given::words(IDS.iter().map(|&id| id as u32).collect());
         let scores: Vec<f64> = given.trace(&model).logits.unwrap().values.iter().map(|&score| f64::from(score)).collect();
@@ -96,13 +96,13 @@ fn scores_become_what_the_problem_says_everywhere() {
             _ => assert!(occluded.unwrap().row(0).iter().any(|fall| fall.abs() > 0.0), "{problem}"),
         }
     }
-    let line = refusal(classifier(3, json!({"problem_type": "ranking"})).path());
+    let line = refusal(classifier(3, &json!({"problem_type": "ranking"})).path());
     assert!(line.contains("problem_type is \"ranking\""), "{line}");
 }
 
 #[test]
 fn a_name_that_two_classes_have_is_refused_with_their_numbers() {
-    let desk = classifier(3, json!({"id2label": {"0": "crane", "1": "Crane, a machine", "2": "dog"}, "label2id": null}));
+    let desk = classifier(3, &json!({"id2label": {"0": "crane", "1": "Crane, a machine", "2": "dog"}, "label2id": null}));
     for (method, named) in [("class-relevance", "crane"), ("occlusion", "CRANE")] {
         let line = ask(desk.path(), method, &[(CLASS.id, named)]).unwrap_err().to_string();
         assert!(line.contains("is the name of classes 0 and 1") && line.contains("give the number"), "{line}");
@@ -116,7 +116,7 @@ fn a_name_that_two_classes_have_is_refused_with_their_numbers() {
 
 #[test]
 fn names_that_do_not_fit_the_head_are_said() {
-    let said = |labels: Value| notices(&load(classifier(3, labels).path()));
+    let said = |labels: Value| notices(&load(classifier(3, &labels).path()));
     let two = said(json!({"id2label": names(2), "label2id": null}));
     assert!(two.contains("id2label names 2 classes, and the weights have 3"), "{two}");
     let crossed = said(json!({"label2id": {"LABEL_1": 0, "LABEL_0": 1, "LABEL_2": 2}}));
