@@ -10,7 +10,7 @@ use crate::domain::request::{DeviceKind, Input, ModelRef, SizeRule, Tower};
 use crate::domain::text::Text;
 use crate::domain::{Error, Notice, Result};
 use crate::hub::Cache;
-use crate::input::picture::EXTENSIONS;
+use crate::input::folder::is_picture;
 use crate::input::{
     Encoded, Picture, Prepared, Processor, Tokenizer, Transparency, holds_ids, read_input_ids, read_pixel_values, read_text,
 };
@@ -231,8 +231,4 @@ fn tokenizer(folder: Option<&Path>, max_tokens: usize, padding: Option<u32>) -> 
         (Some(tokenizer), Some(id)) => Ok(Some(tokenizer.padded(id))),
         (tokenizer, _) => Ok(tokenizer),
     }
-}
-
-fn is_picture(path: &Path) -> bool {
-    path.extension().is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }

@@ -161,7 +161,7 @@ fn changed(place: &str, pixels: Pixels<'_>) -> Vec<Notice> {
 }
 
 /// Name of a file without its folder.
-pub(super) fn file_name(path: &Path) -> String {
+pub fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 

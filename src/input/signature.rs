@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::raw::FORMATS;
 use crate::domain::Error;
+use crate::store::without_mark;
 
 /// First bytes, what such a file is, and what the user can do.
 type Row = (&'static [u8], &'static str, &'static str);
@@ -79,7 +80,7 @@ fn recognised(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
 /// Files of text that begin with a tag or a brace, perhaps after a byte order mark and blanks.
 fn markup(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     let start = bytes.get(..bytes.len().min(1024))?;
-    let text = String::from_utf8_lossy(start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start)).to_lowercase();
+    let text = String::from_utf8_lossy(without_mark(start)).to_lowercase();
     let text = text.trim_start();
     if text.starts_with('<') && text.contains("<svg") {
         return Some(("is an SVG drawing", RENDER));

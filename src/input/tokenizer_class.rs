@@ -64,6 +64,11 @@ pub(super) const PLAIN: [&str; 4] = ["PreTrainedTokenizer", "TokenizersBackend",
 
 const BYTE_PAIRS: Bpe = Bpe { fuse_unk: false, byte_fallback: false, suffix: "", has_unk: false };
 
+/// Gemma's pieces and special tokens, which SigLIP 2 shares.
+const GEMMA_PAIRS: Bpe = Bpe { fuse_unk: true, byte_fallback: true, suffix: "", has_unk: true };
+const GEMMA_SPECIAL: &[(&str, &str)] =
+    &[("bos_token", "<bos>"), ("eos_token", "<eos>"), ("unk_token", "<unk>"), ("pad_token", "<pad>"), ("mask_token", "<mask>")];
+
 /// The classes of the families that are read.
 pub(super) const CLASSES: &[Class] = &[
     Class {
@@ -170,14 +175,8 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         names: &["GemmaTokenizer"],
         model_types: &["gemma2", "gemma3_text"],
-        algorithm: Algorithm::Bpe(Bpe { fuse_unk: true, byte_fallback: true, suffix: "", has_unk: true }),
-        special: &[
-            ("bos_token", "<bos>"),
-            ("eos_token", "<eos>"),
-            ("unk_token", "<unk>"),
-            ("pad_token", "<pad>"),
-            ("mask_token", "<mask>"),
-        ],
+        algorithm: Algorithm::Bpe(GEMMA_PAIRS),
+        special: GEMMA_SPECIAL,
         around: Around::File,
         pads_left: true,
         from_pieces: false,
@@ -187,14 +186,8 @@ pub(super) const CLASSES: &[Class] = &[
     Class {
         names: &["Siglip2Tokenizer"],
         model_types: &[],
-        algorithm: Algorithm::Bpe(Bpe { fuse_unk: true, byte_fallback: true, suffix: "", has_unk: true }),
-        special: &[
-            ("bos_token", "<bos>"),
-            ("eos_token", "<eos>"),
-            ("unk_token", "<unk>"),
-            ("pad_token", "<pad>"),
-            ("mask_token", "<mask>"),
-        ],
+        algorithm: Algorithm::Bpe(GEMMA_PAIRS),
+        special: GEMMA_SPECIAL,
         around: Around::File,
         pads_left: true,
         from_pieces: false,

@@ -9,6 +9,7 @@ use super::{Kind, Layout, Pair, list, refused_for_matlab};
 use crate::domain::path::escaped;
 use crate::domain::{Error, Result};
 use crate::input::folder::{self, Listing, Why};
+use crate::input::picture::file_name;
 
 /// Folders below a folder that are looked into, one in the other.
 const MOST_DEEP: usize = 3;
@@ -93,10 +94,6 @@ pub(super) fn id(folder: &Path, file: &Path) -> String {
     // A backslash in the name of a file is one; between folders it is the slash of Windows.
     let id = escaped(&inner).into_owned();
     if cfg!(windows) { id.replace('\\', "/") } else { id }
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 struct Search<'a> {
