@@ -147,3 +147,29 @@ fn flags_of_every_command_stand_before_it_too() {
     }
     assert_eq!(desk.names("."), ["a.csv"]);
 }
+
+/// Of an evaluation, flags count for the methods that read them; what none reads is refused, and what a method is spelled with it must
+/// read.
+#[test]
+fn an_evaluation_refuses_what_its_methods_do_not_read() {
+    let desk = Desk::new();
+    for folder in ["d/images", "d/masks"] {
+        fs::create_dir_all(desk.path(folder)).unwrap();
+    }
+    image::RgbImage::from_fn(48, 40, |x, y| image::Rgb([(x * 5) as u8, (y * 6) as u8, 9]))
+        .save(desk.path("d/images/a.png"))
+        .unwrap();
+    image::GrayImage::from_fn(48, 40, |x, _| image::Luma([u8::from(x > 20)])).save(desk.path("d/masks/a.png")).unwrap();
+    let line = "evaluate segments @d --model %vit --clusters 3 --out @e";
+    for (flags, words) in [
+        ("--method similarity,head=1", &["--method similarity,head=1", "--head 1", "--facet"][..]),
+        ("--method similarity,superpixels=9", &["--superpixels 9", "--regions slic"]),
+        ("--method similarity --head 1", &["--head 1", "is no parameter of similarity"]),
+        ("--method ultra --method kmeans --head 1", &["--head 1", "ultra, kmeans"]),
+    ] {
+        desk.run(&format!("{line} {flags}")).refused(words);
+    }
+    assert_eq!(desk.names("."), ["d"]);
+    let table = desk.run(&format!("{line} --method attention --method similarity --head 1")).done().stdout;
+    assert!(table.contains("attention") && table.contains("similarity"), "{table}");
+}
