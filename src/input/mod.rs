@@ -19,6 +19,7 @@ mod processor_file;
 mod profile;
 mod raw;
 pub mod resize;
+mod sentencepiece;
 mod signature;
 mod spans;
 pub mod tensor_file;

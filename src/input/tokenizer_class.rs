@@ -16,7 +16,8 @@ const QWEN_WORDS: &str =
 pub(super) enum Algorithm {
     WordPiece,
     Bpe(Bpe),
-    Unigram,
+    /// With the number of what has no piece, where the class and not the file says which it is.
+    Unigram(Option<usize>),
 }
 
 /// Switches of byte-pair encoding.
@@ -33,11 +34,25 @@ pub(super) struct Bpe {
 /// What is set around a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Around {
-    /// The tokens of two uses.
-    Tokens(&'static str, &'static str),
+    /// The tokens of these uses, before and after.
+    Tokens(Option<&'static str>, Option<&'static str>),
     /// What tokenizer.json says; without one, what `add_bos_token` and `add_eos_token` ask for.
     File,
 }
+
+/// The files of pieces that a class reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pieces {
+    /// vocab.txt, or vocab.json and merges.txt.
+    Lists,
+    /// A file of SentencePiece.
+    SentencePiece(&'static str),
+    /// The same, also where there is a tokenizer.json.
+    OnlySentencePiece(&'static str),
+}
+
+/// What stands in a pipeline for the map of letters that SentencePiece compiled.
+pub(super) const CHARSMAP: &str = "charsmap";
 
 /// One class.
 pub(super) struct Class {
@@ -51,9 +66,9 @@ pub(super) struct Class {
     pub(super) around: Around,
     /// Whether short texts are filled up on the left.
     pub(super) pads_left: bool,
-    /// Whether the folder may only have files of pieces: vocab.txt, or vocab.json and merges.txt.
-    pub(super) from_pieces: bool,
-    /// Normalizer, pre-tokenizer and decoder, as tokenizer.json spells them.
+    /// Where the folder has its pieces, if not in tokenizer.json.
+    pub(super) pieces: Pieces,
+    /// Normalizer, pre-tokenizer and decoder, as tokenizer.json spells them; [`CHARSMAP`] in the place of a file's own map.
     pub(super) pipeline: fn(&Settings) -> [Value; 3],
     /// Whether offsets leave out the space before a word, where the class and not tokenizer.json says so.
     pub(super) trims: fn(&Settings) -> bool,
@@ -90,9 +105,9 @@ pub(super) const CLASSES: &[Class] = &[
             ("cls_token", "[CLS]"),
             ("mask_token", "[MASK]"),
         ],
-        around: Around::Tokens("cls_token", "sep_token"),
+        around: Around::Tokens(Some("cls_token"), Some("sep_token")),
         pads_left: false,
-        from_pieces: true,
+        pieces: Pieces::Lists,
         pipeline: bert,
         trims: |_| false,
     },
@@ -108,7 +123,7 @@ pub(super) const CLASSES: &[Class] = &[
         ],
         around: Around::File,
         pads_left: false,
-        from_pieces: true,
+        pieces: Pieces::Lists,
         pipeline: byte_level,
         trims: |_| false,
     },
@@ -125,16 +140,16 @@ pub(super) const CLASSES: &[Class] = &[
             ("cls_token", "<s>"),
             ("mask_token", "<mask>"),
         ],
-        around: Around::Tokens("cls_token", "sep_token"),
+        around: Around::Tokens(Some("cls_token"), Some("sep_token")),
         pads_left: false,
-        from_pieces: true,
+        pieces: Pieces::Lists,
         pipeline: byte_level,
         trims: |settings| settings.switch("trim_offsets").unwrap_or(true),
     },
     Class {
         names: &["XLMRobertaTokenizer"],
         model_types: &["xlm-roberta"],
-        algorithm: Algorithm::Unigram,
+        algorithm: Algorithm::Unigram(Some(3)),
         special: &[
             ("bos_token", "<s>"),
             ("eos_token", "</s>"),
@@ -144,9 +159,9 @@ pub(super) const CLASSES: &[Class] = &[
             ("cls_token", "<s>"),
             ("mask_token", "<mask>"),
         ],
-        around: Around::Tokens("bos_token", "eos_token"),
+        around: Around::Tokens(Some("bos_token"), Some("eos_token")),
         pads_left: false,
-        from_pieces: false,
+        pieces: Pieces::SentencePiece("sentencepiece.bpe.model"),
         pipeline: xlm_roberta,
         trims: |_| false,
     },
@@ -157,7 +172,7 @@ pub(super) const CLASSES: &[Class] = &[
         special: &[("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")],
         around: Around::File,
         pads_left: true,
-        from_pieces: false,
+        pieces: Pieces::SentencePiece("tokenizer.model"),
         pipeline: llama,
         trims: |_| false,
     },
@@ -168,7 +183,7 @@ pub(super) const CLASSES: &[Class] = &[
         special: &[("eos_token", "<|endoftext|>"), ("unk_token", "<|endoftext|>"), ("pad_token", "<|endoftext|>")],
         around: Around::File,
         pads_left: false,
-        from_pieces: true,
+        pieces: Pieces::Lists,
         pipeline: qwen2,
         trims: |_| false,
     },
@@ -179,7 +194,7 @@ pub(super) const CLASSES: &[Class] = &[
         special: GEMMA_SPECIAL,
         around: Around::File,
         pads_left: true,
-        from_pieces: false,
+        pieces: Pieces::SentencePiece("tokenizer.model"),
         pipeline: gemma,
         trims: |_| false,
     },
@@ -204,10 +219,21 @@ pub(super) const CLASSES: &[Class] = &[
             ("unk_token", "<|endoftext|>"),
             ("pad_token", "<|endoftext|>"),
         ],
-        around: Around::Tokens("bos_token", "eos_token"),
+        around: Around::Tokens(Some("bos_token"), Some("eos_token")),
         pads_left: false,
-        from_pieces: true,
+        pieces: Pieces::Lists,
         pipeline: clip,
+        trims: |_| false,
+    },
+    Class {
+        names: &["SiglipTokenizer"],
+        model_types: &["siglip"],
+        algorithm: Algorithm::Unigram(None),
+        special: &[("eos_token", "</s>"), ("unk_token", "<unk>"), ("pad_token", "</s>")],
+        around: Around::Tokens(None, Some("eos_token")),
+        pads_left: false,
+        pieces: Pieces::OnlySentencePiece("spiece.model"),
+        pipeline: siglip,
         trims: |_| false,
     },
 ];
@@ -243,7 +269,23 @@ fn xlm_roberta(settings: &Settings) -> [Value; 3] {
     let scheme = if settings.switch("add_prefix_space").unwrap_or(true) { "always" } else { "never" };
     let metaspace = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": true});
     let words = json!({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace]});
-    [Value::Null, words, metaspace]
+    [json!(CHARSMAP), words, metaspace]
+}
+
+/// Capitals and ASCII punctuation go, and spaces that are left at the ends or beside each other.
+fn siglip(settings: &Settings) -> [Value; 3] {
+    let replaced = |pattern: &str, content: &str| json!({"type": "Replace", "pattern": {"Regex": pattern}, "content": content});
+    let lower = settings.switch("do_lower_case").unwrap_or(true).then(|| json!({"type": "Lowercase"}));
+    let cleaned = [
+        replaced("\u{2581}", " "),
+        replaced(r"[!-/:-@\[-`{-~]", ""),
+        json!(CHARSMAP),
+        replaced(r"\s+", " "),
+        json!({"type": "Strip", "strip_left": true, "strip_right": true}),
+    ];
+    let normalizers: Vec<Value> = lower.into_iter().chain(cleaned).collect();
+    let metaspace = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": true});
+    [json!({"type": "Sequence", "normalizers": normalizers}), metaspace.clone(), metaspace]
 }
 
 fn llama(settings: &Settings) -> [Value; 3] {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokenizers::models::ModelWrapper;
 use tokenizers::tokenizer::Tokenizer as Inner;
 
-use super::tokenizer_class::{Class, PLAIN};
+use super::tokenizer_class::{Class, PLAIN, Pieces};
 use super::tokenizer_making::{Making, unknown_id};
 use crate::domain::Notice;
 
@@ -18,6 +18,11 @@ pub(super) fn notices(making: &Making<'_>, said: Option<&Class>) -> Vec<Notice> 
         notices.push(notice("names code of its own (auto_map), which is not run".to_owned()));
     }
     match (said, making.class, settings.class()) {
+        (Some(Class { pieces: Pieces::OnlySentencePiece(file), .. }), None, Some(name)) => {
+            notices.push(notice(format!(
+                "names {name}, which reads {file}, and that is missing; tokenizer.json is read as it stands"
+            )));
+        }
         (Some(_), None, Some(name)) => notices.push(notice(format!(
             "names {name}, whose pieces are cut by another algorithm than those in tokenizer.json, which is read as it stands"
         ))),

@@ -10,7 +10,7 @@ use tokenizers::models::ModelWrapper;
 use tokenizers::tokenizer::Tokenizer as Inner;
 
 use super::text_file::{decode, read_file};
-use super::tokenizer_class::{Algorithm, class_of};
+use super::tokenizer_class::{Algorithm, Class, Pieces, class_of};
 use super::tokenizer_making::{Assembled, Making, no_tokenizer};
 use super::tokenizer_settings::Settings;
 use super::{tokenizer_doubts as doubts, vocabulary};
@@ -26,14 +26,14 @@ const MAX_FILE: u64 = 256 << 20;
 /// A file that cannot be read, contradicts another, or lacks a token that is set around every text.
 pub(super) fn assemble(folder: &Path) -> Result<Option<Assembled>> {
     let file = folder.join("tokenizer.json");
-    if !file.exists() {
+    if !file.exists() || reads_pieces_alone(folder)? {
         return from_pieces(folder);
     }
     let text = decode(file.display(), read_file(&file, MAX_FILE, "a tokenizer.json")?)?;
     let written = parse(&file, text.as_bytes())?;
     let settings = Settings::read(folder, Some(added_in(&file, &text)?))?;
     let said = class_of(&settings, text.contains("\"ByteLevel\""));
-    let class = said.filter(|class| fits(class.algorithm, written.get_model()));
+    let class = said.filter(|class| !is_alone(class) && fits(class.algorithm, written.get_model()));
     let padding = written.get_padding().map(|padding| (padding.pad_token.clone(), padding.direction));
     let (pad, direction) = padding.unzip();
     let mut making = Making { file: &file, inner: written.clone(), settings: &settings, class, pad };
@@ -47,13 +47,32 @@ pub(super) fn assemble(folder: &Path) -> Result<Option<Assembled>> {
     Ok(Some(Assembled { notices, as_written, ..making.finished(direction) }))
 }
 
-/// A folder from before tokenizer.json, which has vocab.txt, or vocab.json and merges.txt.
+/// Whether a folder's class reads a file of SentencePiece that is there, and no tokenizer.json.
+fn reads_pieces_alone(folder: &Path) -> Result<bool> {
+    let class = class_of(&Settings::read(folder, None)?, false);
+    Ok(class.is_some_and(|class| match class.pieces {
+        Pieces::OnlySentencePiece(name) => folder.join(name).exists(),
+        _ => false,
+    }))
+}
+
+fn is_alone(class: &Class) -> bool {
+    matches!(class.pieces, Pieces::OnlySentencePiece(_))
+}
+
+/// A folder without tokenizer.json, which has files of pieces in its place.
 fn from_pieces(folder: &Path) -> Result<Option<Assembled>> {
-    let settings = Settings::read(folder, None)?;
+    let mut settings = Settings::read(folder, None)?;
     let Some(pieces) = vocabulary::read(folder, &settings)? else { return Ok(None) };
     let class = pieces.class;
-    let mut making =
-        Making { file: &pieces.file, inner: Inner::new(pieces.model), settings: &settings, class: Some(class), pad: None };
+    if settings.extra.is_empty() {
+        settings.extra = pieces.added;
+    }
+    let mut inner = Inner::new(pieces.model);
+    if let Some(charsmap) = pieces.charsmap {
+        inner.with_normalizer(Some(charsmap)).map_err(|err| no_tokenizer(&pieces.file, &err.to_string()))?;
+    }
+    let mut making = Making { file: &pieces.file, inner, settings: &settings, class: Some(class), pad: None };
     making.rebuild(class)?;
     making.add_tokens()?;
     making.set_around()?;
@@ -95,6 +114,6 @@ fn fits(algorithm: Algorithm, model: &ModelWrapper) -> bool {
     match algorithm {
         Algorithm::WordPiece => matches!(model, ModelWrapper::WordPiece(_)),
         Algorithm::Bpe(_) => matches!(model, ModelWrapper::BPE(_)),
-        Algorithm::Unigram => matches!(model, ModelWrapper::Unigram(_)),
+        Algorithm::Unigram(_) => matches!(model, ModelWrapper::Unigram(_)),
     }
 }

@@ -18,9 +18,6 @@ use super::tokenizer_class::{Algorithm, Around, Class};
 use super::tokenizer_settings::{Settings, USES};
 use crate::domain::{Error, Notice, Result};
 
-/// XLM-RoBERTa's number of what has no piece.
-const XLM_UNKNOWN: usize = 3;
-
 /// A tokenizer and where it came from.
 pub(super) struct Assembled {
     /// tokenizer.json, or the file of pieces.
@@ -90,10 +87,8 @@ impl Making<'_> {
     /// Replaces everything but the pieces by what the class has.
     pub(super) fn rebuild(&mut self, class: &Class) -> Result<()> {
         let precompiled = self.inner.get_normalizer().and_then(|normalizer| precompiled(&json!(normalizer)));
-        let [mut normalizer, words, decoder] = (class.pipeline)(self.settings);
-        if class.algorithm == Algorithm::Unigram {
-            normalizer = precompiled.unwrap_or(normalizer);
-        }
+        let [normalizer, words, decoder] = (class.pipeline)(self.settings);
+        let normalizer = filled(normalizer, precompiled.as_ref());
         if let Some(model) = self.model(class)? {
             self.inner.with_model(model);
         }
@@ -125,9 +120,11 @@ impl Making<'_> {
                 (model.fuse_unk, model.byte_fallback, model.ignore_merges) = (switches.fuse_unk, switches.byte_fallback, false);
                 Some(model.into())
             }
-            (Algorithm::Unigram, ModelWrapper::Unigram(model)) if unknown_id(&self.inner) != Some(XLM_UNKNOWN as u32) => {
+            (Algorithm::Unigram(Some(unknown)), ModelWrapper::Unigram(model))
+                if unknown_id(&self.inner) != u32::try_from(unknown).ok() =>
+            {
                 let pieces = model.iter().cloned().collect();
-                let made = Unigram::from(pieces, Some(XLM_UNKNOWN), false);
+                let made = Unigram::from(pieces, Some(unknown), false);
                 Some(made.map_err(|err| no_tokenizer(self.file, &err.to_string()))?.into())
             }
             _ => None,
@@ -165,7 +162,7 @@ impl Making<'_> {
     /// Sets what stands around a text.
     pub(super) fn set_around(&mut self) -> Result<()> {
         let usages = match self.class.map(|class| class.around) {
-            Some(Around::Tokens(first, last)) => [Some(first), Some(last)],
+            Some(Around::Tokens(first, last)) => [first, last],
             _ if self.inner.get_post_processor().is_some() => return self.check_unknown(),
             _ => [("add_bos_token", "bos_token"), ("add_eos_token", "eos_token")]
                 .map(|(switch, usage)| (self.settings.switch(switch) == Some(true)).then_some(usage))
@@ -249,6 +246,21 @@ fn precompiled(normalizer: &Value) -> Option<Value> {
         Value::Object(fields) if fields.get("type").is_some_and(|kind| kind == "Precompiled") => Some(normalizer.clone()),
         Value::Object(fields) => fields.get("normalizers")?.as_array()?.iter().find_map(precompiled),
         _ => None,
+    }
+}
+
+/// A normalizer with a map of letters in its place, or without the place.
+fn filled(normalizer: Value, charsmap: Option<&Value>) -> Value {
+    match normalizer {
+        Value::String(_) => charsmap.cloned().unwrap_or(Value::Null),
+        Value::Object(mut fields) => {
+            if let Some(Value::Array(parts)) = fields.get_mut("normalizers") {
+                let kept = std::mem::take(parts).into_iter().map(|part| filled(part, charsmap));
+                *parts = kept.filter(|part| !part.is_null()).collect();
+            }
+            Value::Object(fields)
+        }
+        other => other,
     }
 }
 
