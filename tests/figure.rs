@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokenscope::domain::Notices;
 use tokenscope::domain::grid::{Grid, PixelRect};
 use tokenscope::domain::linkage::{LinkageTree, Merge};
 use tokenscope::domain::request::{Cut, Request, Scalar, Task, Tokens};
@@ -79,7 +80,7 @@ fn scene(width: usize, height: usize) -> Arc<Scene> {
         layout: TokenLayout::image(vec![TokenKind::Cls], Grid { rows: SIDE, cols: SIDE }),
         model,
         predictions: Vec::new(),
-        notices: Vec::new(),
+        notices: Notices::default(),
     })
 }
 

@@ -107,7 +107,7 @@ fn boundaries_are_counted_as_the_benchmark_and_scipy_do() {
             let benchmark: BoundaryCounts = serde_json::from_value(benchmark.clone()).unwrap();
             assert_eq!((got.predicted, got.truth), (benchmark.predicted, benchmark.truth), "{name}, {kind}");
             let apart = (got.f_measure() - benchmark.f_measure()).abs();
-            assert!(apart <= 0.005, "{name}, {kind}: {apart}, {got:?} {benchmark:?}");
+            assert!(apart <= 0.002, "{name}, {kind}: {apart}, {got:?} {benchmark:?}");
         }
     }
 }

@@ -107,6 +107,7 @@ fn open_ui(ui: &mut Ui, session: &Session, shown: &Shown<'_>, commands: &mut Vec
     }
     if let Some(scene) = scene {
         quiet_ui(ui, &input_facts(scene));
+        notices_ui(ui, &scene.notices.input);
     }
     let model = session.model_in_use();
     let model = model.as_ref().map(|m| (m.name(), m.path()));
@@ -125,14 +126,15 @@ fn open_ui(ui: &mut Ui, session: &Session, shown: &Shown<'_>, commands: &mut Vec
     if let Some(scene) = scene {
         quiet_ui(ui, &model_facts(scene));
         badge_ui(ui, shown.badge, commands);
-        notices_ui(ui, &scene.notices);
+        notices_ui(ui, &scene.notices.model);
     }
 }
 
 /// What was cut, clipped or left out on the way to this answer, one line each.
 fn notices_ui(ui: &mut Ui, notices: &[Notice]) {
     for notice in notices {
-        quiet_ui(ui, &format!("Note: {notice}"));
+        let text = RichText::new(format!("Note: {}", notice.without_folder())).small().color(theme::palette(ui.visuals()).quiet);
+        ui.label(text).on_hover_text(notice.to_string());
     }
 }
 

@@ -8,8 +8,8 @@ use crate::domain::Error;
 use crate::domain::request::Scalar;
 use crate::domain::token::TokenRef;
 
-const TIP: &str = "Whose gradient is followed, z being the token's vector: sum = the sum of z / |z|, |z| held fixed; norm = |z|; auto = as the model needs";
-const ALONG_TIP: &str = "A direction in place of these, such as\ntoken:7,7 = that of another token\nraw-sum = the sum of z itself\nclass:tabby = a class\nvocab:river = a word of the vocabulary\ncluster:2 = the mean of a cluster\nfile:w.npy = a vector from a file";
+const TIP: &str = "Whose gradient is followed, z being the token's vector: sum = the sum of z / |z|, |z| held fixed; raw-sum = the sum of z itself; norm = |z|; auto = as the model needs";
+const ALONG_TIP: &str = "A direction in place of these, such as\ntoken:7,7 = that of another token\nclass:tabby = a class\nvocab:river = a word of the vocabulary\ncluster:2 = the mean of a cluster\nfile:w.npy = a vector from a file";
 
 /// The scalar that points along a token; `None` where there is no such spelling.
 pub fn along(token: &TokenRef) -> Option<Scalar> {

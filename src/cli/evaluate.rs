@@ -25,19 +25,23 @@ Many machines share the work by --shard, each with a folder of its own; `merge` 
                  ray.get([shard.remote(i) for i in range(16)])
   then           tokenscope evaluate merge runs/* --out all";
 
-/// What the columns are that have more definitions than one.
+/// Definitions of the columns that the field defines in more than one way.
 const SCORES: &str = "\
-Scores with more definitions than one:
-  boundary F             As the Berkeley benchmark (BSDS500) defines it: predicted boundaries are thinned and matched one to one with
-                         each annotator's within 0.75 % of the diagonal. Recall counts the matched pixels of every annotator, precision
-                         the predicted pixels that any annotator matches. Mean over images
-  boundary F of sums     The same from the counts of all images together: the number that the benchmark reports
-  .. (unthinned)         Without thinning, which favours jagged boundaries
-                         Void in masks: a narrow band between regions is a boundary in its middle; in wide void nothing counts
-  mIoU                   Segments matched to classes one to one image by image, mean over images; of sums: from the counts of all
-  majority mIoU          Each segment matched to the class that it covers most
-  joint mIoU             Segments of all images clustered together and matched once: the k-means start with the least inertia of 20;
-                         lowest, highest: over these starts. Differences within that range mean nothing";
+Scores that have more than one definition in the field:
+  boundary F         as the Berkeley benchmark (BSDS500): predicted boundaries are thinned and
+                     matched one to one with each annotator's, within 0.75 % of the diagonal.
+                     Recall counts every annotator's matched pixels; precision counts predicted
+                     pixels that any annotator matches. Mean over images
+  .. of sums         from the counts of all images together, the benchmark's own number
+  .. (unthinned)     boundaries as they are, whose additional pixels match more of the truth
+  void in masks      a narrow band between regions is a boundary in its middle; predicted
+                     boundaries in wide void are not counted, unless they are matched
+  mIoU               segments matched to classes one to one, image by image; mean over images
+  mIoU of sums       the same from the counts of all images together
+  majority           each segment counts as the class that it covers most
+  joint              segments of all images clustered together and matched once. Of 20 starts of
+                     k-means the one with the least inertia counts; lowest and highest are the
+                     extremes over the starts: differences within them mean nothing";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Evaluate {

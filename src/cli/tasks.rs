@@ -66,7 +66,7 @@ pub(super) fn figure_of(request: &Request, style: &FigureStyle, (flag, out): (&s
     }
     figure::write(&output, style, out)?;
     drop(watch);
-    output.scene().into_iter().flat_map(|scene| &scene.notices).for_each(mention);
+    output.scene().into_iter().flat_map(|scene| scene.notices.iter()).for_each(mention);
     match score_of(&output) {
         Some(score) => print(score_table(score))?,
         None if out.is_empty() => print(figure::data::csv(&output, style)?.trim_end())?,

@@ -24,4 +24,4 @@ pub mod vocabulary;
 
 pub use cancel::{Cancel, Control, Progress};
 pub use error::{Error, Result};
-pub use notice::Notice;
+pub use notice::{Notice, Notices};

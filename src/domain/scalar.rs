@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::token::TokenRef;
 use super::{Error, Result};
 
-/// Scalar of the target token z whose gradient is followed; |z| is held fixed throughout. Seeds, the gradients with respect to z:
+/// Scalar of the target token z whose gradient is followed. Where it divides by |z|, that is held fixed. A seed is the gradient with
+/// respect to z.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Scalar {
@@ -54,7 +55,7 @@ const EXPECTED: &str =
 
 impl Scalar {
     /// The ones that buttons offer.
-    pub const PLAIN: &'static [Self] = &[Self::Auto, Self::Sum, Self::Norm];
+    pub const PLAIN: &'static [Self] = &[Self::Auto, Self::Sum, Self::RawSum, Self::Norm];
 
     /// What is meant for a model whose layers come out of a layer norm, or for any other.
     #[must_use]

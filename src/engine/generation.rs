@@ -8,7 +8,7 @@ use super::output::{Continuation, Ending};
 use super::reading::{Loaded, Taken};
 use crate::domain::generation::Generation;
 use crate::domain::request::Request;
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Notices, Result};
 use crate::input::{Encoded, Growing};
 use crate::method::Control;
 use crate::model::{Decoder, ModelInput, Sampler, decode};
@@ -118,8 +118,8 @@ impl Engine {
         let Grown { loaded, encoded: Encoded { ids, text }, ending } = self.grown(request, &generation, control)?;
         let layout = loaded.model.layout(&ModelInput::Words { ids: &ids, text: Arc::new(text) })?;
         let model = super::facts(&request.model, &loaded.model);
-        let mut notices = loaded.notices();
-        notices.extend(layout.text.iter().flat_map(|text| text.every_notice()));
+        let of_text = layout.text.iter().flat_map(|text| text.every_notice()).collect();
+        let notices = Notices { input: of_text, model: loaded.notices() };
         let scene = Arc::new(super::Scene { photo: None, layout, model, predictions: Vec::new(), notices });
         let request = Request { generation: Some(generation), ..request.clone() };
         Ok(Continuation { request, scene, ids, ending })

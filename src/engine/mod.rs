@@ -39,7 +39,7 @@ pub use worker::{Oracle, Reply, Worker};
 
 use crate::domain::request::{DeviceKind, Generation, ModelRef, Params, Request, Task, Tokens, Tower};
 use crate::domain::token::TokenRef;
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Notices, Result};
 use crate::hub;
 use crate::input::Encoded;
 use crate::method::answering::as_written;
@@ -294,9 +294,9 @@ fn scene(named: &ModelRef, loaded: &Loaded, trace: &Trace, photo: Option<Photo>)
         Some(logits) => predictions(logits, model.scoring, |class| model.class_names.get(class).cloned().unwrap_or_default()),
         None => next_tokens(model, trace)?,
     };
-    let mut notices = loaded.notices();
-    notices.extend(photo.iter().flat_map(|photo| photo.picture.notices.iter().cloned()));
-    notices.extend(trace.layout.text.iter().flat_map(|text| text.every_notice()));
+    let of_picture = photo.iter().flat_map(|photo| photo.picture.notices.iter().cloned());
+    let of_text = trace.layout.text.iter().flat_map(|text| text.every_notice());
+    let notices = Notices { input: of_picture.chain(of_text).collect(), model: loaded.notices() };
     Ok(Scene { photo, layout: trace.layout.clone(), model: facts(named, model), predictions, notices })
 }
 

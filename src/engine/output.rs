@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 
 use super::verify::Verification;
-use crate::domain::Notice;
+use crate::domain::Notices;
 use crate::domain::exhibit::{Exhibit, Shown};
 use crate::domain::grid::PixelRect;
 use crate::domain::heatmap::Heatmap;
@@ -114,7 +114,7 @@ pub struct Scene {
     /// Most probable classes first, where the model has a head; at most five.
     pub predictions: Vec<Prediction>,
     /// What the user should know of how the model and the input were read.
-    pub notices: Vec<Notice>,
+    pub notices: Notices,
 }
 
 /// A picture, and which part of it a model saw at which size.

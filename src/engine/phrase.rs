@@ -7,7 +7,7 @@ use super::reading::Taken;
 use super::{Engine, Traced};
 use crate::domain::request::{Input, Request, SizeRule, Tower};
 use crate::domain::text::Text;
-use crate::domain::{Error, Notice, Result};
+use crate::domain::{Error, Notice, Notices, Result};
 use crate::input::Encoded;
 use crate::method::{Control, by_id};
 use crate::model::ModelInput;
@@ -20,7 +20,7 @@ pub(super) struct Phrase {
     /// `[E]`, of length 1.
     pub(super) embedding: Vec<f32>,
     /// What the user should know of how it was read.
-    notices: Vec<Notice>,
+    notices: Notices,
 }
 
 impl Engine {
@@ -53,9 +53,8 @@ impl Engine {
             return Err(Error::Internal("the text tower reads pictures".to_owned()));
         };
         check_length(text, &words)?;
-        let mut notices = loaded.notices();
-        notices
-            .extend(words.every_notice().into_iter().map(|notice| Notice { place: format!("the phrase \"{text}\""), ..notice }));
+        let of_phrase = |notice| Notice { place: format!("the phrase \"{text}\""), ..notice };
+        let notices = Notices { input: words.every_notice().into_iter().map(of_phrase).collect(), model: loaded.notices() };
         let words = ModelInput::Words { ids: &ids, text: Arc::new(words) };
         let trace = loaded.model.trace(&words, &control.cancel, &control.progress)?;
         let phrase = Arc::new(Phrase { text: text.to_owned(), embedding: loaded.model.embedding(&trace, &ids)?, notices });
@@ -78,11 +77,7 @@ fn check_length(phrase: &str, words: &Text) -> Result<()> {
 pub(super) fn noted(output: Output, phrases: &[Arc<Phrase>]) -> Output {
     let noted = |scene: &Arc<Scene>| {
         let mut notices = scene.notices.clone();
-        for notice in phrases.iter().flat_map(|phrase| &phrase.notices) {
-            if !notices.contains(notice) {
-                notices.push(notice.clone());
-            }
-        }
+        phrases.iter().for_each(|phrase| notices.add(&phrase.notices));
         Arc::new(Scene { notices, ..(**scene).clone() })
     };
     match output {

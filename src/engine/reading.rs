@@ -215,11 +215,16 @@ impl Loaded {
         let names = ["spiece.model", "tokenizer.model", "sentencepiece.bpe.model"];
         let is_there = |name: &&&str| self.model.folder().is_some_and(|folder| folder.join(name).is_file());
         let what = match names.iter().find(is_there) {
-            Some(name) => format!("has no tokenizer.json, and {name}, a vocabulary of SentencePiece, is not read"),
+            Some(name) => format!(
+                "has no tokenizer.json, and {name}, a vocabulary of SentencePiece, is not read for the class of tokenizer that it names"
+            ),
             None => "has no tokenizer.json".to_owned(),
         };
         Error::refused(&self.model.checkpoint, what)
-            .expected("one beside config.json, or BERT's vocab.txt, or vocab.json and merges.txt of GPT-2, RoBERTa or CLIP")
+            .expected(
+                "one beside config.json, or BERT's vocab.txt, vocab.json and merges.txt of GPT-2, RoBERTa, CLIP or Qwen, or the \
+                 .model file of a tokenizer of XLM-RoBERTa, Llama, Gemma or SigLIP",
+            )
             .remedy("add it, or give the model's own numbers: a .safetensors file that holds input_ids")
     }
 }

@@ -18,7 +18,7 @@ use crate::domain::heatmap::Range;
 use crate::domain::path;
 use crate::domain::request::{Cut, Input, Request, Task, Tower};
 use crate::domain::text::{self, Text};
-use crate::domain::{Error, Notice, Result};
+use crate::domain::{Error, Notices, Result};
 use crate::engine::{Match, Output, Photo, Scene, Segments};
 use crate::measure::Score;
 
@@ -36,8 +36,8 @@ struct Record<'a> {
     grid: Grid,
     num_prefix: usize,
     /// What was cut, clipped or left out on the way.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    notices: &'a [Notice],
+    #[serde(skip_serializing_if = "Notices::is_empty")]
+    notices: &'a Notices,
     method: Method<'a>,
     /// How the whole picture agrees with them.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]

@@ -205,7 +205,7 @@ pub(super) const CLASSES: &[Class] = &[
         special: GEMMA_SPECIAL,
         around: Around::File,
         pads_left: true,
-        from_pieces: false,
+        pieces: Pieces::SentencePiece("tokenizer.model"),
         pipeline: siglip2,
         trims: |_| false,
     },
@@ -272,16 +272,18 @@ fn xlm_roberta(settings: &Settings) -> [Value; 3] {
     [json!(CHARSMAP), words, metaspace]
 }
 
-/// Capitals and ASCII punctuation go, and spaces that are left at the ends or beside each other.
+/// A space is set before the text; capitals and ASCII punctuation go, and spaces that are left at the end or beside each other.
 fn siglip(settings: &Settings) -> [Value; 3] {
     let replaced = |pattern: &str, content: &str| json!({"type": "Replace", "pattern": {"Regex": pattern}, "content": content});
     let lower = settings.switch("do_lower_case").unwrap_or(true).then(|| json!({"type": "Lowercase"}));
     let cleaned = [
+        // The space before a text is set where its first character is, which therefore must not go.
+        replaced(r"^[\s!-/:-@\[-`{-~]+", " "),
         replaced("\u{2581}", " "),
         replaced(r"[!-/:-@\[-`{-~]", ""),
         json!(CHARSMAP),
         replaced(r"\s+", " "),
-        json!({"type": "Strip", "strip_left": true, "strip_right": true}),
+        json!({"type": "Strip", "strip_left": false, "strip_right": true}),
     ];
     let normalizers: Vec<Value> = lower.into_iter().chain(cleaned).collect();
     let metaspace = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": true});

@@ -35,7 +35,7 @@ static INFO: Info = Info {
     name: "Rollout",
     summary: "How much of the token comes from each input token if attention alone moved information",
     formula: "R = A'_l ... A'_1, row i of R; A' = (A + I) / 2 with its rows divided by their sums, A the mean, max or min over heads. \
-              --discard: the lowest entries of A are 0 first. --normalise vit-explain differs",
+              --discard: the lowest entries of A are 0 first. --normalisation vit-explain differs",
     citation: "Abnar and Zuidema, Quantifying Attention Flow in Transformers, ACL 2020; max, min and --discard: Gildenblat, vit-explain, \
                github.com/jacobgil/vit-explain (2020)",
     cost: "L T^2 multiplications a token",

@@ -19,7 +19,8 @@ static INFO: Info = Info {
     name: "ULTra",
     summary: "Which part of the input a latent token was made from, by its gradient through the attention below it",
     formula: "r <- r + r mean_h relu(dA_b * A_b), from the token's layer down to block 1, r = e_i at the start; \
-              dA of the scalar: sum = the sum of z / |z|, raw-sum = the sum of z, norm = |z|, or z along a direction; |z| held fixed",
+              dA of the scalar: sum = the sum of z / |z| with |z| held fixed, raw-sum = the sum of z, norm = |z|; \
+              along a direction w: z w / (|z| |w|) with |z| and w held fixed",
     citation: "Hosseini et al., ULTra: Unveiling Latent Token Interpretability in Transformer-Based Understanding, arXiv 2411.12589 (2024)",
     cost: "exact: about one forward pass a token; own-row: less than one for all tokens",
     unit: "relevance",

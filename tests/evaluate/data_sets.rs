@@ -208,3 +208,32 @@ fn a_mistake_in_the_question_is_no_row() {
     let said = String::from_utf8(desk.read("twice/rows.jsonl")).unwrap();
     assert!(said.contains("there are 3 pictures of that name, p1.png, p1.tif too"), "{said}");
 }
+
+#[test]
+fn what_is_said_of_pictures_and_models_is_said_once() {
+    let desk = desk();
+    for (i, alpha) in [(1, 0), (4, 128)] {
+        let path = desk.path(&format!("data/images/p{i}.png"));
+        let mut picture = image::open(&path).unwrap().into_rgba8();
+        (0..=i).for_each(|x| picture.get_pixel_mut(x, 0).0[3] = alpha);
+        picture.save(&path).unwrap();
+    }
+    for name in ["config.json", "model.safetensors"] {
+        desk.write(&format!("vit/{name}"), fs::read(format!("tests/fixtures/models/vit/{name}")).unwrap());
+    }
+    let config = String::from_utf8(desk.read("vit/config.json")).unwrap();
+    desk.write("vit/config.json", config.replace("\"LABEL_0\": 0", "\"cat\": 0"));
+    let ran = desk.run("evaluate segments @data --model @vit --method kmeans --clusters 3 --method random --out @out").done();
+    says(
+        &desk,
+        &ran,
+        "out",
+        &[
+            "p1: 2 of 1920 pixels are transparent, and their stored colours were used as PIL does; 1 more picture is read like it",
+            "vit: config.json: label2id calls class 0 cat, and id2label calls it LABEL_0: id2label is used",
+        ],
+    );
+    let rows = desk.read("out/rows.jsonl");
+    desk.run("evaluate merge @out --out @all").done();
+    assert_eq!((desk.read("all/table.md"), desk.read("out/rows.jsonl")), (desk.read("out/table.md"), rows));
+}

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use tokenscope::domain::Notices;
 use tokenscope::domain::request::{Input, Request, Task, Tokens};
 use tokenscope::domain::text::{Piece, Text};
 use tokenscope::domain::token::{TokenLayout, TokenRef};
@@ -72,8 +73,13 @@ fn explained(text: Text, input: Input, positions: &[usize], value: impl Fn(usize
         num_parameters: 1000,
         sha256: tokenscope::model::Digest::known("cd".repeat(32)),
     };
-    let scene =
-        Scene { photo: None, layout: TokenLayout::text(Arc::new(text)), model, predictions: Vec::new(), notices: Vec::new() };
+    let scene = Scene {
+        photo: None,
+        layout: TokenLayout::text(Arc::new(text)),
+        model,
+        predictions: Vec::new(),
+        notices: Notices::default(),
+    };
     let mut request = Request::new(Task::Explain, input, "text");
     request.layer = 4;
     request.tokens = Tokens::These(positions.iter().map(|&p| TokenRef::Position(p)).collect());

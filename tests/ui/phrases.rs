@@ -109,3 +109,18 @@ fn each_kind_of_input_has_its_tower_of_the_open_model() {
     harness.run_ok();
     assert_eq!((harness.state().session().model.clone(), tower(&harness)), (clip().model, Some(Tower::Image)));
 }
+
+/// Probabilities are percentages with a bar; plain values are neither.
+#[test]
+fn predictions_are_shown_as_what_their_scores_mean() {
+    for (model, heading, label) in [
+        ("tiny", "Predicted classes", "orange: 84.0 %"),
+        ("labels", "Predicted classes, each on its own", "stars: 75.0 %"),
+        ("regression", "Predicted values", "stars: 3.250"),
+    ] {
+        let oracle = Scripted::at_once();
+        let harness = window(Session { model: Some(model.into()), ..opened() }, &oracle);
+        harness.get_by_label(heading);
+        harness.get_by_label(label);
+    }
+}

@@ -10,10 +10,10 @@ use tokenscope::domain::grid::{Grid, PixelRect};
 use tokenscope::domain::request::{Input, ModelRef, Request, Task, Tokens, Tower};
 use tokenscope::domain::text::{Piece, Text};
 use tokenscope::domain::token::{TokenKind, TokenLayout};
-use tokenscope::domain::{Cancel, Error, Progress, Result};
+use tokenscope::domain::{Cancel, Error, Notices, Progress, Result};
 use tokenscope::engine::verify::Check;
 use tokenscope::engine::{
-    Explanation, Match, ModelFacts, Oracle, Output, Photo, Prediction, Reply, Scene, Segments, Verification,
+    Explanation, Match, ModelFacts, Oracle, Output, Photo, Prediction, Reply, Scene, Scoring, Segments, Verification,
 };
 use tokenscope::input::Picture;
 use tokenscope::measure::{Removal, Score};
@@ -129,7 +129,7 @@ pub fn scene() -> Arc<Scene> {
         is_post_norm: false,
         is_causal: false,
         num_classes: 0,
-        scoring: tokenscope::engine::Scoring::OneOf,
+        scoring: Scoring::OneOf,
         scores_words: false,
         num_parameters: 12_345,
         sha256: Digest::known("1".repeat(64)),
@@ -145,7 +145,7 @@ pub fn scene() -> Arc<Scene> {
         layout: TokenLayout::image(vec![TokenKind::Cls], Grid { rows: ROWS, cols: COLS }),
         model,
         predictions: vec![prediction(7, "orange", 0.84), prediction(3, "meadow", 0.11)],
-        notices: Vec::new(),
+        notices: Notices::default(),
     })
 }
 
@@ -180,12 +180,15 @@ pub fn text_scene(string: &str) -> Arc<Scene> {
     pieces.push(piece("[SEP]", 0..0, true, None));
     let text = Text { string: string.to_owned(), pieces, cut_at, generated_from: None, notices: Vec::new() };
     let model = ModelFacts { family: "bert".to_owned(), patch_size: 0, ..scene().model.clone() };
-    let notices = text.every_notice();
+    let notices = Notices { input: text.every_notice(), model: Vec::new() };
     Arc::new(Scene { photo: None, layout: TokenLayout::text(Arc::new(text)), model, predictions: Vec::new(), notices })
 }
 
 /// Name of a scripted model that predicts each token from those before it.
 pub const CAUSAL: &str = "causal";
+
+/// Scripted models whose scores mean something else than one class of several.
+pub const SCORINGS: [(&str, Scoring); 2] = [("regression", Scoring::Plain), ("labels", Scoring::Each)];
 
 /// The scene of an input, the same each time. A model called `clip` has a tower for each kind of input.
 fn scene_of(request: &Request) -> Result<Arc<Scene>> {
@@ -206,6 +209,12 @@ fn scene_of(request: &Request) -> Result<Arc<Scene>> {
     }
     if request.model == ModelRef::from("clip") {
         made = two_towers(&made);
+    }
+    if let Some((_, scoring)) = SCORINGS.iter().find(|(name, _)| request.model == ModelRef::from(*name)) {
+        let model = ModelFacts { scoring: *scoring, ..made.model.clone() };
+        let predictions =
+            vec![Prediction { class: 0, name: "stars".to_owned(), level: if *scoring == Scoring::Plain { 3.25 } else { 0.75 } }];
+        made = Arc::new(Scene { model, predictions, ..(*made).clone() });
     }
     SCENES.with_borrow_mut(|s| s.insert(key, made.clone()));
     Ok(made)

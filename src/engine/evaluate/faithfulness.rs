@@ -36,6 +36,7 @@ pub(super) fn score(
     };
     let request = request_for(contender, pair)?;
     let traced = engine.trace(&request, control)?;
+    row.notices = traced.scene.notices.without_folders();
     let masked = Masked::new(&traced, baseline)?;
     let patches = traced.trace.layout.grid.len();
     let class = traced.scene.predictions.first().filter(|_| traced.scene.model.num_classes > 0).map(|p| p.class);

@@ -29,6 +29,7 @@ pub(super) fn score(
 ) -> Result<()> {
     let request = request_for(contender, pair)?;
     let traced = engine.trace(&request, control)?;
+    row.notices = traced.scene.notices.without_folders();
     let phrases = engine.phrases(&request, &traced, control)?;
     let request = Request { tokens: whole_tokens(&request.method, &traced.trace), ..request };
     let map = |traced: &Traced| -> Result<Vec<f32>> { Ok(mean_map(&explain(&request, traced, &phrases, control)?)) };

@@ -1,6 +1,6 @@
 //! What a table says below its numbers: how masks were read, what was left out, which answers were refused and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::contender::Contender;
 use super::left_out::LeftOut;
@@ -24,6 +24,8 @@ impl Remarks {
         let place = plan.data.images.display();
         let mut remarks = Self::default();
         remarks.masks(plan, rows);
+        remarks.pictures(plan, contenders, rows);
+        remarks.models(contenders, rows);
         for one in left_out {
             remarks.lines.push(format!("{one}."));
             remarks.notices.push(Notice::new(&place, one));
@@ -76,6 +78,45 @@ impl Remarks {
             let what = "255 is the object in some masks, which hold only 0 and 255, and void in others";
             self.lines.push(format!("{what}."));
             self.notices.push(Notice::new(&place, what).remedy("look whether all of them mean the same"));
+        }
+    }
+
+    /// Says what was said of pictures, and of how many.
+    fn pictures(&mut self, plan: &Plan, contenders: &[Contender], rows: &[Row]) {
+        let names: BTreeSet<String> = contenders.iter().map(Contender::name).collect();
+        // What differs in numbers alone is one remark.
+        let kind = |what: &str| what.replace(|c: char| c.is_ascii_digit(), "");
+        let mut said: BTreeMap<String, BTreeMap<&str, &str>> = BTreeMap::new();
+        for row in rows.iter().filter(|row| names.contains(&row.contender)) {
+            for notice in &row.notices.input {
+                said.entry(kind(&notice.what)).or_default().insert(&row.image, &notice.what);
+            }
+        }
+        for images in said.values() {
+            let Some((first, what)) = images.first_key_value() else { continue };
+            let more = match images.len() - 1 {
+                0 => String::new(),
+                1 => "; 1 more picture is read like it".to_owned(),
+                count => format!("; {count} more pictures are read like it"),
+            };
+            let line = format!("{first}: {what}{more}");
+            self.lines.push(format!("{line}."));
+            self.notices.push(Notice::new(plan.data.images.display(), line));
+        }
+    }
+
+    /// Says what was said of each model.
+    fn models(&mut self, contenders: &[Contender], rows: &[Row]) {
+        let mut said: BTreeSet<(String, String)> = BTreeSet::new();
+        for contender in contenders {
+            let (name, [model, ..]) = (contender.name(), contender.cells());
+            for notice in rows.iter().filter(|row| row.contender == name).flat_map(|row| &row.notices.model) {
+                said.insert((model.clone(), notice.to_string()));
+            }
+        }
+        for (model, what) in said {
+            self.lines.push(format!("{model}: {what}."));
+            self.notices.push(Notice::new(model, what));
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::sources::Sources;
-use crate::domain::Error;
+use crate::domain::{Error, Notices};
 use crate::measure::Contingency;
 use crate::measure::boundary::BoundaryCounts;
 
@@ -37,6 +37,9 @@ pub struct Row {
     /// How its masks were read: words of the table, and how many masks or pixels each is about.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub masks: BTreeMap<String, u64>,
+    /// How the picture and the model were read, places named without their folders.
+    #[serde(default, skip_serializing_if = "Notices::is_empty")]
+    pub notices: Notices,
     /// Boundary pixels that were matched after thinning, as the Berkeley benchmark counts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thinned: Option<BoundaryCounts>,

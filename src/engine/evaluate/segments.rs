@@ -10,7 +10,7 @@ use super::truth::Truth;
 use super::view::View;
 use crate::algebra::random::Random;
 use crate::domain::request::{Cut, Facet, Input, Request, Task};
-use crate::domain::{Control, Error, Result};
+use crate::domain::{Control, Error, Notices, Result};
 use crate::engine::{Engine, Output, Segments};
 use crate::measure::assignment::{hungarian, majority};
 use crate::measure::boundary::{Labels, Lines, TOLERANCE, match_boundaries};
@@ -60,6 +60,7 @@ pub(super) fn score(
     }
     row.set("scored", source.view.share);
     row.masks.clone_from(&truth.notes);
+    row.notices = source.notices();
     describe(&labels, &masks, source.view.size().1, truth.has_classes, row);
     if truth.has_classes {
         row.vectors = source.vectors(count)?;
@@ -183,6 +184,14 @@ impl<'a> Source<'a> {
 }
 
 impl Source<'_> {
+    /// How the picture and the model were read.
+    fn notices(&self) -> Notices {
+        match &self.maker {
+            Maker::Lot { .. } => Notices::default(),
+            Maker::Model(of_model) => of_model.first.scene.notices.without_folders(),
+        }
+    }
+
     /// The mean vector of each segment's patches; none of regions by lot.
     fn vectors(&mut self, count: usize) -> Result<Option<Vec<Vec<f32>>>> {
         let Maker::Model(of_model) = &mut self.maker else { return Ok(None) };

@@ -67,8 +67,8 @@ const SEGMENTS_LEGEND: &str = "Means over images; columns of sums are scores of 
 segments are given classes one to one, image by image; majority: many to one; joint: the segments of all images are clustered together \
 by their mean vectors, as many clusters as classes, and matched once for the data set: the k-means start with the least inertia of 20, \
 and the lowest and highest mIoU of these starts. boundary: as the Berkeley benchmark counts, predicted boundaries thinned and matched \
-one to one within 0.75 % of the diagonal; the benchmark's own score is boundary F of sums. unthinned: boundaries as they are, which \
-favours jagged ones. scored: the share of the masks that the model saw.\n";
+one to one within 0.75 % of the diagonal; the benchmark's own score is boundary F of sums. unthinned: boundaries as they are, \
+whose additional pixels match more of the truth. scored: the share of the masks that the model saw.\n";
 const FAITHFULNESS_LEGEND: &str = "Means over images. answer: probability (of a regression the value) of the class that the whole picture is predicted as; deletion, \
 insertion: area under its curve; comprehensiveness, sufficiency: mean fall over 1, 5, 10, 20, 50 % of the patches; latent deletion: area \
 under the curve of a patch's cosine with what it was.\n";
@@ -224,5 +224,10 @@ mod tests {
         for id in columns {
             assert!(range(&id).is_some(), "{id}");
         }
+    }
+
+    #[test]
+    fn the_legend_counts_the_starts_of_the_joint_clusters() {
+        assert!(SEGMENTS_LEGEND.contains(&format!("least inertia of {},", joint::STARTS)));
     }
 }
