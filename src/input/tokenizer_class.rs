@@ -272,14 +272,16 @@ fn xlm_roberta(settings: &Settings) -> [Value; 3] {
     [json!(CHARSMAP), words, metaspace]
 }
 
-/// A space is set before the text; capitals and ASCII punctuation go, and spaces that are left at the end or beside each other.
+/// A space is set before the text; capitals and ASCII punctuation go, and spaces that are left at the end or beside each other. A
+/// text that begins with a space keeps it behind the one that is set, as in transformers.
 fn siglip(settings: &Settings) -> [Value; 3] {
     let replaced = |pattern: &str, content: &str| json!({"type": "Replace", "pattern": {"Regex": pattern}, "content": content});
     let lower = settings.switch("do_lower_case").unwrap_or(true).then(|| json!({"type": "Lowercase"}));
     let cleaned = [
-        // The space before a text is set where its first character is, which therefore must not go.
-        replaced(r"^[\s!-/:-@\[-`{-~]+", " "),
         replaced("\u{2581}", " "),
+        // Metaspace sets a space before what begins where the text does, so set it here where the first characters go.
+        replaced(r"^[!-/:-@\[-`{-~]*\s[\s!-/:-@\[-`{-~]*(?=[^\s!-/:-@\[-`{-~])", "\u{2581}\u{2581}"),
+        replaced(r"^[\s!-/:-@\[-`{-~]+", "\u{2581}"),
         replaced(r"[!-/:-@\[-`{-~]", ""),
         json!(CHARSMAP),
         replaced(r"\s+", " "),
