@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use eframe::egui::{self, Event, MouseWheelUnit, Pos2, RawInput, Rect, TouchPhase, pos2, vec2};
 use tokenscope::app::session::MatrixLook;
 use tokenscope::app::{App, Session};
-use tokenscope::domain::Progress;
 use tokenscope::domain::request::{Input, Request, Task, Tokens};
 use tokenscope::domain::text::{Piece, Text};
 use tokenscope::domain::token::TokenLayout;
+use tokenscope::domain::{Notices, Progress};
 use tokenscope::engine::{Explanation, ModelFacts, Oracle, Output, Reply, Scene};
 use tokenscope::method;
 use tokenscope::model::Digest;
@@ -56,7 +56,7 @@ fn scene() -> Arc<Scene> {
         layout: TokenLayout::text(Arc::new(text)),
         model,
         predictions: Vec::new(),
-        notices: Vec::new(),
+        notices: Notices::default(),
     })
 }
 
