@@ -1,6 +1,10 @@
 //! The hub as it is met: a server on this machine answers as the real one does, and fails as the real one may. What comes out is
 //! the cache that Hugging Face's own libraries read.
 
+#[path = "hub/badly.rs"]
+mod badly;
+#[path = "hub/planted.rs"]
+mod planted;
 #[path = "hub/server.rs"]
 mod server;
 #[path = "hub/unsteady.rs"]
@@ -18,6 +22,7 @@ use std::time::{Duration, Instant};
 use program::{Desk, Ran};
 use serde_json::json;
 use server::{Reply, Request, Server, ranged};
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokenscope::domain::Error;
@@ -33,12 +38,17 @@ fn sha256(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 
+/// git's name of a file's content.
+fn git_id(bytes: &[u8]) -> String {
+    format!("{:x}", Sha1::new().chain_update(format!("blob {}\0", bytes.len())).chain_update(bytes).finalize())
+}
+
 /// The hub's answer about a model of a configuration and weights, and some files that nobody needs.
-fn listing(weights: &[u8]) -> Reply {
+fn listing(config_id: &str, weights: &[u8]) -> Reply {
     let config = model("config.json");
     let siblings = json!([
         {"rfilename": ".gitattributes", "size": 3, "blobId": "aaa"},
-        {"rfilename": "config.json", "size": config.len(), "blobId": "c0ffee"},
+        {"rfilename": "config.json", "size": config.len(), "blobId": config_id},
         {"rfilename": "onnx/model.onnx", "size": 9, "blobId": "bbb"},
         {"rfilename": "model.safetensors", "size": weights.len(), "blobId": "bad",
          "lfs": {"sha256": sha256(weights), "size": weights.len(), "pointerSize": 134}},
@@ -47,10 +57,16 @@ fn listing(weights: &[u8]) -> Reply {
 }
 
 /// A hub of one model, `weights` answering for its weights.
-fn hub(mut weights: impl FnMut(&Request, usize) -> Reply + Send + 'static) -> Server {
+fn hub(weights: impl FnMut(&Request, usize) -> Reply + Send + 'static) -> Server {
+    hub_with_id(git_id(&model("config.json")), weights)
+}
+
+/// As [`hub`], with another name for the content of the configuration.
+fn hub_with_id(config_id: impl Into<String>, mut weights: impl FnMut(&Request, usize) -> Reply + Send + 'static) -> Server {
+    let config_id = config_id.into();
     let bytes = model("model.safetensors");
     Server::start(move |request, count| match request.path.as_str() {
-        "/api/models/org/vit/revision/main?blobs=true" => listing(&bytes),
+        "/api/models/org/vit/revision/main?blobs=true" => listing(&config_id, &bytes),
         path if path == format!("/org/vit/resolve/{COMMIT}/config.json") => ranged(request, &model("config.json")),
         path if path == format!("/org/vit/resolve/{COMMIT}/model.safetensors") => weights(request, count),
         path if path.contains("/old/vit/") => Reply::new(307, "").with("Location", path.replace("/old/vit/", "/org/vit/")),
@@ -106,13 +122,34 @@ impl User {
     }
 
     /// Refused in one line that names all of `words`; the model is not taken to be there.
-    fn is_refused(&self, words: &[&str]) {
+    fn is_refused(&self, words: &[&str]) -> String {
         let line = self.download().unwrap_err().to_string();
         for word in words {
             assert!(line.contains(word), "{word:?} is not named: {line}");
         }
+        assert!(line.contains(": ") && line.contains("; expected ") && !line.contains('\n'), "{line}");
+        assert!(line.split("; expected ").nth(1).is_some_and(|rest| rest.contains("; ")), "no remedy: {line}");
         assert!(!line.contains("secret") && !self.path("refs/main").exists(), "{line}");
         assert!(self.settings.cache().find("org/vit").is_none_or(|model| !model.is_complete));
+        line
+    }
+
+    /// The files of the model's folder and their bytes, by name; links count none.
+    fn files(&self) -> Vec<(String, u64)> {
+        let (root, mut folders, mut files) = (self.path(""), vec![self.path("")], Vec::new());
+        while let Some(folder) = folders.pop() {
+            // Another thread may be writing.
+            for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+                let Ok(facts) = fs::symlink_metadata(&path) else { continue };
+                let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+                match facts.file_type() {
+                    kind if kind.is_dir() => folders.push(path),
+                    kind => files.push((name, if kind.is_file() { facts.len() } else { 0 })),
+                }
+            }
+        }
+        files.sort();
+        files
     }
 }
 
@@ -199,13 +236,14 @@ fn what_differs_from_what_was_announced_is_refused() {
 }
 
 #[test]
-fn a_broken_partial_file_is_found_out_and_a_later_download_is_whole() {
+fn a_broken_partial_file_is_found_out_and_fetched_whole() {
     let server = hub(|request, _| ranged(request, &model("model.safetensors")));
     let user = User::of(&server);
     fs::create_dir_all(user.path("blobs")).unwrap();
     fs::write(user.partial(), [0; 100]).unwrap();
-    user.is_refused(&["SHA-256"]);
     user.succeeds();
+    let ranges: Vec<_> = server.asked("model.safetensors").into_iter().map(|r| r.range).collect();
+    assert_eq!(ranges, [Some("bytes=100-".to_owned()), None], "once more, from its beginning");
     fs::remove_dir_all(user.path("")).unwrap();
     fs::create_dir_all(user.path("blobs")).unwrap();
     fs::write(user.partial(), vec![0; 1 << 20]).unwrap();

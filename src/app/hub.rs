@@ -13,7 +13,7 @@ use super::command::{Command, Effect};
 use super::theme;
 use crate::domain::request::ModelRef;
 use crate::domain::source::is_hub_id;
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Notice, Result};
 use crate::engine::check_family;
 use crate::hub::known::{self, KNOWN};
 use crate::hub::{self, CachedModel, Settings, Transfer, megabytes};
@@ -30,6 +30,8 @@ pub struct Picker {
     download: Option<Download>,
     /// How the last download ended, if not well: refused or stopped.
     failure: Option<Error>,
+    /// What is to be said of the last download that went well.
+    notices: Vec<Notice>,
 }
 
 struct Download {
@@ -66,8 +68,8 @@ impl Row<'_> {
 impl Picker {
     /// The models that the settings lead to.
     pub fn new(settings: Settings) -> Self {
-        let (open, begun, query) = (false, false, String::new());
-        Self { settings, open, begun, query, cached: Vec::new(), listing: None, download: None, failure: None }
+        let (open, begun, query, cached, notices) = (false, false, String::new(), Vec::new(), Vec::new());
+        Self { settings, open, begun, query, cached, listing: None, download: None, failure: None, notices }
     }
 
     /// Opens the list, or closes it.
@@ -146,12 +148,21 @@ impl Picker {
         };
         self.list(ctx);
         match done {
-            Ok(_) => Some(id),
+            Ok(_) => {
+                self.notices = transfer.notices();
+                Some(id)
+            }
             Err(err) => {
                 self.failure = Some(err);
                 None
             }
         }
+    }
+
+    /// What to say of a model that has just come.
+    pub fn arrival(&self, id: &str) -> String {
+        let notices = self.notices.iter().map(|notice| format!("; note: {}", notice.without_folder()));
+        format!("{id} is here{}", notices.collect::<String>())
     }
 
     /// What is typed, as an id where it is one: addresses of the hub's pages count too.
@@ -255,6 +266,9 @@ impl Picker {
                     if self.button_ui(ui, row).clicked() {
                         commands.push(row.command());
                     }
+                    if row.is_here() && self.check_ui(ui, row).clicked() {
+                        commands.push(Command::Do(Effect::Download(row.id.to_owned())));
+                    }
                     let size = match row.cached.filter(|_| row.is_here()) {
                         Some(model) => format!("here, {}", megabytes(model.bytes)),
                         None if row.cached.is_some() => "partly here".to_owned(),
@@ -286,6 +300,18 @@ impl Picker {
         match &self.settings.offline {
             Some(name) => button.on_disabled_hover_text(format!("{name} is set: nothing is downloaded")),
             None => button.on_disabled_hover_text("One download at a time"),
+        }
+    }
+
+    /// Fetches again what is damaged of a model that is here.
+    fn check_ui(&self, ui: &mut Ui, row: &Row<'_>) -> Response {
+        let enabled = self.can_download();
+        let button = ui.add_enabled(enabled, Button::new("Check").small());
+        button.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, format!("Check {}", row.id)));
+        let tip = "Compares every file with its checksum on the hub, fetches again what is damaged or new, and opens the model";
+        match &self.settings.offline {
+            Some(name) => button.on_disabled_hover_text(format!("{name} is set: the hub is not asked")),
+            None => button.on_hover_text(tip).on_disabled_hover_text("One download at a time"),
         }
     }
 

@@ -249,7 +249,7 @@ impl App {
 
     /// A model has come. It is opened for whoever waits for it before the list, and only named to whoever went on.
     fn arrived(&mut self, ctx: &egui::Context, id: String) {
-        self.notice = Some(format!("{id} is here"));
+        self.notice = Some(self.hub.arrival(&id));
         self.answers.forget_failures();
         if self.hub.is_open() {
             self.error = None;

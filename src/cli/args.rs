@@ -75,11 +75,13 @@ pub(super) enum Command {
         /// Folders to look for checkpoints in.
         folders: Vec<PathBuf>,
         /// Check the numbers of the checkpoints in this folder: against expected*.safetensors beside the weights, where PyTorch's
-        /// numbers lie there, else against what must hold for any transformer.
+        /// numbers lie there, else against what must hold for any transformer. The files of a model of the hub, named by its id,
+        /// are first compared with the checksums that the hub announced.
         #[arg(long, value_name = "FOLDER", num_args = 1.., conflicts_with = "folders")]
         verify: Vec<PathBuf>,
     },
-    /// Models of Hugging Face's hub into the cache, where --model finds them; continues what was stopped.
+    /// Models of Hugging Face's hub into the cache, where --model finds them; continues what was stopped, checks what is there,
+    /// and fetches damaged files again.
     Download {
         /// As the model's page names it, such as facebook/dino-vits16; may be repeated.
         #[arg(value_name = "ID", required = true)]

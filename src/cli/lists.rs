@@ -6,7 +6,7 @@ use super::stdout::print;
 use crate::builtin::{IMAGE_MODEL, SAMPLES, TEXT_MODEL};
 use crate::domain::info::Info;
 use crate::domain::request::{Input, ModelRef, Request, Task};
-use crate::domain::{Error, Result};
+use crate::domain::{Cancel, Error, Result};
 use crate::engine::verify::Check;
 use crate::engine::{Engine, ModelFacts, Outline, Output, Verification, families, inspect, model_folders, outline};
 use crate::hub::Settings;
@@ -137,6 +137,11 @@ pub(super) fn verify(folders: &[PathBuf]) -> Result<()> {
         for path in if named.is_empty() { vec![folder.clone()] } else { named } {
             let name = path.display().to_string();
             let model = if path.exists() { ModelRef::Path(path) } else { ModelRef::from(path) };
+            if let Some((damaged, line)) = damage(&model)? {
+                failed += damaged;
+                print(format!("{name}: FAILED, {line}"))?;
+                continue;
+            }
             let request = Request::of(Task::Verify, Input::Text(String::new()), model);
             match engine.run(&request, &Control::default()) {
                 Ok(Output::Verification(verification)) => failed += print_verification(&name, &verification)?,
@@ -152,10 +157,26 @@ pub(super) fn verify(folders: &[PathBuf]) -> Result<()> {
     }
     if failed > 0 {
         return Err(Error::refused("models --verify", format!("{failed} checks failed"))
-            .expected("numbers that agree within the limits printed above")
-            .remedy("do not trust figures of such a checkpoint; please report it with its config.json"));
+            .expected("whole files, and numbers that agree within the limits printed above")
+            .remedy(
+                "do not trust figures of such a checkpoint; fetch damaged files again, report all else with its config.json",
+            ));
     }
     Ok(())
+}
+
+/// How many files of a model of the hub are damaged on this disk, and what to do about them; `None` if none is. Such files may
+/// open all the same.
+fn damage(model: &ModelRef) -> Result<Option<(usize, String)>> {
+    let ModelRef::Hub(id) = model else { return Ok(None) };
+    let cache = Settings::from_env().cache();
+    let Some(model) = cache.find(id) else { return Ok(None) };
+    let damaged = cache.damaged(&model, &Cancel::default())?;
+    let line = format!(
+        "damaged on this disk: {}; expected the content whose checksum the hub announced; `tokenscope download {id}` fetches it again",
+        damaged.join(", ")
+    );
+    Ok(if damaged.is_empty() { None } else { Some((damaged.len(), line)) })
 }
 
 /// Returns how many checks failed.

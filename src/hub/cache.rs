@@ -2,13 +2,16 @@
 //! being links to blobs. Other programs write it too, so nothing in it is taken for granted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use super::listing::{CONFIG, fits_an_index, is_of_use, is_plain, shards_of, weights_of};
+use super::checksum::Checksum;
+use super::files::{CONFIG, is_of_use, is_plain, limit, shards_of, weights_of};
+use super::{disk, nofollow};
 use crate::domain::source::is_hub_id;
+use crate::domain::{Cancel, Result};
 
 const PREFIX: &str = "models--";
 
@@ -64,7 +67,7 @@ impl Cache {
     /// A model: the snapshot that `refs/main` names if it is complete, else the newest that is, else any with some weights.
     pub fn find(&self, id: &str) -> Option<CachedModel> {
         let folder = self.model_folder(id);
-        let main = fs::read_to_string(folder.join("refs/main")).ok().map(|commit| commit.trim().to_owned());
+        let main = disk::reference(&folder.join("refs/main"));
         let main = main.filter(|commit| is_plain(commit)).map(|commit| folder.join("snapshots").join(commit));
         let main = main.and_then(|snapshot| self.examine(id, snapshot));
         // This is asked with every request: the other snapshots are looked at only where that one is not enough.
@@ -91,20 +94,42 @@ impl Cache {
             Some((name, facts.len()))
         };
         let files: Vec<(String, u64)> = entries(&folder).iter().filter_map(file).collect();
-        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        let names: BTreeSet<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
         let weights = weights_of(&names);
-        let first = weights.first().filter(|_| names.contains(&CONFIG))?;
+        let first = weights.first().filter(|_| names.contains(CONFIG))?;
         let is_complete = !first.ends_with(".index.json") || {
             let named = self.shards(&folder.join(first));
-            named.is_some_and(|named| named.iter().all(|name| names.contains(&name.as_str())))
+            named.is_some_and(|named| named.iter().all(|name| names.contains(name.as_str())))
         };
         let bytes = files.iter().map(|(_, bytes)| bytes).sum();
         Some(CachedModel { id: id.to_owned(), folder, bytes, is_complete })
     }
 
+    /// The files of a model whose content is not the one that the hub announced for them, told by the names of their blobs. Files
+    /// that are no blobs of the cache cannot be checked.
+    ///
+    /// # Errors
+    /// A refusal of a file that cannot be read; [`Error::Cancelled`](crate::domain::Error::Cancelled).
+    pub fn damaged(&self, model: &CachedModel, cancel: &Cancel) -> Result<Vec<String>> {
+        let blobs = self.model_folder(&model.id).join("blobs").canonicalize().ok();
+        let mut damaged = Vec::new();
+        for path in entries(&model.folder) {
+            let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|name| is_of_use(name)) else { continue };
+            let Some(blob) = path.canonicalize().ok().filter(|blob| blob.parent() == blobs.as_deref()) else { continue };
+            let checksum = Checksum::of(&blob.file_name().unwrap_or_default().to_string_lossy());
+            let mut file = nofollow::open(&blob, File::options().read(true))?;
+            if !checksum.holds(&mut file, &blob, &mut |_| cancel.check())? {
+                damaged.push(name.to_owned());
+            }
+        }
+        damaged.sort();
+        Ok(damaged)
+    }
+
     /// The files that an index names, read again only if it has changed; `None` where it is no index.
     fn shards(&self, path: &Path) -> Option<Arc<BTreeSet<String>>> {
-        let facts = fs::metadata(path).ok().filter(|facts| fits_an_index(facts.len()))?;
+        let most = limit(path.file_name()?.to_str()?)?;
+        let facts = fs::metadata(path).ok().filter(|facts| facts.is_file() && facts.len() <= most)?;
         let (bytes, modified) = (facts.len(), facts.modified().ok()?);
         let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = indexes.get(path).filter(|index| (index.bytes, index.modified) == (bytes, modified)) {
@@ -120,9 +145,14 @@ impl Cache {
         self.folder.join(format!("{PREFIX}{}", id.replace('/', "--")))
     }
 
+    /// Where programs say that they are downloading blobs of a model.
+    pub(super) fn locks(&self, id: &str) -> PathBuf {
+        self.folder.join(".locks").join(format!("{PREFIX}{}", id.replace('/', "--")))
+    }
+
     /// Where programs say that they are downloading a blob.
     pub(super) fn lock_file(&self, id: &str, etag: &str) -> PathBuf {
-        self.folder.join(".locks").join(format!("{PREFIX}{}", id.replace('/', "--"))).join(format!("{etag}.lock"))
+        self.locks(id).join(format!("{etag}.lock"))
     }
 }
 

@@ -1,35 +1,16 @@
-//! Which of a model's files are of use here: from the hub's answer about a model to the list of what is downloaded, and from the
-//! names in a folder to whether all of it is there. Names come from a server and become names of files: none is believed.
+//! The hub's answer about a model, and the plan of what is downloaded of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use super::files::{CONFIG, chosen, is_index, is_of_use, is_plain, limit, shards_of, weights_of};
 use crate::domain::{Error, Result};
 
-/// Bytes of an index of shards; those of the largest models have 10 million. No longer one is read when the model is opened.
-const MAX_INDEX: u64 = 12 << 20;
-
-/// What a model is; the first to come.
-pub(super) const CONFIG: &str = "config.json";
-
-/// Read where they are there: the configuration, and what turns pictures and words into a model's input.
-const SMALL: &[&str] = &[
-    CONFIG,
-    "preprocessor_config.json",
-    "processor_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "generation_config.json",
-];
-
-/// Weights, the preferred kind first: stem and extension.
-const WEIGHTS: &[(&str, &str)] = &[("model", "safetensors"), ("pytorch_model", "bin")];
+/// What to do about answers that no hub gives.
+pub(super) const CHECK_ENDPOINT: &str = "check HF_ENDPOINT, and any proxy on the way";
+/// What to do about a web page that came in place of data.
+pub(super) const SIGN_IN: &str = "sign in where this network asks for it, and check HF_ENDPOINT and any proxy on the way";
 
 /// What the hub's `/api/models/ID/revision/main?blobs=true` says, as far as it is of use.
 #[derive(Debug, Deserialize)]
@@ -80,31 +61,43 @@ pub(super) struct RemoteFile {
 }
 
 impl Plan {
-    /// Reads the hub's answer.
+    /// Reads the hub's answer to a question about a model.
     ///
     /// # Errors
     /// A refusal of what is no such answer, or of a model without configuration or weights.
-    pub(super) fn parse(id: &str, answer: &[u8]) -> Result<Self> {
-        let odd =
-            |what: String| Error::refused(id, what).expected("the hub's list of the model's files").remedy("check HF_ENDPOINT");
+    pub fn parse(id: &str, answer: &[u8]) -> Result<Self> {
+        let odd = |what: String| Error::refused(id, what).expected("the hub's list of the model's files").remedy(CHECK_ENDPOINT);
+        if is_page(answer) {
+            return Err(odd("the hub's answer cannot be read: it is a web page".to_owned()).remedy(SIGN_IN));
+        }
         let listing: Listing =
             serde_json::from_slice(answer).map_err(|err| odd(format!("the hub's answer cannot be read ({err})")))?;
-        if !is_plain(&listing.sha) {
-            return Err(odd(format!("the hub names the commit {:?}", listing.sha)));
+        if !is_commit(&listing.sha) {
+            let what = format!("the hub names the commit {:?}", listing.sha);
+            return Err(odd(what).expected("40 hexadecimal digits"));
         }
-        let names: Vec<&str> = listing.siblings.iter().map(|s| s.rfilename.as_str()).collect();
-        let weights = weights_of(&names);
-        let lacks = |what: &str| Error::refused(id, format!("its repository holds no {what}"));
-        if !names.contains(&CONFIG) {
+        let mut listed = BTreeMap::new();
+        for sibling in listing.siblings.iter().filter(|sibling| is_of_use(&sibling.rfilename)) {
+            let file = RemoteFile::of(sibling);
+            // Listing a file twice does no harm, unless the entries disagree.
+            if listed.get(sibling.rfilename.as_str()).is_some_and(|other| *other != file) {
+                return Err(odd(format!("the hub lists {} twice, with different contents", file.name)));
+            }
+            listed.insert(sibling.rfilename.as_str(), file);
+        }
+        let names = listed.keys().copied().collect();
+        let lacks = |what: &str| Error::refused(id, format!("its repository holds no {what}")).remedy("choose another model");
+        if !listed.contains_key(CONFIG) {
             return Err(lacks("config.json").expected("a model of the transformers library"));
         }
-        if weights.is_empty() {
+        if weights_of(&names).is_empty() {
             return Err(lacks("model.safetensors or pytorch_model.bin").expected("weights in one of these forms"));
         }
-        let chosen = SMALL.iter().copied().chain(weights.iter().map(String::as_str));
-        let files = chosen.filter_map(|name| listing.siblings.iter().find(|s| s.rfilename == name)).map(RemoteFile::of).collect();
+        let files: Vec<RemoteFile> = chosen(&names).iter().filter_map(|name| listed.get(name.as_str()).cloned()).collect();
         let gated = !matches!(listing.gated, serde_json::Value::Null | serde_json::Value::Bool(false));
-        Ok(Self { id: id.to_owned(), commit: listing.sha, gated, files })
+        let plan = Self { id: id.to_owned(), commit: listing.sha, gated, files };
+        plan.files.iter().try_for_each(|file| plan.check_length(file, file.size.unwrap_or(0)))?;
+        Ok(plan)
     }
 
     /// Bytes in all, as far as the listing says.
@@ -112,17 +105,20 @@ impl Plan {
         self.files.iter().filter_map(|file| file.size).fold(0, u64::saturating_add)
     }
 
-    /// Whether a file is not longer than one of its kind may be: only an index of shards, which is read as a whole, is limited.
+    /// Refuses a file that is longer than one of its kind may be: all but weights are read as a whole.
     ///
     /// # Errors
     /// A refusal that names the file.
     pub(super) fn check_length(&self, file: &RemoteFile, bytes: u64) -> Result<()> {
-        if !file.is_index() || fits_an_index(bytes) {
-            return Ok(());
+        match limit(&file.name) {
+            Some(most) if bytes > most => {
+                let kind = if file.is_index() { "an index of weights" } else { "a file of its kind" };
+                Err(Error::refused(&self.id, format!("{} is too large for {kind}: {bytes} bytes", file.name))
+                    .expected(format!("no more than {most} bytes"))
+                    .remedy("tell the model's owners, or check HF_ENDPOINT"))
+            }
+            _ => Ok(()),
         }
-        Err(Error::refused(&self.id, format!("{} is too large for an index of weights: {bytes} bytes", file.name))
-            .expected(format!("no more than {MAX_INDEX} bytes"))
-            .remedy("tell the model's owners"))
     }
 
     /// Whether an index of shards names only files that will be there.
@@ -130,15 +126,15 @@ impl Plan {
     /// # Errors
     /// A refusal that names the file that the hub does not list.
     pub(super) fn check_index(&self, index: &[u8]) -> Result<()> {
-        let listed = |name: &String| self.files.iter().any(|file| file.name == *name);
-        match shards_of(index).map(|names| names.into_iter().find(|name| !listed(name))) {
-            Some(None) => Ok(()),
-            Some(Some(odd)) => Err(Error::refused(&self.id, format!("its index of weights names {odd:?}"))
-                .expected("files of its own, such as model-00001-of-00002.safetensors")
-                .remedy("tell the model's owners")),
-            None => Err(Error::refused(&self.id, "its index of weights cannot be read")
-                .expected("JSON with a weight_map")
-                .remedy("tell the model's owners")),
+        let refused = |what: String| Error::refused(&self.id, what).remedy("tell the model's owners");
+        let Some(named) = shards_of(index) else {
+            return Err(refused("its index of weights cannot be read".to_owned()).expected("JSON with a weight_map"));
+        };
+        let listed: BTreeSet<&str> = self.files.iter().map(|file| file.name.as_str()).collect();
+        match named.iter().find(|name| !listed.contains(name.as_str())) {
+            None => Ok(()),
+            Some(odd) => Err(refused(format!("its index of weights names {odd:?}"))
+                .expected("files of its own, such as model-00001-of-00002.safetensors")),
         }
     }
 }
@@ -156,69 +152,33 @@ impl RemoteFile {
 
     /// Whether it is an index of shards.
     pub(super) fn is_index(&self) -> bool {
-        self.name.ends_with(".index.json")
+        is_index(&self.name)
     }
 }
 
-/// Whether an index of shards may have so many bytes.
-pub(super) fn fits_an_index(bytes: u64) -> bool {
-    bytes <= MAX_INDEX
+/// Whether an answer is a page for people, as the portals of hotels and companies send in place of what was asked for.
+fn is_page(answer: &[u8]) -> bool {
+    answer.trim_ascii_start().starts_with(b"<")
 }
 
-/// Whether a name can be that of a file in a folder and of nothing else, on any system: Windows ignores a dot at the end.
-/// Stricter than what a checkpoint's index of parts may name, because these names are made up by a server.
-pub(super) fn is_plain(name: &str) -> bool {
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-    !name.is_empty() && name.len() <= 200 && !name.starts_with('.') && !name.ends_with('.') && name.bytes().all(is_plain)
-}
-
-/// Whether a file is one of those that are downloaded.
-pub(super) fn is_of_use(name: &str) -> bool {
-    SMALL.contains(&name) || !weights_of(&[name]).is_empty() || WEIGHTS.iter().any(|(stem, ext)| is_shard(name, stem, ext))
-}
-
-/// The weights among a repository's files: one file, or an index and the shards beside it; none where there are none.
-pub(super) fn weights_of(names: &[&str]) -> Vec<String> {
-    for (stem, extension) in WEIGHTS {
-        let whole = format!("{stem}.{extension}");
-        let index = format!("{whole}.index.json");
-        if names.contains(&whole.as_str()) {
-            return vec![whole];
-        }
-        if names.contains(&index.as_str()) {
-            let mut shards: Vec<String> =
-                names.iter().filter(|name| is_shard(name, stem, extension)).map(|&name| name.to_owned()).collect();
-            shards.sort();
-            shards.insert(0, index);
-            return shards;
-        }
-    }
-    Vec::new()
-}
-
-/// `model-00001-of-00002.safetensors`.
-fn is_shard(name: &str, stem: &str, extension: &str) -> bool {
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let middle = name.strip_prefix(stem).and_then(|n| n.strip_prefix('-')).and_then(|n| n.strip_suffix(extension));
-    let numbers = middle.and_then(|n| n.strip_suffix('.')).and_then(|n| n.split_once("-of-"));
-    numbers.is_some_and(|(number, count)| is_number(number) && is_number(count))
-}
-
-/// The files that an index of shards names; `None` where it is no index.
-pub(super) fn shards_of(index: &[u8]) -> Option<BTreeSet<String>> {
-    let index: serde_json::Value = serde_json::from_slice(index).ok()?;
-    let map = index.get("weight_map")?.as_object()?;
-    map.values().map(|name| name.as_str().map(str::to_owned)).collect()
+/// Whether a text is the id of a commit: SHA-1 or SHA-256 in hexadecimal.
+fn is_commit(text: &str) -> bool {
+    [40, 64].contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    fn parsed(siblings: &serde_json::Value) -> Result<Plan> {
+        Plan::parse("a/b", serde_json::json!({"sha": COMMIT, "gated": "manual", "siblings": siblings}).to_string().as_bytes())
+    }
+
     fn names(siblings: &[&str]) -> Vec<String> {
         let siblings: Vec<_> = siblings.iter().map(|name| serde_json::json!({"rfilename": name})).collect();
-        let answer = serde_json::json!({"sha": "abc", "gated": "manual", "siblings": siblings});
-        let plan = Plan::parse("a/b", answer.to_string().as_bytes()).unwrap();
+        let plan = parsed(&siblings.into()).unwrap();
         assert!(plan.gated);
         plan.files.into_iter().map(|file| file.name).collect()
     }
@@ -231,24 +191,62 @@ mod tests {
         let shards = ["model-00002-of-00002.safetensors", "model-00001-of-00002.safetensors", "onnx/model.safetensors"];
         let sharded = [&["config.json", "model.safetensors.index.json", "model-x-of-2.safetensors"][..], &shards].concat();
         assert_eq!(names(&sharded), ["config.json", "model.safetensors.index.json", shards[1], shards[0]]);
-        assert!(is_of_use(shards[0]) && is_of_use("config.json") && !is_of_use("model.onnx"));
+        let pieces = ["config.json", "spiece.model", "model.safetensors"];
+        assert_eq!(names(&pieces), pieces, "SentencePiece's vocabulary, where there is no other");
+        let both = [&pieces[..], &["tokenizer.json"]].concat();
+        assert_eq!(names(&both), ["config.json", "tokenizer.json", "model.safetensors"]);
+        assert_eq!(names(&["config.json", "model.safetensors", "config.json"]), ["config.json", "model.safetensors"]);
     }
 
     #[test]
     fn an_index_that_leads_elsewhere_is_refused() {
-        let answer = r#"{"sha": "abc", "siblings": [{"rfilename": "config.json"}, {"rfilename": "../model.safetensors"},
-            {"rfilename": "model.safetensors.index.json"}, {"rfilename": "model-1-of-1.safetensors"}]}"#;
-        let plan = Plan::parse("a/b", answer.as_bytes()).unwrap();
+        let plan = parsed(&serde_json::json!([{"rfilename": "config.json"}, {"rfilename": "../model.safetensors"},
+            {"rfilename": "model.safetensors.index.json"}, {"rfilename": "model-1-of-1.safetensors"}]))
+        .unwrap();
         assert!(plan.files.iter().all(|file| is_plain(&file.name)));
         plan.check_index(br#"{"weight_map": {"w": "model-1-of-1.safetensors"}}"#).unwrap();
         for index in [r#"{"weight_map": {"w": "../../config"}}"#, r#"{"weight_map": {"w": "/etc/hosts"}}"#, "{", "{}"] {
             plan.check_index(index.as_bytes()).unwrap_err();
         }
-        for bad in ["", ".", "..", ".x", "x.", "a/b", r"a\b", "c:x", "a b", "nul\0", "é", &"x".repeat(201)] {
-            assert!(!is_plain(bad), "{bad:?}");
+    }
+
+    #[test]
+    fn an_answer_that_is_no_list_is_refused() {
+        let model = serde_json::json!([{"rfilename": "config.json"}, {"rfilename": "model.safetensors"}]);
+        let listing = |sha: &str| serde_json::json!({"sha": sha, "siblings": model}).to_string();
+        let twice = serde_json::json!([{"rfilename": "config.json", "size": 2}, {"rfilename": "config.json", "size": 3}]);
+        let deep = format!(r#"{{"sha": "{COMMIT}", "gated": {}"#, "[".repeat(1_000_000));
+        Plan::parse("a/b", listing(COMMIT).as_bytes()).unwrap();
+        Plan::parse("a/b", listing(&COMMIT.to_uppercase()).as_bytes()).unwrap();
+        for (answer, words) in [
+            (" <html>".to_owned(), "it is a web page; expected the hub's list"),
+            (listing(COMMIT)[..60].to_owned(), "cannot be read (EOF"),
+            (deep, "recursion limit"),
+            (r#"{"sha": 5}"#.to_owned(), "invalid type: integer"),
+            ("[]".to_owned(), "cannot be read"),
+            (listing("../x"), r#"names the commit "../x"; expected 40 hexadecimal digits"#),
+            (listing("main"), r#"names the commit "main""#),
+            (listing(""), "names the commit"),
+            (listing(&COMMIT[1..]), "names the commit"),
+            (serde_json::json!({"sha": COMMIT, "siblings": twice}).to_string(), "lists config.json twice"),
+            (serde_json::json!({"sha": COMMIT, "siblings": [{"rfilename": "a"}]}).to_string(), "holds no config.json"),
+            (serde_json::json!({"sha": COMMIT, "siblings": [{"rfilename": "config.json"}]}).to_string(), "holds no model"),
+        ] {
+            let line = Plan::parse("a/b", answer.as_bytes()).unwrap_err().to_string();
+            assert!(line.contains(words) && line.contains("; expected ") && line.len() < 600, "{words:?}: {line}");
         }
-        for bad in [r#"{"sha": "../x", "siblings": []}"#, "<html>", r#"{"sha": "abc", "siblings": [{"rfilename": "a"}]}"#] {
-            Plan::parse("a/b", bad.as_bytes()).unwrap_err();
-        }
+    }
+
+    #[test]
+    fn files_are_as_long_as_they_may_be() {
+        let plan = parsed(&serde_json::json!([{"rfilename": "config.json"}, {"rfilename": "model.safetensors"}])).unwrap();
+        plan.check_length(&plan.files[0], 4 << 20).unwrap();
+        plan.check_length(&plan.files[0], (4 << 20) + 1).unwrap_err();
+        plan.check_length(&plan.files[1], u64::MAX).unwrap();
+        let line =
+            parsed(&serde_json::json!([{"rfilename": "config.json", "size": 1_u64 << 40}, {"rfilename": "model.safetensors"}]))
+                .unwrap_err()
+                .to_string();
+        assert!(line.contains("config.json is too large") && line.contains("1099511627776 bytes"), "{line}");
     }
 }

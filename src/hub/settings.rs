@@ -7,7 +7,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Cache;
+use super::cache::Cache;
+use super::space::FreeSpace;
 use crate::domain::{Error, Result};
 
 /// The hub itself, where no mirror is set.
@@ -75,14 +76,16 @@ pub struct Settings {
     pub offline: Option<String>,
     /// How long to wait.
     pub patience: Patience,
+    /// How the room on the disk is found out.
+    pub free_space: FreeSpace,
 }
 
 impl Settings {
     /// With a cache, and all else as where no variable is set.
     pub fn at(cache: impl Into<PathBuf>) -> Self {
         let endpoint = ENDPOINT.to_owned();
-        let patience = Patience::default();
-        Self { cache: cache.into(), endpoint, token: None, withholds_token: false, offline: None, patience }
+        let (patience, free_space) = (Patience::default(), FreeSpace::default());
+        Self { cache: cache.into(), endpoint, token: None, withholds_token: false, offline: None, patience, free_space }
     }
 
     /// What this process's environment says.
@@ -136,6 +139,7 @@ impl Settings {
         match &self.offline {
             None => Ok(()),
             Some(name) => Err(Error::refused(id, format!("nothing is downloaded while {name} is set"))
+                .expected("a network that may be used")
                 .remedy(format!("unset {name}, or open a folder or a model of the cache"))),
         }
     }

@@ -17,6 +17,8 @@ const MAX_REDIRECTS: usize = 8;
 const CHUNK: usize = 128 << 10;
 /// Chunks that may wait to be written.
 const QUEUE: usize = 8;
+/// Bytes a second below which a server is given up.
+const SLOWEST: u64 = 1 << 10;
 /// How often a switch is looked at while nothing comes.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -29,7 +31,22 @@ pub(super) enum Failure {
     /// Asking again will not help, or nobody waits any more.
     Final(Error),
     /// The connection broke, or never was: what the system says, and whether a new try may help.
-    Broken { why: String, again: bool },
+    Broken { why: String, retry: Retry },
+    /// What answers is no hub: why it cannot be followed.
+    Misled(String),
+}
+
+/// Whether a new try may help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Retry {
+    /// It will not.
+    No,
+    /// It may.
+    Soon,
+    /// It may, after a time that the server names.
+    After(Duration),
+    /// It may, but what has come does not count as progress: it came too slowly.
+    Slow,
 }
 
 impl From<Error> for Failure {
@@ -40,11 +57,11 @@ impl From<Error> for Failure {
 
 impl Failure {
     pub(super) fn broken(why: impl Into<String>) -> Self {
-        Self::Broken { why: why.into(), again: true }
+        Self::Broken { why: why.into(), retry: Retry::Soon }
     }
 
     fn for_good(why: impl Into<String>) -> Self {
-        Self::Broken { why: why.into(), again: false }
+        Self::Broken { why: why.into(), retry: Retry::No }
     }
 }
 
@@ -75,6 +92,8 @@ pub(super) struct Answer {
     pub(super) elsewhere: Option<String>,
     parts: Receiver<Part>,
     stall: Duration,
+    /// Time spent waiting for bytes, and the bytes that came in it.
+    pace: (Duration, u64),
 }
 
 enum Part {
@@ -94,6 +113,7 @@ impl Client {
             .max_redirects_will_error(false)
             .timeout_resolve(Some(patience.connect))
             .timeout_connect(Some(patience.connect))
+            .timeout_recv_response(Some(patience.stall))
             .timeout_per_read(Some(patience.stall));
         if is_this_machine(&settings.endpoint) {
             config = config.proxy(None);
@@ -114,7 +134,7 @@ impl Client {
         let stall = self.patience.stall + 2 * self.patience.connect;
         match next(&parts, stall, cancel)? {
             Part::Head { status, headers, elsewhere } => {
-                Ok(Answer { status, headers, elsewhere, parts, stall: self.patience.stall })
+                Ok(Answer { status, headers, elsewhere, parts, stall: self.patience.stall, pace: Default::default() })
             }
             Part::Failed(failure) => Err(failure),
             Part::Bytes(_) | Part::End => Err(Error::Internal("a body came before its headers".to_owned()).into()),
@@ -138,7 +158,7 @@ impl Client {
 
     /// Follows redirects, and says which other host they led to. A token is shown to the endpoint's own host only.
     fn follow(&self, ask: &Ask) -> Attempt<(Response<Body>, Option<String>)> {
-        let bad = |url: &str| Failure::for_good(format!("{url:?} is no address of a server"));
+        let bad = |url: &str| Failure::Misled(format!("{url:?} is no address of a server"));
         let home: Uri = self.endpoint.parse().map_err(|_| bad(&self.endpoint))?;
         let mut url: Uri = ask.url.parse().map_err(|_| bad(&ask.url))?;
         for _ in 0..MAX_REDIRECTS {
@@ -155,40 +175,64 @@ impl Client {
                 let elsewhere = url.host().filter(|_| !is_same_host(&url, &home)).map(str::to_owned);
                 return Ok((response, elsewhere));
             };
-            let next = joined(&url, target).ok_or_else(|| bad(target))?;
+            let next = joined(&url, target)
+                .ok_or_else(|| Failure::Misled(format!("it leads to {target:?}, which is no address of a server")))?;
             if ask.head && !is_same_host(&next, &home) {
                 return Ok((response, None));
             }
             if url.scheme_str() == Some("https") && next.scheme_str() != Some("https") {
-                return Err(Failure::for_good(format!("the server leads to {target}, which is not encrypted")));
+                return Err(Failure::Misled(format!("the server leads to {target:?}, which is not encrypted")));
             }
             url = next;
         }
-        Err(Failure::for_good("the server leads in circles"))
+        Err(Failure::Misled(format!("it leads on to another address more than {MAX_REDIRECTS} times")))
     }
 }
 
 impl Answer {
     /// The next bytes; `None` at the end.
     pub(super) fn next(&mut self, cancel: &Cancel) -> Attempt<Option<Vec<u8>>> {
-        match next(&self.parts, self.stall, cancel)? {
-            Part::Bytes(bytes) => Ok(Some(bytes)),
+        let asked = Instant::now();
+        let part = next(&self.parts, self.stall, cancel)?;
+        self.pace.0 += asked.elapsed();
+        match part {
+            Part::Bytes(bytes) => self.check_pace(bytes.len() as u64).map(|()| Some(bytes)),
             Part::End => Ok(None),
             Part::Failed(failure) => Err(failure),
             Part::Head { .. } => Err(Error::Internal("an answer with two heads".to_owned()).into()),
         }
     }
 
-    /// All bytes of a short answer; no more than `limit` are read.
-    pub(super) fn whole(mut self, limit: usize, cancel: &Cancel) -> Attempt<Vec<u8>> {
+    /// Gives up a server that keeps a connection alive by a few bytes now and then.
+    fn check_pace(&mut self, bytes: u64) -> Attempt<()> {
+        let (waited, came) = (self.pace.0, self.pace.1 + bytes);
+        self.pace.1 = came;
+        if waited < self.stall {
+            return Ok(());
+        }
+        self.pace = Default::default();
+        if came >= SLOWEST * self.stall.as_secs() {
+            return Ok(());
+        }
+        let why = format!("only {came} bytes came in {} s", waited.as_secs());
+        Err(Failure::Broken { why, retry: Retry::Slow })
+    }
+
+    /// All bytes of a short answer; `None` if there are more than `limit`, of which no more are read.
+    pub(super) fn whole(mut self, limit: usize, cancel: &Cancel) -> Attempt<Option<Vec<u8>>> {
         let mut whole = Vec::new();
         while let Some(bytes) = self.next(cancel)? {
             whole.extend(bytes);
             if whole.len() > limit {
-                return Err(Failure::for_good(format!("the answer is longer than {limit} bytes")));
+                return Ok(None);
             }
         }
-        Ok(whole)
+        Ok(Some(whole))
+    }
+
+    /// The name of the content in a header, without quotes and the mark of a weak one; empty where there is none.
+    pub(super) fn etag(&self, name: &str) -> &str {
+        self.header(name).trim_start_matches("W/").trim_matches('"')
     }
 
     /// A header's text; empty where there is none.
@@ -264,7 +308,10 @@ fn explained(err: &ureq::Error) -> Failure {
         ureq::Error::Timeout(_) => Failure::broken("the server does not answer"),
         ureq::Error::Io(err) => {
             let again = [BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof].contains(&err.kind());
-            Failure::Broken { why: err.to_string(), again }
+            if again { Failure::broken(err.to_string()) } else { Failure::for_good(err.to_string()) }
+        }
+        ureq::Error::Protocol(_) | ureq::Error::Http(_) | ureq::Error::LargeResponseHeader(..) => {
+            Failure::Misled(err.to_string())
         }
         other => Failure::for_good(other.to_string()),
     }

@@ -25,11 +25,21 @@ pub struct Reply {
     pub cut: Option<usize>,
     /// Bytes of the body after which nothing more comes.
     pub stall: Option<usize>,
+    /// Takes the place of everything else: what is written until whoever asked has gone.
+    pub talk: Option<Talk>,
 }
+
+/// Writes an answer by itself, head included.
+pub type Talk = fn(&mut TcpStream) -> std::io::Result<()>;
 
 impl Reply {
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, body: body.into(), ..Self::default() }
+    }
+
+    /// An answer that is no HTTP, or HTTP that no library would send.
+    pub fn talk(talk: Talk) -> Self {
+        Self { talk: Some(talk), ..Self::default() }
     }
 
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -93,7 +103,15 @@ fn serve(stream: &TcpStream, log: &Mutex<Vec<Request>>, answer: &Mutex<Box<Answe
 
 /// Whether the connection can be used again. Whoever asked may have gone in the meantime.
 fn send(mut stream: &TcpStream, request: &Request, reply: &Reply) -> bool {
-    let mut head = format!("HTTP/1.1 {} Some Reason\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
+    if let Some(talk) = reply.talk {
+        // An error is a listener who has gone.
+        drop(talk(&mut stream.try_clone().unwrap()));
+        return false;
+    }
+    let mut head = format!("HTTP/1.1 {} Some Reason\r\n", reply.status);
+    if !reply.headers.iter().any(|(name, _)| name == "Content-Length") {
+        head += &format!("Content-Length: {}\r\n", reply.body.len());
+    }
     for (name, value) in &reply.headers {
         head += &format!("{name}: {value}\r\n");
     }

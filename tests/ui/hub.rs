@@ -1,12 +1,13 @@
 //! The list of the hub's models: search, what is here, downloads and how they fail.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::server::{Reply, Server, ranged};
+use super::server::{Reply, Server, Talk, ranged};
 use super::*;
 use tokenscope::domain::request::ModelRef;
 use tokenscope::hub::{Patience, Settings};
@@ -110,7 +111,7 @@ fn a_download_shows_how_far_it_is_can_be_stopped_and_opens_at_its_end() {
             let sha256 = sha256(&body("model.safetensors"));
             Reply::new(
                 200,
-                serde_json::json!({"sha": "abc", "siblings": [
+                serde_json::json!({"sha": "0123456789abcdef0123456789abcdef01234567", "siblings": [
                     {"rfilename": "config.json", "size": config, "blobId": "c0"},
                     {"rfilename": "model.safetensors", "size": weights, "blobId": "c1",
                      "lfs": {"sha256": sha256, "size": weights, "pointerSize": 134}},
@@ -151,4 +152,65 @@ fn a_download_shows_how_far_it_is_can_be_stopped_and_opens_at_its_end() {
     assert_eq!(server.asked("model.safetensors").last().unwrap().range.as_deref(), Some("bytes=50000-"));
     harness.get_by_label("org/vit is here");
     assert!(harness.query_by_label("Models from the hub").is_none());
+}
+
+#[test]
+fn a_hub_that_behaves_badly_is_refused_in_one_line() {
+    const ENDLESS: Talk = |stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+        loop {
+            stream.write_all(format!("10000\r\n{}\r\n", " ".repeat(0x10000)).as_bytes())?;
+        }
+    };
+    let server = Server::start(|request, _| match request.path.as_str() {
+        path if path.starts_with("/api/models/org/page/") => Reply::new(200, "<html>sign in</html>"),
+        path if path.starts_with("/api/models/org/endless/") => {
+            let siblings = serde_json::json!([{"rfilename": "config.json", "blobId": "c0"}, {"rfilename": "model.safetensors"}]);
+            Reply::new(
+                200,
+                serde_json::json!({"sha": "0123456789abcdef0123456789abcdef01234567", "siblings": siblings}).to_string(),
+            )
+        }
+        _ => Reply::talk(ENDLESS),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { endpoint: server.address.clone(), ..Settings::at(folder.path()) };
+    for (id, line) in [
+        ("org/page", "org/page: the hub's answer cannot be read: it is a web page; expected the hub's list"),
+        ("org/endless", "org/endless: config.json is too large for a file of its kind"),
+    ] {
+        let mut harness = window(settings.clone(), opened());
+        search(&mut harness, id);
+        harness.get_by_label(&format!("Download {id}")).click();
+        until(&mut harness, |harness| harness.query_by_label_contains(line).is_some());
+        assert_eq!(chosen(&harness), opened().model);
+        assert!(!folder.path().join(format!("models--{}", id.replace('/', "--"))).exists(), "nothing is left of it");
+    }
+}
+
+#[test]
+fn a_model_that_is_here_is_checked_when_asked() {
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let body = |path: &str| fs::read(Path::new("tests/fixtures/models/vit").join(path)).unwrap();
+    let server = Server::start(move |request, _| match request.path.rsplit('/').next() {
+        Some("config.json") => Reply::new(200, body("config.json")),
+        Some("model.safetensors") => Reply::new(200, body("model.safetensors")),
+        _ => {
+            let sha256 = sha256(&body("model.safetensors"));
+            let siblings = serde_json::json!([{"rfilename": "config.json", "blobId": "c0"},
+                {"rfilename": "model.safetensors", "lfs": {"sha256": sha256}}]);
+            Reply::new(200, serde_json::json!({"sha": commit, "siblings": siblings}).to_string())
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { endpoint: server.address.clone(), ..Settings::at(folder.path()) };
+    tokenscope::hub::Hub::new(settings.clone()).download("org/vit", &Default::default(), &|_| Ok(())).unwrap();
+    let weights = folder.path().join("models--org--vit/blobs").join(sha256(&body("model.safetensors")));
+    fs::write(&weights, vec![0; body("model.safetensors").len()]).unwrap();
+    let mut harness = window(settings, opened());
+    harness.get_by_label("Check org/vit").click();
+    until(&mut harness, |harness| harness.query_by_label_contains("org/vit is here; note: ").is_some());
+    harness.get_by_label_contains("model.safetensors of org/vit was damaged on this disk, and was fetched again");
+    assert_eq!(fs::read(&weights).unwrap(), body("model.safetensors"));
+    assert_eq!(chosen(&harness), Some(ModelRef::Hub("org/vit".to_owned())));
 }
