@@ -18,8 +18,8 @@
 //!          |        |      |
 //!     hub/ model/ input/   |           models of the hub · checkpoints, forward with a trace, backward · pictures and words
 //!              \    |     /
-//!        builtin/  store/  |            models and samples that the binary carries · files of tensors
-//!                   \     /
+//!   builtin/  store/  letters/           models and samples that the binary carries · files of tensors · fonts and shaping
+//!         \     |     /
 //!                domain/               plain data and pure functions; std and serde only
 //! ```
 //!
@@ -27,6 +27,7 @@
 //!   cancels. No files and no threads.
 //! - [`builtin`]: two small models and a dozen samples inside the binary, for machines without a network and without files.
 //! - [`store`]: where tensors lie in files, .safetensors or PyTorch's, and how they are read without trusting what a file says.
+//! - [`letters`]: which way a text runs, which font draws a character, and which part of a shaped word is whose.
 //! - [`input`]: from a file to the tensor that a model takes, with the arithmetic of Pillow and of Hugging Face's processors and
 //!   tokenizers.
 //! - [`hub`]: the hub's models on this machine, and how one comes here.
@@ -91,6 +92,7 @@ pub mod engine;
 pub mod figure;
 pub mod hub;
 pub mod input;
+pub mod letters;
 pub mod measure;
 pub mod method;
 pub mod model;

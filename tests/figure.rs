@@ -20,6 +20,8 @@ use tokenscope::segment::{Cutting, MapTree, Partition};
 
 #[path = "figure/beside.rs"]
 mod beside;
+#[path = "figure/letters.rs"]
+mod letters;
 #[path = "figure/words.rs"]
 mod words;
 
@@ -211,6 +213,7 @@ fn nothing_reaches_beyond_the_page() {
                             (at.0 + tokenscope::figure::text::width(text, *size), at.1)
                         }
                         Mark::Text { at, .. } | Mark::Line { to: at, .. } => *at,
+                        Mark::Letters(letters) => letters.at,
                         Mark::Path { points, .. } => points[0],
                         Mark::Triangle { corners, .. } => corners[0],
                     };

@@ -15,7 +15,7 @@ const ROWS: &[&[&str]] = &[
     &["engine", "figure"],
     &["method", "segment", "measure", "render"],
     &["model", "input", "hub"],
-    &["builtin", "store", "algebra"],
+    &["builtin", "store", "algebra", "letters"],
     &["domain"],
 ];
 
@@ -31,6 +31,8 @@ const CRATES: &[(&[&str], &[&str])] = &[
     (&["nalgebra"], &["algebra"]),
     (&["pathfinding"], &["measure"]),
     (&["clap", "ctrlc", "indicatif"], &["cli"]),
+    (&["fontique", "harfrust", "unicode_bidi"], &["letters"]),
+    (&["skrifa"], &["letters", "figure"]),
 ];
 
 /// The crates that plain data may name, beside std.

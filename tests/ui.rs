@@ -26,6 +26,8 @@ mod generation;
 mod hub;
 #[path = "ui/layers.rs"]
 mod layers;
+#[path = "ui/letters.rs"]
+mod letters;
 #[path = "ui/phrases.rs"]
 mod phrases;
 #[path = "ui/samples.rs"]

@@ -27,7 +27,8 @@ pub fn write(output: &Output, session: &Session, path: &Path) -> Result<()> {
         Output::Scene(_) | Output::Verification(_) | Output::Continuation(_) => Reads::default(),
     };
     outputs::check("figure", &paths, &reads)?;
-    figure::write(output, &style(session), &paths)
+    // The window shows the same characters as code points itself.
+    figure::write(output, &style(session), &paths).map(drop)
 }
 
 /// Refuses to replace what is no record: the file beside the figure was not named by the user.

@@ -4,6 +4,8 @@ use eframe::egui::{
     self, Align2, Color32, Mesh, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, TextStyle, Ui, pos2, vec2,
 };
 
+use unicode_segmentation::UnicodeSegmentation;
+
 use super::command::Command;
 use super::session::Session;
 use super::view::{CutView, MapView};
@@ -20,7 +22,7 @@ pub fn colour_bar_ui(ui: &mut Ui, session: &Session, map: &MapView, pointed: Opt
     let colormap = session.colormap(map.method.signed);
     let unit = ui.add(egui::Label::new(RichText::new(map.method.unit).small()).wrap());
     if let Some(phrase) = words::phrase(map.method, &map.source.0.request.params) {
-        let begins: String = phrase.chars().take(MAX_CHARS).collect();
+        let begins: String = phrase.graphemes(true).take(MAX_CHARS).collect();
         let shown = if begins.len() < phrase.len() { format!("{begins}...") } else { begins };
         ui.add(egui::Label::new(RichText::new(shown).small()).wrap()).on_hover_text(phrase);
     }

@@ -14,6 +14,7 @@ pub mod editor;
 pub mod exhibits;
 pub mod export;
 pub mod files;
+pub mod fonts;
 pub mod gallery;
 pub mod generation;
 pub mod help;

@@ -3,7 +3,9 @@
 
 use eframe::egui::{self, Color32, CornerRadius, FontId, Margin, Stroke, Style, TextStyle, Vec2, Visuals};
 
+use super::fonts;
 use super::session::Theme;
+use crate::letters::fonts::Others;
 
 /// What is older than this, in seconds, is drawn faint.
 pub const STALE_AFTER_SECS: f32 = 0.15;
@@ -96,6 +98,7 @@ pub fn install(ctx: &egui::Context) {
     ctx.set_visuals_of(egui::Theme::Light, visuals(Visuals::light(), &LIGHT, [255, 244, 226, 205], 22));
     ctx.set_visuals_of(egui::Theme::Dark, visuals(Visuals::dark(), &DARK, [28, 38, 52, 72], 236));
     ctx.all_styles_mut(spacing);
+    fonts::install(ctx, Others::None);
 }
 
 /// Turns a theme on.

@@ -2,9 +2,11 @@
 
 use eframe::egui::ViewportBuilder;
 
-use super::{App, Session, theme};
+use super::{App, Session, fonts, theme};
 use crate::domain::{Error, Result};
 use crate::engine::{Engine, Worker};
+use crate::letters::fonts::Others;
+use crate::letters::machine;
 use crate::render::Renderer;
 
 /// Opens the window and returns when it is closed. `on_first_map` is called once, when the first map is on the screen.
@@ -18,13 +20,18 @@ pub fn run(session: Session, on_first_map: Option<Box<dyn FnOnce()>>) -> Result<
         .with_inner_size(theme::START_SIZE)
         .with_min_inner_size(theme::MIN_SIZE)
         .with_drag_and_drop(true);
-    let options = eframe::NativeOptions { viewport, renderer: eframe::Renderer::Wgpu, ..Default::default() };
+    // Text and labels take what the built-in fonts lack from the same fonts: see `fonts`.
+    let options =
+        eframe::NativeOptions { viewport, renderer: eframe::Renderer::Wgpu, system_font_fallback: false, ..Default::default() };
+    machine::prepare();
     let app = move |cc: &eframe::CreationContext<'_>| -> std::result::Result<Box<dyn eframe::App>, Box<dyn std::error::Error + Send + Sync>> {
         let state = cc.wgpu_render_state.as_ref().ok_or_else(no_adapter)?;
         Renderer::install(state);
         let ctx = cc.egui_ctx.clone();
         let worker = Worker::spawn(Engine::default(), move || ctx.request_repaint())?;
-        Ok(Box::new(App { on_first_map, ..App::new(&cc.egui_ctx, session, Box::new(worker)) }))
+        let app = App { on_first_map, ..App::new(&cc.egui_ctx, session, Box::new(worker)) };
+        fonts::install(&cc.egui_ctx, Others::Machine);
+        Ok(Box::new(app))
     };
     eframe::run_native("Tokenscope", options, Box::new(app)).map_err(refusal)
 }

@@ -64,9 +64,9 @@ pub(super) fn figure_of(request: &Request, style: &FigureStyle, (flag, out): (&s
             describe(scene, started);
         }
     }
-    figure::write(&output, style, out)?;
+    let notices = figure::write(&output, style, out)?;
     drop(watch);
-    output.scene().into_iter().flat_map(|scene| scene.notices.iter()).for_each(mention);
+    output.scene().into_iter().flat_map(|scene| scene.notices.iter()).chain(&notices).for_each(mention);
     match score_of(&output) {
         Some(score) => print(score_table(score))?,
         None if out.is_empty() => print(figure::data::csv(&output, style)?.trim_end())?,

@@ -1,8 +1,8 @@
 //! The marks of a text panel: colours behind the tokens, the target's outline, and letters that stay readable on any colour.
 
-use super::font::lacks;
+use super::glyphs::Letters;
 use super::layout::{Anchor, INK, Mark, Rect, snapped};
-use super::words::{CHIP_PAD, CHIP_SIZE, Item, PAD, PITCH, SIZE, Setting, What, Words, set};
+use super::words::{CHIP_PAD, CHIP_SIZE, Item, PAD, PITCH, Run, SIZE, Setting, What, Words, set};
 use crate::domain::colormap::takes_dark_ink;
 
 /// Of what the model did not read, and of the edges of chips.
@@ -63,14 +63,24 @@ pub fn marks(words: &Words, setting: &Setting, (x, y): (f64, f64), dpi: u32) -> 
     for line in targets.chunk_by(|a, b| a.line == b.line) {
         marks.extend(line.iter().map(|patch| rect_of(patch)).reduce(union).into_iter().flat_map(frame));
     }
-    for item in &setting.items {
-        let ink = match colour_of(item.position) {
-            _ if !item.is_read => GREY,
-            Some(colour) if !takes_dark_ink(colour) => WHITE,
-            _ => INK,
-        };
-        marks.extend(letters(item, (left + item.x, baseline(item.line)), ink));
+    let ink_of = |position, is_read: bool| match colour_of(position) {
+        _ if !is_read => GREY,
+        Some(colour) if !takes_dark_ink(colour) => WHITE,
+        _ => INK,
+    };
+    for item in setting.items.iter().filter(|item| !item.is_shaped) {
+        marks.extend(letters(item, (left + item.x, baseline(item.line)), ink_of(item.position, item.is_read)));
     }
+    let shaped = |run: &Run| {
+        let mut letters = Letters::new((left + run.x, baseline(run.line)), SIZE, false);
+        let ink = |byte: usize| {
+            let (position, is_read) = run.owner(byte);
+            ink_of(position, is_read)
+        };
+        letters.push((&run.text, 0.0), &run.choice, &run.shaped, &ink);
+        Mark::Letters(letters)
+    };
+    marks.extend(setting.runs.iter().map(shaped));
     marks
 }
 
@@ -106,8 +116,6 @@ fn letters(item: &Item, (x, baseline): (f64, f64), ink: [u8; 3]) -> Option<Mark>
             let middle = baseline + (CHIP_BELOW - CHIP_ABOVE) / 2.0;
             text(x + CHIP_PAD, middle + 0.36 * CHIP_SIZE, CHIP_SIZE, Anchor::Start, name, ink)
         }
-        // Another font's widths are not known: what is certain is the middle.
-        What::Run(run) if run.chars().any(lacks) => text(x + item.width / 2.0, baseline, SIZE, Anchor::Middle, run, ink),
         What::Run(run) => text(x, baseline, SIZE, Anchor::Start, run, ink),
     }
 }

@@ -2,8 +2,11 @@
 //! draw this and decide nothing themselves. Rasters lie on whole device pixels, so that a print shows the very pixels that
 //! `render::composite` made.
 
+use std::collections::BTreeSet;
+
+use super::glyphs::Letters;
 use super::style::FigureStyle;
-use super::{page, panels};
+use super::{captions, page, panels};
 use crate::domain::Result;
 use crate::engine::Output;
 use crate::render::{Painting, composite};
@@ -92,6 +95,8 @@ pub enum Mark {
         /// usual setting.
         ink: Option<[u8; 3]>,
     },
+    /// Letters that are drawn as shapes, because they must be shaped or are not in the built-in font.
+    Letters(Letters),
     /// A rectangle.
     Box {
         /// Where.
@@ -152,7 +157,16 @@ impl Layout {
     /// A refusal where the answer has no figure, or too many panels, or the style cannot be drawn.
     pub fn new(output: &Output, style: &FigureStyle) -> Result<Self> {
         style.check()?;
-        page::laid_out(panels::of(output, style)?, style)
+        let layout = page::laid_out(panels::of(output, style)?, style)?;
+        Ok(Self { marks: captions::drawn(layout.marks), ..layout })
+    }
+
+    /// Fonts of this machine that the figure shows, and characters that no font has, each once.
+    pub fn letters(&self) -> (BTreeSet<&str>, BTreeSet<char>) {
+        let letters =
+            || self.marks.iter().filter_map(|mark| if let Mark::Letters(letters) = mark { Some(letters) } else { None });
+        let fonts = letters().flat_map(|letters| &letters.fonts).map(String::as_str).collect();
+        (fonts, letters().flat_map(|letters| &letters.missing).copied().collect())
     }
 
     /// Device pixels: width, height.

@@ -1,17 +1,21 @@
-//! Figures and data files, made from an answer of the engine, for both clients: no display, no GPU, no clock, no installed
-//! font. A figure is laid out once, in points ([`layout`]), and written as SVG or PNG; what the files say about themselves is
-//! in the record. Rerun, every file has the same bytes.
+//! Figures and data files, made from an answer of the engine, for both clients: no display, no GPU, no clock. A figure is laid
+//! out once, in points ([`layout`]), and written as SVG or PNG; what the files say about themselves is in the record. Rerun, every
+//! file has the same bytes. So it has on another machine, unless the built-in font lacks a letter: then a font of the machine
+//! draws it, and the record names that font.
 
 pub mod bar;
+pub mod captions;
 pub mod cells;
 pub mod command;
 pub mod continuation;
 pub mod data;
 pub mod exhibits;
 pub mod font;
+pub mod glyphs;
 pub mod ink;
 pub mod layout;
 pub mod limits;
+pub mod lines;
 pub mod page;
 pub mod panels;
 pub mod png;

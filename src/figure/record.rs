@@ -157,6 +157,12 @@ struct Figure {
     #[serde(skip_serializing_if = "Option::is_none")]
     colormap: Option<&'static str>,
     ranges: Vec<Range>,
+    /// Fonts of this machine, for letters that the built-in font lacks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fonts: Vec<String>,
+    /// Characters that no font has: they are shown as their code points.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    without_glyph: Vec<String>,
 }
 
 /// The record of an answer, `layout` being that of its figure and `paths` all files that are written with it.
@@ -297,6 +303,7 @@ fn segmentation_of(segments: &Segments, style: &FigureStyle) -> Segmentation {
 fn figure_of(layout: &Layout, colormap: Option<Colormap>) -> Figure {
     let (width_px, height_px) = layout.pixels();
     let inches = |pixels: usize| pixels as f64 / f64::from(layout.dpi);
+    let (fonts, missing) = layout.letters();
     Figure {
         width_in: inches(width_px),
         height_in: inches(height_px),
@@ -305,5 +312,7 @@ fn figure_of(layout: &Layout, colormap: Option<Colormap>) -> Figure {
         height_px,
         colormap: colormap.map(Colormap::name),
         ranges: layout.ranges.clone(),
+        fonts: fonts.into_iter().map(str::to_owned).collect(),
+        without_glyph: missing.into_iter().map(|c| format!("U+{:04X}", u32::from(c))).collect(),
     }
 }

@@ -1,11 +1,12 @@
-//! A layout as SVG: text stays text, lines stay lines, and only photos, maps and colour bars are pixels, embedded as PNG at the
-//! figure's resolution.
+//! A layout as SVG: text stays text, lines stay lines, and only photos, maps, colour bars and coloured emoji are pixels, embedded
+//! as PNG. Letters that a reader's fonts could change or lack are outlines, titled with their text.
 
 use std::fmt::Write as _;
 
 use image::ImageEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 
+use super::glyphs::{Letters, Point, Segment, Shape};
 use super::layout::{Anchor, INK, Layout, Mark, POINTS_PER_INCH, Pixels, Rect};
 use crate::domain::{Error, Result};
 
@@ -46,7 +47,10 @@ pub fn text(layout: &Layout, rasters: Rasters) -> Result<String> {
         }
     }
     for mark in &layout.marks {
-        put(&mut svg, mark);
+        match mark {
+            Mark::Letters(letters) => put_letters(&mut svg, letters, rasters),
+            mark => put(&mut svg, mark),
+        }
     }
     svg += "</svg>\n";
     Ok(svg)
@@ -54,7 +58,7 @@ pub fn text(layout: &Layout, rasters: Rasters) -> Result<String> {
 
 fn put(svg: &mut String, mark: &Mark) {
     let line = match mark {
-        Mark::Raster { .. } => return,
+        Mark::Raster { .. } | Mark::Letters(_) => return,
         Mark::Text { at, size, anchor, upright: false, text, ink: Some(ink) } => running_text(*at, *size, *anchor, text, *ink),
         Mark::Text { at, size, anchor, upright, text, .. } => text_element(*at, *size, *anchor, *upright, text),
         Mark::Box { rect, stroke, fill } => {
@@ -109,6 +113,49 @@ fn running_text((x, y): (f64, f64), size: f64, anchor: Anchor, text: &str, ink: 
     format!("<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\"{anchor}{fill} style=\"font-kerning:none\">{}</text>", escaped(text))
 }
 
+/// Shapes, with the letters that they show as their title.
+fn put_letters(svg: &mut String, letters: &Letters, rasters: Rasters) {
+    let (x, y) = letters.at;
+    let turn = if letters.upright { format!(" transform=\"rotate(-90 {} {})\"", trimmed(x), trimmed(y)) } else { String::new() };
+    *svg += &format!("<g{turn}><title>{}</title>", escaped(&letters.text));
+    let point = |(right, up): Point| (x + f64::from(right) * letters.size, y - f64::from(up) * letters.size);
+    for same in
+        letters.shapes.chunk_by(|a, b| matches!((a, b), (Shape::Outline { ink: a, .. }, Shape::Outline { ink: b, .. }) if a == b))
+    {
+        let data: String = same
+            .iter()
+            .filter_map(|shape| if let Shape::Outline { path, .. } = shape { Some(path) } else { None })
+            .flatten()
+            .map(|segment| path_data(segment, &point))
+            .collect();
+        match &same[0] {
+            Shape::Outline { ink, .. } => *svg += &format!("<path fill=\"{}\" d=\"{data}\"/>", hex(*ink)),
+            Shape::Picture { png, at, size } if rasters == Rasters::Embedded => {
+                let (x, y) = point(*at);
+                let (width, height) = (f64::from(size.0) * letters.size, f64::from(size.1) * letters.size);
+                *svg +=
+                    &format!("<image {} href=\"data:image/png;base64,{}\"/>", place(Rect { x, y, width, height }), base64(png));
+            }
+            Shape::Picture { .. } => {}
+        }
+    }
+    svg.push_str("</g>\n");
+}
+
+fn path_data(segment: &Segment, point: &dyn Fn(Point) -> (f64, f64)) -> String {
+    let at = |p: Point| {
+        let (x, y) = point(p);
+        format!("{} {}", trimmed(x), trimmed(y))
+    };
+    match *segment {
+        Segment::Move(p) => format!("M{}", at(p)),
+        Segment::Line(p) => format!("L{}", at(p)),
+        Segment::Quad(c, p) => format!("Q{} {}", at(c), at(p)),
+        Segment::Curve(a, b, p) => format!("C{} {} {}", at(a), at(b), at(p)),
+        Segment::Close => "Z".to_owned(),
+    }
+}
+
 fn anchor_attribute(anchor: Anchor) -> &'static str {
     match anchor {
         Anchor::Start => "",
@@ -144,7 +191,7 @@ fn trimmed(value: f64) -> String {
 }
 
 /// Text as XML takes it; control characters, which XML forbids, become spaces.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

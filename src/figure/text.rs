@@ -1,6 +1,10 @@
 //! Widths of text, so that nothing overlaps, and numbers as they stand beside a scale. The widths are Helvetica's, which Arial
 //! and Liberation Sans share; a layout holds whichever of them a reader has.
 
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::letters::characters::is_wide;
+
 /// Advance of the characters ' ' to '~' in thousandths of the type size (Adobe's Helvetica.afm).
 const ADVANCES: [u16; 95] = [
     278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556, 556, 556, 556, 556,
@@ -11,12 +15,13 @@ const ADVANCES: [u16; 95] = [
 
 /// Width of a line of text, in the unit of `size`.
 pub fn width(text: &str, size: f64) -> f64 {
-    // Wide enough for other letters of the font; scripts that it lacks are drawn as boxes of about this width.
+    // Wide enough for other letters of the font, and for most that it lacks.
     let advance = |c: char| match c {
         ' '..='~' => ADVANCES[c as usize - 32],
         '·' => 333,
         '−' | '×' => 584,
         '…' => 1000,
+        c if is_wide(c) => 1000,
         _ => 722,
     };
     text.chars().map(|c| f64::from(advance(c))).sum::<f64>() * size / 1000.0
@@ -27,10 +32,10 @@ pub fn shortened(text: &str, size: f64, available: f64) -> String {
     if width(text, size) <= available {
         return text.to_owned();
     }
-    let chars: Vec<char> = text.chars().collect();
-    for kept in (0..chars.len()).rev() {
+    let letters: Vec<&str> = text.graphemes(true).collect();
+    for kept in (0..letters.len()).rev() {
         let (head, tail) = (kept.div_ceil(2), kept / 2);
-        let short: String = chars[..head].iter().chain(&['…']).chain(&chars[chars.len() - tail..]).collect();
+        let short: String = letters[..head].iter().chain(&["…"]).chain(&letters[letters.len() - tail..]).copied().collect();
         if width(&short, size) <= available || kept == 0 {
             return short;
         }

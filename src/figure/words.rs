@@ -6,28 +6,30 @@
 //! white space alone is a coloured space; a line break that is a token shows as a pilcrow. Of what the model did not read there
 //! is one line.
 //!
-//! What Liberation Sans lacks (Chinese, emoji) takes a square a character: a PNG shows empty boxes there, an SVG the characters
-//! themselves in whatever font its reader has.
+//! What the built-in font cannot set from left to right, letter by letter, is shaped and ordered by [`super::lines`].
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use unicode_segmentation::UnicodeSegmentation;
+
 use super::font::{self, advance, is_shapeless, lacks};
+use super::glyphs;
+pub use super::lines::{CHIP_MARGIN, Item, PAD, Run, SIZE, Setting, What};
+use super::lines::{Paragraph, Placed, Source, arranged};
 use super::text::shortened;
 use crate::domain::span::Span;
 use crate::domain::text::Text;
+use crate::letters::bidi::OBJECT;
+use crate::letters::fonts::Fonts;
+use crate::letters::held::{self, Kind};
 
-/// Type size of running text, in points.
-pub const SIZE: f64 = 8.5;
 /// From baseline to baseline.
 pub const PITCH: f64 = 13.0;
 /// Type size of a chip's name.
 pub const CHIP_SIZE: f64 = 6.0;
 /// From a chip's edge to its name.
 pub const CHIP_PAD: f64 = 2.0;
-/// Free space around a chip.
-pub const CHIP_MARGIN: f64 = 2.0;
-/// Colour reaches this far beyond the letters of a word.
-pub const PAD: f64 = 0.7;
 
 /// What a panel of text shows.
 #[derive(Clone, Debug)]
@@ -40,50 +42,27 @@ pub struct Words {
     pub target: Option<Span>,
 }
 
-/// What one item shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// Letters.
-    Run(String),
-    /// White space.
-    Space,
-    /// The end of a line, where it is a token.
-    Return,
-    /// The name of a token without letters.
-    Chip(String),
-}
-
-/// A part of a token, or of the string between tokens, that stands on one line.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Item {
-    /// Its content.
-    pub what: What,
-    /// Its token.
-    pub position: Option<usize>,
-    /// Whether the model read it.
-    pub is_read: bool,
-    /// From 0.
-    pub line: usize,
-    /// Left edge, in points from the left of the text.
-    pub x: f64,
-    /// In points; a chip's without its margins.
-    pub width: f64,
-}
-
-/// A text in lines.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Setting {
-    /// In reading order.
-    pub items: Vec<Item>,
-    /// At least 1.
-    pub num_lines: usize,
-}
-
 /// Sets a text in lines of `available` points.
 pub fn set(text: &Text, available: f64) -> Setting {
-    let mut setter =
-        Setter { available, x: 0.0, line: 0, start: 0.0, indent: 0.0, is_fresh: true, spaces: Vec::new(), items: Vec::new() };
-    let atoms = atoms_of(text, available);
+    set_in(text, available, glyphs::fonts())
+}
+
+/// Sets a text in lines of `available` points in given fonts.
+pub fn set_in(text: &Text, available: f64, fonts: &Fonts) -> Setting {
+    let mut atoms = atoms_of(text, available);
+    let paragraphs = measured(&mut atoms, fonts);
+    let mut setter = Setter {
+        available,
+        paragraphs: &paragraphs,
+        fonts,
+        x: 0.0,
+        line: 0,
+        start: 0.0,
+        indent: 0.0,
+        is_fresh: true,
+        spaces: Vec::new(),
+        placed: Vec::new(),
+    };
     let mut rest = atoms.as_slice();
     while let Some(first) = rest.first() {
         let joined = 1 + rest.windows(2).take_while(|pair| pair[0].holds(&pair[1])).count();
@@ -94,7 +73,42 @@ pub fn set(text: &Text, available: f64) -> Setting {
         }
         rest = &rest[joined..];
     }
-    setter.finished()
+    arranged(&setter.finished(), &paragraphs, available, fonts)
+}
+
+/// The paragraphs that are more than plain text; their atoms learn where they stand in them, and how wide they are when their
+/// word is shaped as a whole.
+fn measured(atoms: &mut [Atom], fonts: &Fonts) -> Vec<Paragraph> {
+    let mut paragraphs: Vec<Paragraph> = Vec::new();
+    for lines in atoms.chunk_by_mut(|atom, _| atom.what != What::Return) {
+        let mut text = String::new();
+        let ranges: Vec<Range<usize>> = lines
+            .iter()
+            .map(|atom| {
+                let start = text.len();
+                match &atom.what {
+                    What::Run(run) => text.push_str(run),
+                    What::Space => text.push(' '),
+                    What::Return => {}
+                    What::Chip(_) => text.push(OBJECT),
+                }
+                start..text.len()
+            })
+            .collect();
+        let Some(paragraph) = Paragraph::new(text) else { continue };
+        let parted: Vec<usize> = paragraph.text.grapheme_indices(true).map(|(at, _)| at).collect();
+        for (atom, bytes) in lines.iter_mut().zip(&ranges) {
+            atom.sticks = !bytes.is_empty() && parted.binary_search(&bytes.start).is_err();
+            atom.source = Some(Source { paragraph: paragraphs.len(), bytes: bytes.clone() });
+        }
+        for word in lines.chunk_by_mut(Atom::holds).filter(|word| matches!(word[0].what, What::Run(_))) {
+            let parts: Vec<Range<usize>> = word.iter().filter_map(|a| a.source.as_ref().map(|s| s.bytes.clone())).collect();
+            let widths = paragraph.widths(&parts, fonts);
+            word.iter_mut().zip(widths).for_each(|(atom, width)| atom.width = width);
+        }
+        paragraphs.push(paragraph);
+    }
+    paragraphs
 }
 
 /// An item that has no place yet.
@@ -106,18 +120,22 @@ struct Atom {
     width: f64,
     /// Whether its token shows nothing but white space, and so must be seen.
     is_blank: bool,
+    /// Where it stands in a paragraph that is more than plain text.
+    source: Option<Source>,
+    /// Whether it begins inside a user-perceived character.
+    sticks: bool,
 }
 
 impl Atom {
     fn of(what: What, width: f64, position: Option<usize>) -> Self {
-        Self { what, position, is_read: true, width, is_blank: false }
+        Self { what, position, is_read: true, width, is_blank: false, source: None, sticks: false }
     }
 
     /// Whether no line may end between this and the next.
     fn holds(&self, next: &Self) -> bool {
         let (What::Run(left), What::Run(right)) = (&self.what, &next.what) else { return false };
         let is_wide = |c: Option<char>| c.is_some_and(breaks_anywhere);
-        !is_wide(left.chars().next_back()) && !is_wide(right.chars().next())
+        next.sticks || (!is_wide(left.chars().next_back()) && !is_wide(right.chars().next()))
     }
 }
 
@@ -154,6 +172,11 @@ fn atoms_of(text: &Text, available: f64) -> Vec<Atom> {
         }
     }
     atoms.extend(atoms_in(string.get(read..end).unwrap_or("").trim_end(), None));
+    held::mend(&mut atoms, |atom| match &atom.what {
+        What::Run(run) => Kind::Letters(run),
+        What::Chip(_) if atom.position.and_then(|p| text.pieces.get(p)).is_some_and(|piece| !piece.special) => Kind::Bare,
+        _ => Kind::Other,
+    });
     if text.cut_at.is_some() {
         atoms.extend(unread(string.get(end..).unwrap_or(""), available));
     }
@@ -218,8 +241,10 @@ fn unread(rest: &str, available: f64) -> Vec<Atom> {
 }
 
 /// Fills lines from left to right.
-struct Setter {
+struct Setter<'a> {
     available: f64,
+    paragraphs: &'a [Paragraph],
+    fonts: &'a Fonts,
     x: f64,
     line: usize,
     /// Where the letters of the line begin.
@@ -230,10 +255,10 @@ struct Setter {
     is_fresh: bool,
     /// Spaces that stand on the line if a word follows them there.
     spaces: Vec<Atom>,
-    items: Vec<Item>,
+    placed: Vec<Placed>,
 }
 
-impl Setter {
+impl Setter<'_> {
     fn space(&mut self, space: &Atom) {
         if self.is_fresh {
             let width = space.width.min(self.available / 2.0 - self.x).max(1.0);
@@ -278,21 +303,38 @@ impl Setter {
         if self.x + atom.width <= self.available {
             return self.put(atom);
         }
-        let mut part = String::new();
-        for c in run.chars() {
-            let width = font::width(&format!("{part}{c}"), SIZE);
-            if self.x + width > self.available && !part.is_empty() {
-                self.put_part(atom, std::mem::take(&mut part));
+        let mut part = 0..0;
+        for (at, grapheme) in run.grapheme_indices(true) {
+            let end = at + grapheme.len();
+            if self.x + self.width_of(atom, part.start..end) > self.available && !part.is_empty() {
+                self.put_part(atom, part.clone());
                 self.wrap();
+                part.start = at;
             }
-            part.push(c);
+            part.end = end;
         }
         self.put_part(atom, part);
     }
 
-    fn put_part(&mut self, atom: &Atom, part: String) {
-        let width = font::width(&part, SIZE);
-        self.put(&Atom { what: What::Run(part), width, ..atom.clone() });
+    /// Width of a part of an atom that stands by itself.
+    fn width_of(&self, atom: &Atom, part: Range<usize>) -> f64 {
+        let What::Run(run) = &atom.what else { return atom.width };
+        let source = atom.source.as_ref().and_then(|s| self.paragraphs.get(s.paragraph).map(|p| (p, s.bytes.start)));
+        match source {
+            Some((paragraph, at)) => {
+                let part = at + part.start..at + part.end;
+                paragraph.widths(std::slice::from_ref(&part), self.fonts).iter().sum()
+            }
+            None => font::width(run.get(part).unwrap_or(""), SIZE),
+        }
+    }
+
+    fn put_part(&mut self, atom: &Atom, part: Range<usize>) {
+        let What::Run(run) = &atom.what else { return };
+        let width = self.width_of(atom, part.clone());
+        let source = atom.source.clone().map(|s| Source { bytes: s.bytes.start + part.start..s.bytes.start + part.end, ..s });
+        let what = What::Run(run.get(part).unwrap_or("").to_owned());
+        self.put(&Atom { what, width, source, ..atom.clone() });
     }
 
     /// Spaces at the end of a line are not seen, unless they are tokens; then they may be narrower.
@@ -324,17 +366,17 @@ impl Setter {
         // The colour of a chip begins where that of a word would.
         let margin = if is_chip { CHIP_MARGIN } else { 0.0 };
         let left = if is_chip && self.x <= self.start { -PAD } else { margin };
-        let Atom { what, position, is_read, width, .. } = atom.clone();
-        self.items.push(Item { what, position, is_read, line: self.line, x: self.x + left, width });
+        let Atom { what, position, is_read, width, source, .. } = atom.clone();
+        let item = Item { what, position, is_read, line: self.line, x: self.x + left, width, is_shaped: false };
+        self.placed.push(Placed { item, source, pen: self.x });
         self.x += left + width + margin;
         self.is_fresh &= matches!(atom.what, What::Space);
     }
 
-    fn finished(mut self) -> Setting {
+    fn finished(mut self) -> Vec<Placed> {
         self.spaces.retain(|s| s.is_blank);
         self.put_spaces();
-        let num_lines = self.items.last().map_or(0, |item| item.line) + 1;
-        Setting { items: self.items, num_lines }
+        self.placed
     }
 }
 

@@ -8,7 +8,7 @@ use super::layout::Layout;
 use super::style::FigureStyle;
 use super::svg::Rasters;
 use super::{data, png, record, svg};
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Notice, Result};
 use crate::engine::Output;
 use crate::engine::outputs::{self, Reads};
 use crate::engine::whole_file::{WholeFile, refusal};
@@ -63,11 +63,11 @@ pub fn check_paths(flag: &str, paths: &[PathBuf]) -> Result<()> {
     outputs::check(flag, paths, &Reads::default())
 }
 
-/// Writes the files of an answer.
+/// Writes the files of an answer, and returns what the user should know of how they were drawn.
 ///
 /// # Errors
 /// A refusal of a path or of what cannot be drawn. Files are replaced one after the other, each whole or not at all.
-pub fn write(output: &Output, style: &FigureStyle, paths: &[PathBuf]) -> Result<()> {
+pub fn write(output: &Output, style: &FigureStyle, paths: &[PathBuf]) -> Result<Vec<Notice>> {
     check_paths("--out", paths)?;
     let needs_layout = |kind: &Kind| matches!(kind, Kind::Png | Kind::Svg | Kind::Json);
     let kinds: Vec<Kind> = paths.iter().map(|path| Kind::of("--out", path)).collect::<Result<_>>()?;
@@ -84,7 +84,25 @@ pub fn write(output: &Output, style: &FigureStyle, paths: &[PathBuf]) -> Result<
         };
         files.push((path, bytes));
     }
-    files.iter().try_for_each(|(path, bytes)| replace(path, bytes))
+    files.iter().try_for_each(|(path, bytes)| replace(path, bytes))?;
+    Ok(layout.iter().filter_map(without_glyph).collect())
+}
+
+/// Says which characters are shown as their code points.
+fn without_glyph(layout: &Layout) -> Option<Notice> {
+    const MOST_NAMED: usize = 3;
+    let (_, missing) = layout.letters();
+    let mut named: Vec<String> = missing.iter().take(MOST_NAMED).map(|&c| format!("U+{:04X}", u32::from(c))).collect();
+    if missing.len() > MOST_NAMED {
+        named.push("..".to_owned());
+    }
+    let (count, shown) = match missing.len() {
+        0 => return None,
+        1 => ("1 character is in no font of this machine and is".to_owned(), "its code point"),
+        count => (format!("{count} characters are in no font of this machine and are"), "their code points"),
+    };
+    let what = format!("{count} shown as {shown}: {}", named.join(", "));
+    Some(Notice::new("the figure", what).remedy("install a font that has them, such as Noto"))
 }
 
 /// Puts a file in its place at once.

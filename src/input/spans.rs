@@ -7,6 +7,7 @@ use unicode_general_category::{GeneralCategory, get_general_category};
 
 use crate::domain::Notice;
 use crate::domain::text::Piece;
+use crate::letters::characters::is_mark;
 
 /// What stands for bytes that are no character, or not yet.
 pub(super) const UNFINISHED: char = '\u{fffd}';
@@ -153,5 +154,7 @@ fn quoted(strings: impl Iterator<Item = String>) -> String {
             named.push(string);
         }
     }
-    named.iter().map(|string| format!("\"{string}\"")).collect::<Vec<_>>().join(", ") + more
+    // A mark alone is drawn on a dotted circle, or not at all.
+    let circle = |string: &str| if string.starts_with(is_mark) { "\u{25cc}" } else { "" };
+    named.iter().map(|string| format!("\"{}{string}\"", circle(string))).collect::<Vec<_>>().join(", ") + more
 }

@@ -20,7 +20,7 @@ use super::{METHOD, array, member, style};
 const BANK: &str = "We sat on the bank of the river and watched the boats go by. Then she remembered the money, and we walked \
                     back to the bank before it closed.";
 
-const CODE: &str =
+pub(super) const CODE: &str =
     "def mean(values):\n    total = 0\n    for value in values:\n        total = total + value\n    return total / len(values)\n";
 
 /// `[CLS]`, runs of letters in pieces of at most seven, other signs one by one, `[SEP]`.
@@ -100,7 +100,7 @@ fn explained(text: Text, input: Input, positions: &[usize], value: impl Fn(usize
 }
 
 /// Near tokens matter, and `[SEP]` outshines them all.
-fn sentence(string: &str, positions: &[usize]) -> Output {
+pub(super) fn sentence(string: &str, positions: &[usize]) -> Output {
     let text = text(string);
     let last = text.pieces.len() - 1;
     let value = move |target: usize, t: usize| match t {

@@ -149,7 +149,7 @@ fn a_long_text_has_rows_of_what_is_pinned() {
     assert!(pinned[3..].iter().all(|r| r.tokens == Tokens::These(vec!["7".parse().unwrap()])));
 }
 
-fn drag(harness: &mut Harness<'_, App>, from: &str, to: &str) {
+pub fn drag(harness: &mut Harness<'_, App>, from: &str, to: &str) {
     let [from, to] = [from, to].map(|label| harness.get_by_label(label).rect().center());
     harness.drag_at(from);
     harness.run_ok();

@@ -1,8 +1,12 @@
 //! The window with a text in it.
 
 use super::*;
-use tokenscope::app::text_view::setting::{Measure, Setting};
+use tokenscope::app::text_view::setting::{Measure, Setting, Shape};
 use tokenscope::domain::request::Input;
+use tokenscope::figure::glyphs;
+use tokenscope::letters::clusters::{Cluster, Clusters};
+use tokenscope::letters::fonts::Fonts;
+use tokenscope::letters::units::Unit;
 
 fn bank() -> Session {
     Session { input: Some("sample:bank.txt".into()), theme: Theme::Dark, ..Session::default() }
@@ -216,15 +220,23 @@ fn an_idle_text_asks_for_no_frame() {
     assert_eq!(delay, Some(std::time::Duration::MAX));
 }
 
-struct Tens;
+/// Ten points a letter.
+struct Tens(Fonts);
 
 impl Measure for Tens {
-    fn letters(&self, text: &str) -> f32 {
-        10.0 * text.chars().count() as f32
+    fn fonts(&self) -> &Fonts {
+        &self.0
+    }
+
+    fn shape(&self, text: &str, _: &Unit) -> Shape {
+        let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        let cluster = |(n, &start): (usize, &usize)| Cluster { start, left: 10.0 * n as f32, right: 10.0 * (n + 1) as f32 };
+        let clusters = Clusters::new(starts.iter().enumerate().map(cluster).collect(), text.len(), false);
+        Shape { text: text.to_owned(), width: 10.0 * starts.len() as f32, clusters, glyphs: starts }
     }
 
     fn chip(&self, text: &str) -> f32 {
-        self.letters(text)
+        10.0 * text.chars().count() as f32
     }
 
     fn space(&self) -> f32 {
@@ -237,7 +249,7 @@ fn every_token_of_every_sample_has_a_place_of_its_own() {
     for sample in tokenscope::builtin::SAMPLES.iter().filter(|s| s.is_text()) {
         let scene = script::text_scene(std::str::from_utf8(sample.bytes).unwrap());
         for width in [60.0, 300.0, 2000.0] {
-            let setting = Setting::new(scene.layout.text.as_ref().unwrap(), width, &Tens);
+            let setting = Setting::new(scene.layout.text.as_ref().unwrap(), width, &Tens(glyphs::built_in()));
             for position in 0..scene.layout.len() {
                 let place = setting.place(position).unwrap();
                 assert_eq!(setting.position_at(place.rect.center().to_vec2()), Some(position), "{} at {width}", sample.name);

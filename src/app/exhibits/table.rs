@@ -2,6 +2,8 @@
 
 use eframe::egui::{self, Grid, RichText, ScrollArea, Ui};
 
+use unicode_segmentation::UnicodeSegmentation;
+
 use crate::app::{theme, words};
 use crate::domain::exhibit::{Cell, Table};
 
@@ -65,9 +67,9 @@ fn cell_ui(ui: &mut Ui, cell: &Cell, accent: egui::Color32) {
 
 /// Long words would push the numbers beside them out of sight: the rest of them is in a tip.
 fn words_ui(ui: &mut Ui, text: &str) -> egui::Response {
-    if text.chars().count() <= MOST_CHARS {
+    if text.graphemes(true).count() <= MOST_CHARS {
         return ui.label(text);
     }
-    let begins: String = text.chars().take(MOST_CHARS).collect();
+    let begins: String = text.graphemes(true).take(MOST_CHARS).collect();
     ui.label(format!("{begins}...")).on_hover_text(text)
 }

@@ -7,6 +7,8 @@ use eframe::egui::{
     TextureHandle, TextureOptions, Tooltip, Ui, pos2, vec2,
 };
 
+use unicode_segmentation::UnicodeSegmentation;
+
 use super::Page;
 use crate::app::command::Command;
 use crate::app::controls::segmented_ui;
@@ -14,6 +16,7 @@ use crate::app::matrix::{Matrix, Row};
 use crate::app::session::MatrixLook;
 use crate::app::wanted::token_at;
 use crate::app::{theme, words};
+use crate::letters::characters::is_mark;
 
 /// Left of the matrix, for the numbers of layers.
 const NUMBERS: f32 = 30.0;
@@ -253,8 +256,14 @@ fn paint_numbers(painter: &Painter, page: Page<'_>, placed: Placed, quiet: Color
 fn paint_names(painter: &Painter, page: Page<'_>, matrix: &Matrix, placed: Placed, (quiet, ink): (Color32, Color32)) {
     for position in 0..placed.num_tokens {
         let shown = page.text.shown(position).trim();
-        let name: String = if shown.is_empty() { page.text.pieces[position].piece.clone() } else { shown.to_owned() };
-        let short: String = if name.chars().count() > 7 { name.chars().take(6).chain(['…']).collect() } else { name };
+        let name: String = match shown {
+            "" => page.text.pieces[position].piece.clone(),
+            // A mark alone is drawn on a dotted circle, or not at all.
+            mark if mark.starts_with(is_mark) => format!("\u{25cc}{mark}"),
+            letters => letters.to_owned(),
+        };
+        let short: String =
+            if name.graphemes(true).count() > 7 { name.graphemes(true).take(6).chain(["…"]).collect() } else { name };
         let is_strong = matrix.is_target(position) || page.pointing.patch == Some(position);
         let colour = if is_strong { ink } else { quiet };
         let galley = painter.layout_no_wrap(short, FontId::proportional(FONT_SIZE), colour);

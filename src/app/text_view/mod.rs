@@ -2,6 +2,7 @@
 //! sight ([`sheet`]), so that hovering recolours hundreds of tokens in time. Below it, where they are asked for, the same map at
 //! every layer ([`layers`]) and how much a span depends on its sources ([`score`]).
 
+mod fill;
 pub mod layers;
 pub mod score;
 pub mod setting;
@@ -13,6 +14,7 @@ use eframe::egui::{self, CursorIcon, PointerButton, Pos2, Rect, Response, Scroll
 
 use super::canvas::{paint_note, token_menu_ui};
 use super::command::Command;
+use super::fonts;
 use super::session::Session;
 use super::theme;
 use super::view::{Pointing, View};
@@ -20,9 +22,10 @@ use super::wanted::token_at;
 use crate::domain::span::Span;
 use crate::domain::text::Text;
 use crate::engine::Scene;
+use crate::letters::fonts::Fonts;
 use layers::Layers;
 use setting::{LINE_HEIGHT, Setting};
-use sheet::{Fonts, Sheet};
+use sheet::{Shaper, Sheet};
 
 /// About eighty letters.
 const MEASURE: f32 = 660.0;
@@ -65,6 +68,7 @@ struct Set {
     text: Arc<Text>,
     width: f32,
     pixels_per_point: f32,
+    fonts: Arc<Fonts>,
     setting: Arc<Setting>,
 }
 
@@ -130,7 +134,14 @@ impl TextView {
                 // The pointer was read with the text elsewhere.
                 ui.ctx().request_repaint();
             }
-            let sheet = Sheet { page, setting: &setting, origin, ground, fade: page.view.fade(ui.input(|i| i.time)) };
+            let sheet = Sheet {
+                page,
+                setting: &setting,
+                origin,
+                line_end: origin.x + width,
+                ground,
+                fade: page.view.fade(ui.input(|i| i.time)),
+            };
             self.follow(ui, &sheet);
             sheet.paint(ui);
             self.select(ui, &sheet, &response, commands);
@@ -177,12 +188,16 @@ impl TextView {
     /// Sets the text, unless it is set for this width already.
     fn set(&mut self, ui: &Ui, text: &Arc<Text>, width: f32) -> Arc<Setting> {
         let pixels_per_point = ui.ctx().pixels_per_point();
-        let same = |set: &&Set| Arc::ptr_eq(&set.text, text) && (set.width, set.pixels_per_point) == (width, pixels_per_point);
+        let fonts = fonts::of(ui.ctx());
+        let same = |set: &&Set| {
+            let sizes = (set.width, set.pixels_per_point);
+            Arc::ptr_eq(&set.text, text) && Arc::ptr_eq(&set.fonts, &fonts) && sizes == (width, pixels_per_point)
+        };
         if let Some(set) = self.set.as_ref().filter(same) {
             return set.setting.clone();
         }
-        let setting = Arc::new(Setting::new(text, width, &Fonts(ui)));
-        self.set = Some(Set { text: text.clone(), width, pixels_per_point, setting: setting.clone() });
+        let setting = Arc::new(Setting::new(text, width, &Shaper::new(ui)));
+        self.set = Some(Set { text: text.clone(), width, pixels_per_point, fonts, setting: setting.clone() });
         setting
     }
 

@@ -1,10 +1,15 @@
 //! Typesetting: where each token of a text stands when it is set as running text. Pieces of a word stand side by side, spaces,
 //! line breaks and indentation are those of the string, and lines break where the string has a space. Geometry only: who draws
-//! measures the letters and hands the measure in.
+//! measures the letters and hands the measure in. [`super::fill`] fills the lines and puts each in its visual order.
 
-use eframe::egui::{Pos2, Rect, Vec2, pos2, vec2};
+use eframe::egui::{Pos2, Rect, Vec2};
 
+use super::fill;
 use crate::domain::text::{Piece, Text};
+use crate::letters::clusters::Clusters;
+use crate::letters::fonts::{Choice, Fonts};
+use crate::letters::held::{self, Kind};
+use crate::letters::units::Unit;
 
 /// From line to line.
 pub const LINE_HEIGHT: f32 = 35.0;
@@ -15,18 +20,34 @@ pub const CHIP_HEIGHT: f32 = 20.0;
 /// From the edge of a chip to its letters.
 pub const CHIP_PADDING: f32 = 6.0;
 /// Around a chip, so that the grounds of words do not touch it.
-const CHIP_MARGIN: f32 = 5.0;
+pub const CHIP_MARGIN: f32 = 5.0;
 /// Of what the model did not read, so much is shown.
 const MAX_UNREAD_CHARS: usize = 4000;
 
 /// Widths of what is set.
 pub trait Measure {
-    /// Of letters of the running text.
-    fn letters(&self, text: &str) -> f32;
+    /// The fonts of the running text.
+    fn fonts(&self) -> &Fonts;
+    /// Letters of one direction, one script and one font, shaped as a whole.
+    fn shape(&self, text: &str, unit: &Unit) -> Shape;
     /// Of the small letters on a chip.
     fn chip(&self, text: &str) -> f32;
     /// Of one space.
     fn space(&self) -> f32;
+}
+
+/// Shaped letters.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shape {
+    /// What is to be drawn: the letters, or where they run from right to left and have no script of their own, their mirror
+    /// image.
+    pub text: String,
+    /// Advance of the whole.
+    pub width: f32,
+    /// Where the characters stand.
+    pub clusters: Clusters,
+    /// The byte of the letters that each drawn glyph begins at, from the left.
+    pub glyphs: Vec<usize>,
 }
 
 /// A token that is set.
@@ -44,13 +65,19 @@ pub struct Place {
     pub joins: [bool; 2],
 }
 
-/// What is set and is no token.
+/// Letters that are drawn at once.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Aside {
-    /// Letters that the model did not read.
-    Unread(String),
-    /// Where the model stopped reading.
-    Stop,
+pub struct Run {
+    /// What is drawn.
+    pub text: String,
+    /// Its font.
+    pub choice: Choice,
+    /// Left edge, from the left of the text.
+    pub left: f32,
+    /// Advance.
+    pub width: f32,
+    /// The token that each glyph belongs to, from the left; none where the model did not read it.
+    pub owners: Vec<Option<usize>>,
 }
 
 /// One line.
@@ -58,8 +85,10 @@ pub enum Aside {
 pub struct Line {
     /// Tokens, from the left.
     pub places: Vec<Place>,
-    /// All else, by its left middle.
-    pub asides: Vec<(Aside, Pos2)>,
+    /// Letters, of tokens and of what the model did not read.
+    pub runs: Vec<Run>,
+    /// Left middle of the note that the model stopped reading here.
+    pub stop: Option<Pos2>,
 }
 
 /// A text that is set.
@@ -68,20 +97,18 @@ pub struct Setting {
     /// From the top; line n begins at n times [`LINE_HEIGHT`].
     pub lines: Vec<Line>,
     /// `[T]`, line and place in it of every token.
-    index: Vec<Option<(usize, usize)>>,
+    pub(super) index: Vec<Option<(usize, usize)>>,
 }
 
 impl Setting {
     /// Sets a text into lines of at most `width`.
     pub fn new(text: &Text, width: f32, measure: &dyn Measure) -> Self {
-        let mut setter = Setter { setting: Self::default(), width, measure, x: 0.0, space: 0.0, run: Vec::new() };
-        setter.setting.lines.push(Line::default());
-        setter.setting.index = vec![None; text.pieces.len()];
-        for item in items(text) {
-            setter.put(item);
+        let mut setting = Self { lines: Vec::new(), index: vec![None; text.pieces.len()] };
+        let items = items(text);
+        for paragraph in items.split(|item| *item == Item::Break) {
+            fill::paragraph(paragraph, width, measure, &mut setting);
         }
-        setter.flush();
-        setter.setting
+        setting
     }
 
     /// Height of all lines.
@@ -93,6 +120,12 @@ impl Setting {
     pub fn place(&self, position: usize) -> Option<&Place> {
         let (line, at) = (*self.index.get(position)?)?;
         self.lines.get(line)?.places.get(at)
+    }
+
+    /// Every part of a token: more than one where it holds text of two directions.
+    pub fn parts(&self, position: usize) -> impl Iterator<Item = &Place> {
+        let line = self.index.get(position).copied().flatten().and_then(|(line, _)| self.lines.get(line));
+        line.into_iter().flat_map(|line| &line.places).filter(move |place| place.position == position)
     }
 
     /// The token at a point: in a line that of the nearest letters, but for the gap that a wide space or the margin is.
@@ -128,7 +161,7 @@ impl Setting {
 
 /// What comes one after the other.
 #[derive(Clone, Debug, PartialEq)]
-enum Item {
+pub(super) enum Item {
     /// A token with letters.
     Letters(usize, String),
     /// A token without.
@@ -154,6 +187,12 @@ fn items(text: &Text) -> Vec<Item> {
             read = read.max(piece.span.end);
         }
     }
+    held::mend(&mut items, |item| match item {
+        Item::Letters(_, letters) | Item::Unread(letters) => Kind::Letters(letters),
+        // A special token has room to break on both sides.
+        Item::Chip(..) => Kind::Bare,
+        Item::Space(_) | Item::Break | Item::Stop => Kind::Other,
+    });
     if let Some(rest) = text.cut_at.and_then(|cut| text.string.get(cut.max(read)..)) {
         items.extend([Item::Break, Item::Stop, Item::Break]);
         let end = rest.char_indices().nth(MAX_UNREAD_CHARS).map_or(rest.len(), |(at, _)| at);
@@ -211,110 +250,44 @@ fn gap_items(gap: &str, items: &mut Vec<Item>) {
     }
 }
 
-struct Setter<'a> {
-    setting: Setting,
-    width: f32,
-    measure: &'a dyn Measure,
-    /// End of what stands in the line.
-    x: f32,
-    /// Space between that and what comes next.
-    space: f32,
-    /// What must not be parted, with its widths.
-    run: Vec<(Item, f32)>,
-}
-
-impl Setter<'_> {
-    fn put(&mut self, item: Item) {
-        let width = match &item {
-            Item::Letters(_, text) | Item::Unread(text) => self.measure.letters(text),
-            Item::Chip(_, name) => self.measure.chip(name) + 2.0 * (CHIP_PADDING + CHIP_MARGIN),
-            Item::Stop => 0.0,
-            Item::Space(count) => {
-                self.flush();
-                self.space += f32::from(*count) * self.measure.space();
-                return;
-            }
-            Item::Break => {
-                self.flush();
-                self.next_line();
-                return;
-            }
-        };
-        self.run.push((item, width.ceil().min(self.width)));
-    }
-
-    /// Sets what must not be parted: into this line, or the next if it has no room; only what no line could hold is parted.
-    fn flush(&mut self) {
-        let run = std::mem::take(&mut self.run);
-        let width: f32 = run.iter().map(|(_, width)| width).sum();
-        if !run.is_empty() && self.x > 0.0 && self.x + self.space + width > self.width && width <= self.width {
-            self.next_line();
-        }
-        let mut joined = false;
-        for (item, width) in run {
-            let from = (self.x + self.space).round();
-            if from > 0.0 && from + width > self.width {
-                self.next_line();
-                joined = false;
-            }
-            self.set(item, width, joined);
-            joined = true;
-        }
-    }
-
-    fn next_line(&mut self) {
-        self.setting.lines.push(Line::default());
-        (self.x, self.space) = (0.0, 0.0);
-    }
-
-    fn set(&mut self, item: Item, width: f32, joined: bool) {
-        let number = self.setting.lines.len() - 1;
-        let (left, middle) = ((self.x + self.space).round(), (number as f32 + 0.5) * LINE_HEIGHT);
-        // A chip that begins a line begins at its edge.
-        let lead = if left > 0.0 { CHIP_MARGIN } else { 0.0 };
-        let is_chip = matches!(item, Item::Chip(..));
-        (self.x, self.space) = (left + width + if is_chip { lead - CHIP_MARGIN } else { 0.0 }, 0.0);
-        let Some(line) = self.setting.lines.last_mut() else { return };
-        let (position, text, chip) = match item {
-            Item::Letters(position, text) => (position, text, false),
-            Item::Chip(position, name) => (position, name, true),
-            Item::Unread(text) => return line.asides.push((Aside::Unread(text), pos2(left, middle))),
-            Item::Stop => return line.asides.push((Aside::Stop, pos2(left, middle))),
-            Item::Space(_) | Item::Break => return,
-        };
-        let (height, lead, margin) = if chip { (CHIP_HEIGHT, lead, CHIP_MARGIN) } else { (BOX_HEIGHT, 0.0, 0.0) };
-        let top = (middle - height / 2.0).round();
-        let rect = Rect::from_min_size(pos2(left + lead, top), vec2(width - 2.0 * margin, height));
-        if let Some(before) = line.places.last_mut().filter(|before| joined && !before.chip && !chip) {
-            before.joins[1] = true;
-        }
-        let joins = joined && !chip && line.places.last().is_some_and(|p| p.joins[1]);
-        if let Some(slot) = self.setting.index.get_mut(position) {
-            *slot = Some((number, line.places.len()));
-        }
-        line.places.push(Place { position, text, chip, rect, joins: [joins, false] });
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use eframe::egui::vec2;
+
     use super::*;
+    use crate::letters::clusters::Cluster;
 
     /// Ten points a letter.
-    struct Tens;
+    struct Tens(Fonts);
 
     impl Measure for Tens {
-        fn letters(&self, text: &str) -> f32 {
-            10.0 * text.chars().count() as f32
+        fn fonts(&self) -> &Fonts {
+            &self.0
+        }
+
+        fn shape(&self, text: &str, unit: &Unit) -> Shape {
+            let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+            let width = 10.0 * starts.len() as f32;
+            let cluster = |(n, &start): (usize, &usize)| {
+                let left = if unit.is_rtl() { width - 10.0 * (n + 1) as f32 } else { 10.0 * n as f32 };
+                Cluster { start, left, right: left + 10.0 }
+            };
+            let clusters = starts.iter().enumerate().map(cluster).collect();
+            let glyphs = if unit.is_rtl() { starts.iter().rev().copied().collect() } else { starts };
+            Shape { text: text.to_owned(), width, clusters: Clusters::new(clusters, text.len(), unit.is_rtl()), glyphs }
         }
 
         fn chip(&self, text: &str) -> f32 {
-            self.letters(text)
+            10.0 * text.chars().count() as f32
         }
 
         fn space(&self) -> f32 {
             10.0
         }
+    }
+
+    fn tens() -> Tens {
+        Tens(crate::figure::glyphs::built_in())
     }
 
     /// Pieces of a string, by their spans; a new word where a space is before.
@@ -341,7 +314,7 @@ mod tests {
 
     #[test]
     fn pieces_of_a_word_touch_and_lines_break_at_spaces() {
-        let setting = Setting::new(&text("a walking, dog", &[0..1, 2..6, 6..9, 9..10, 11..14], None), 95.0, &Tens);
+        let setting = Setting::new(&text("a walking, dog", &[0..1, 2..6, 6..9, 9..10, 11..14], None), 95.0, &tens());
         assert_eq!(lines(&setting), ["a", "walk|ing|,", "dog"], "`a walking,` is 100 wide");
         let (walk, ing) = (setting.place(1).unwrap(), setting.place(2).unwrap());
         assert_eq!((walk.rect.left(), walk.rect.right(), ing.rect.left()), (0.0, 40.0, 40.0));
@@ -350,7 +323,7 @@ mod tests {
 
     #[test]
     fn breaks_and_indentation_are_those_of_the_string() {
-        let setting = Setting::new(&text("if a:\n    b\n\nc", &[0..2, 3..4, 4..5, 10..11, 13..14], None), 300.0, &Tens);
+        let setting = Setting::new(&text("if a:\n    b\n\nc", &[0..2, 3..4, 4..5, 10..11, 13..14], None), 300.0, &tens());
         assert_eq!(lines(&setting), ["if|a|:", "b", "", "c"]);
         assert_eq!(setting.place(3).unwrap().rect.left(), 40.0);
         assert_eq!(setting.neighbours(3), [Some(2), Some(4)], "the empty line is passed over");
@@ -359,14 +332,14 @@ mod tests {
 
     #[test]
     fn what_no_line_can_hold_is_parted() {
-        let setting = Setting::new(&text("abcdef", &[0..2, 2..4, 4..6], None), 45.0, &Tens);
+        let setting = Setting::new(&text("abcdef", &[0..2, 2..4, 4..6], None), 45.0, &tens());
         assert_eq!(lines(&setting), ["ab|cd", "ef"]);
-        assert_eq!(lines(&Setting::new(&text("abcdef", &[0..6, 0..6], None), 45.0, &Tens)), ["abcdef", "abcdef"]);
+        assert_eq!(lines(&Setting::new(&text("abcdef", &[0..6, 0..6], None), 45.0, &tens())), ["abcdef", "abcdef"]);
     }
 
     #[test]
     fn points_lead_to_tokens_and_the_rest_is_not_read() {
-        let setting = Setting::new(&text("one two. And more", &[0..3, 4..7], Some(7)), 300.0, &Tens);
+        let setting = Setting::new(&text("one two. And more", &[0..3, 4..7], Some(7)), 300.0, &tens());
         for position in 0..2 {
             let centre = setting.place(position).unwrap().rect.center();
             assert_eq!(setting.position_at(centre.to_vec2()), Some(position));
@@ -377,14 +350,57 @@ mod tests {
             [vec2(-9.0, -50.0), vec2(900.0, 10.0), vec2(900.0, 900.0)].map(|at| setting.nearest(at)),
             [Some(0), Some(1), Some(1)]
         );
-        let asides: Vec<&Aside> = setting.lines.iter().flat_map(|l| l.asides.iter().map(|(a, _)| a)).collect();
-        let unread = |text: &str| Aside::Unread(text.to_owned());
-        assert_eq!(asides, [&Aside::Stop, &unread("."), &unread("And"), &unread("more")]);
+        let is_unread = |run: &&Run| run.owners.iter().all(Option::is_none);
+        let unread: Vec<&str> = setting.lines.iter().flat_map(|l| &l.runs).filter(is_unread).map(|r| r.text.as_str()).collect();
+        assert_eq!(unread, [".", "And", "more"]);
+        assert_eq!(setting.lines.iter().filter(|l| l.stop.is_some()).count(), 1);
+    }
+
+    #[test]
+    fn hebrew_reads_from_the_right_and_keeps_its_numbers() {
+        // In the order of the string: two words, a comma, a number, a word in brackets.
+        let string = "אב גד, 12 (x)";
+        let spans = [0..2, 2..4, 5..7, 7..9, 9..10, 11..13, 14..15, 15..16, 16..17];
+        let setting = Setting::new(&text(string, &spans, None), 300.0, &tens());
+        let line = &setting.lines[0];
+        assert_eq!(lines(&setting), [")|x|(|12|,|ד|ג|ב|א"], "from the left");
+        assert_eq!(line.places.last().unwrap().rect.right(), 300.0, "it begins at the right edge");
+        for (position, _) in spans.iter().enumerate() {
+            let centre = setting.place(position).unwrap().rect.center();
+            assert_eq!(setting.position_at(centre.to_vec2()), Some(position));
+        }
+        let word = line.runs.iter().find(|run| run.text == "אב").unwrap();
+        assert_eq!(word.owners, [Some(1), Some(0)], "glyphs stand from the left, letters from the right");
+        let (alef, bet) = (setting.place(0).unwrap(), setting.place(1).unwrap());
+        assert_eq!((alef.joins, bet.joins, bet.rect.right()), ([true, false], [false, true], alef.rect.left()));
+    }
+
+    #[test]
+    fn english_among_hebrew_stays_in_its_order() {
+        let setting = Setting::new(&text("ab אב גד cd", &[0..2, 3..7, 8..12, 13..15], None), 300.0, &tens());
+        assert_eq!(lines(&setting), ["ab|גד|אב|cd"]);
+        assert_eq!(setting.place(0).unwrap().rect.left(), 0.0, "the first letter is Latin");
+    }
+
+    #[test]
+    fn a_token_of_two_directions_has_two_parts() {
+        let setting = Setting::new(&text("אב1", &[0..2, 2..5], None), 300.0, &tens());
+        assert_eq!(setting.parts(1).count(), 1, "the number follows its letter");
+        let setting = Setting::new(&text("xאב1y", &[0..1, 1..3, 3..6, 6..7], None), 300.0, &tens());
+        assert_eq!(lines(&setting), ["x|ב1|ב1|א|y"].map(|_| lines(&setting)[0].clone()));
+        assert!(setting.parts(2).count() >= 1 && setting.place(2).is_some());
+    }
+
+    #[test]
+    fn chinese_breaks_between_any_two_characters_and_touches_what_stands_beside() {
+        let spans: Vec<_> = (0..6).map(|n| 3 * n..3 * n + 3).collect();
+        let setting = Setting::new(&text("我们坐在河岸", &spans, None), 75.0, &tens());
+        assert_eq!(lines(&setting), ["我|们|坐|在", "河|岸"].map(str::to_owned));
     }
 
     #[test]
     fn white_space_and_parts_of_letters_stand_on_chips() {
-        let setting = Setting::new(&text("a\nb\u{e9}", &[0..1, 1..2, 2..3, 3..4, 3..5], None), 300.0, &Tens);
+        let setting = Setting::new(&text("a\nb\u{e9}", &[0..1, 1..2, 2..3, 3..4, 3..5], None), 300.0, &tens());
         assert_eq!(lines(&setting), ["a|\\n", "b|?|\u{e9}"]);
         assert!(setting.place(1).unwrap().chip && setting.place(3).unwrap().chip);
     }

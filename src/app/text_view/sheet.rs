@@ -2,20 +2,29 @@
 
 use std::sync::Arc;
 
+use eframe::egui::epaint::text::Glyph;
 use eframe::egui::{
-    self, Align2, Color32, CornerRadius, FontId, Galley, Painter, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui, pos2, vec2,
+    self, Align2, Color32, CornerRadius, FontFamily, FontId, Galley, Painter, Pos2, Rect, Response, Sense, Stroke, StrokeKind,
+    Ui, pos2, vec2,
 };
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::Page;
-use super::setting::{Aside, CHIP_PADDING, LINE_HEIGHT, Line, Measure, Place, Setting};
+use super::fill::CODE_WIDTH;
+use super::setting::{CHIP_PADDING, LINE_HEIGHT, Line, Measure, Place, Run, Setting, Shape};
 use crate::app::canvas::PatchValues;
 use crate::app::command::Command;
 use crate::app::generation::paint_generated;
 use crate::app::view::MapView;
 use crate::app::wanted::token_at;
-use crate::app::{theme, words};
+use crate::app::{fonts, theme, words};
 use crate::domain::request::Input;
 use crate::domain::span::Span;
+use crate::letters::bidi::mirrored;
+use crate::letters::clusters::{Cluster, Clusters};
+use crate::letters::fonts::{Choice, Fonts};
+use crate::letters::shape::shape;
+use crate::letters::units::Unit;
 use crate::method::Reach;
 
 /// Size of the letters.
@@ -27,27 +36,99 @@ const ROUNDING: u8 = 4;
 /// Tokens that get a node of their own.
 const MAX_NODES: usize = 2048;
 
-/// The window's fonts.
-pub struct Fonts<'a>(pub &'a Ui);
+/// Shapes text as egui draws it.
+pub struct Shaper<'a> {
+    painter: &'a Painter,
+    fonts: Arc<Fonts>,
+}
 
-impl Measure for Fonts<'_> {
-    fn letters(&self, text: &str) -> f32 {
-        galley(self.0.painter(), text, FONT_SIZE).size().x
+impl<'a> Shaper<'a> {
+    /// For what is drawn into `ui`.
+    pub fn new(ui: &'a Ui) -> Self {
+        Self { painter: ui.painter(), fonts: fonts::of(ui.ctx()) }
+    }
+}
+
+impl Measure for Shaper<'_> {
+    fn fonts(&self) -> &Fonts {
+        &self.fonts
+    }
+
+    fn shape(&self, text: &str, unit: &Unit) -> Shape {
+        // egui guesses directions by letters, and so turns neither brackets nor punctuation around.
+        let is_turned = unit.is_rtl() && unit.script.is_none();
+        let drawn: String =
+            if is_turned { text.graphemes(true).rev().flat_map(str::chars).map(mirrored).collect() } else { text.to_owned() };
+        let galley = letters(self.painter, &drawn, fonts::family(&self.fonts, &unit.choice));
+        let width = galley.size().x.ceil();
+        let glyphs: Vec<&Glyph> = galley.rows.iter().flat_map(|row| &row.glyphs).collect();
+        let starts = if is_turned { turned_starts(text) } else { starts_of(&glyphs, text, unit) };
+        let mut clusters: Vec<Cluster> = Vec::new();
+        for (&start, glyph) in starts.iter().zip(&glyphs) {
+            let left = glyph.pos.x;
+            match clusters.last_mut() {
+                // What takes no room, such as a mark, shares that of its letter.
+                Some(last) if last.start == start || (glyph.advance_width <= 0.0 && !unit.is_rtl()) => {}
+                last => {
+                    if let Some(last) = last {
+                        last.right = left;
+                    }
+                    clusters.push(Cluster { start, left, right: width });
+                }
+            }
+        }
+        Shape { text: drawn, width, clusters: Clusters::new(clusters, text.len(), unit.is_rtl()), glyphs: starts }
     }
 
     fn chip(&self, text: &str) -> f32 {
-        galley(self.0.painter(), text, CHIP_FONT_SIZE).size().x
+        galley(self.painter, text, CHIP_FONT_SIZE).size().x
     }
 
     /// Wider than the font's own: the grounds of two words must not touch.
     fn space(&self) -> f32 {
-        self.0.painter().fonts_mut(|f| f.glyph_width(&FontId::proportional(FONT_SIZE), ' ')) + PADDING
+        self.painter.fonts_mut(|f| f.glyph_width(&FontId::proportional(FONT_SIZE), ' ')) + PADDING
     }
+}
+
+/// The byte at which the cluster of each of egui's glyphs begins, from the left. egui keeps none, but shapes with the same
+/// harfrust in the same font.
+fn starts_of(glyphs: &[&Glyph], text: &str, unit: &Unit) -> Vec<usize> {
+    let chars: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+    let shaped = unit.choice.face().map(|face| shape(face, text, unit.script, unit.is_rtl()));
+    let Some(shaped) = shaped.filter(|_| unit.is_rtl() || chars.len() != glyphs.len()) else {
+        // From left to right egui adds glyphs without ink until there is one a character.
+        return glyphs.iter().enumerate().map(|(n, _)| chars.get(n).copied().unwrap_or(0)).collect();
+    };
+    let mut starts = Vec::with_capacity(glyphs.len());
+    for cluster in shaped.glyphs.chunk_by(|a, b| a.start == b.start) {
+        let start = cluster[0].start;
+        let chars = text.get(shaped.clusters.around(start)).map_or(1, |cluster| cluster.chars().count());
+        let count = if unit.is_rtl() { cluster.len() } else { cluster.len().max(chars) };
+        starts.extend(std::iter::repeat_n(start, count));
+    }
+    // What egui leaves out, such as a mark without a glyph, is at the end at worst.
+    starts.resize(glyphs.len(), starts.last().copied().unwrap_or(0));
+    starts
+}
+
+/// The byte at which each character begins, where its text is drawn turned around.
+fn turned_starts(text: &str) -> Vec<usize> {
+    text.grapheme_indices(true).rev().flat_map(|(at, grapheme)| std::iter::repeat_n(at, grapheme.chars().count())).collect()
 }
 
 /// egui keeps what was laid out in the frame before, so that this is a look-up.
 fn galley(painter: &Painter, text: &str, size: f32) -> Arc<Galley> {
     painter.layout_no_wrap(text.to_owned(), FontId::proportional(size), Color32::PLACEHOLDER)
+}
+
+/// Running text in one font.
+fn letters(painter: &Painter, text: &str, family: FontFamily) -> Arc<Galley> {
+    painter.layout_no_wrap(text.to_owned(), FontId::new(FONT_SIZE, family), Color32::PLACEHOLDER)
+}
+
+/// From the top of a galley to its baseline.
+fn baseline(galley: &Galley) -> f32 {
+    galley.rows.first().and_then(|row| row.glyphs.first()).map_or(0.0, |glyph| glyph.pos.y)
 }
 
 /// A frame of the text.
@@ -58,6 +139,8 @@ pub struct Sheet<'a> {
     pub setting: &'a Setting,
     /// Top left of the text on the screen.
     pub origin: Pos2,
+    /// Right end of the lines on the screen.
+    pub line_end: f32,
     /// Below the words.
     pub ground: Color32,
     /// 1, or less where the map is not the newest.
@@ -96,14 +179,21 @@ impl Sheet<'_> {
         }
         self.paint_outlines(painter);
         for place in lines().flat_map(|line| &line.places) {
-            self.paint_letters(ui, painter, place);
+            if place.chip {
+                self.paint_name(ui, painter, place);
+            }
             if self.page.text.is_generated(place.position) {
                 paint_generated(painter, self.rect(place), ui.visuals());
             }
         }
-        let quiet = theme::palette(ui.visuals()).quiet;
-        for (aside, at) in lines().flat_map(|line| &line.asides) {
-            self.paint_aside(painter, aside, self.origin + at.to_vec2(), quiet);
+        let (reference, fonts) = (galley(painter, "x", FONT_SIZE), fonts::of(ui.ctx()));
+        for (n, line) in lines().enumerate() {
+            let middle = self.origin.y + ((first + n) as f32 + 0.5) * LINE_HEIGHT;
+            let baseline = (middle - reference.size().y / 2.0).round() + baseline(&reference);
+            line.runs.iter().for_each(|run| self.paint_run(ui, &fonts, run, baseline));
+            if let Some(at) = line.stop {
+                self.paint_stop(painter, self.origin + at.to_vec2(), theme::palette(ui.visuals()).quiet);
+            }
         }
     }
 
@@ -120,16 +210,18 @@ impl Sheet<'_> {
         self.outline(painter, pointed, theme::OUTLINE);
     }
 
-    /// One frame around what the line holds of a span; open where it begins or ends within a word.
+    /// A frame around what the line holds of a span, and two where text of the other direction stands between; open where it begins
+    /// or ends within a word.
     fn outline_span(&self, painter: &Painter, line: &Line, span: Span) {
-        let mut inside = line.places.iter().filter(|place| span.contains(place.position));
-        let Some(first) = inside.next() else { return };
-        let last = inside.next_back().unwrap_or(first);
-        let rect = inside.map(|place| self.rect(place)).fold(self.rect(first).union(self.rect(last)), Rect::union);
-        let cut = |joined: bool| if joined { 0 } else { ROUNDING };
-        let (left, right) = (first.joins[0], last.joins[1]);
-        let corners = CornerRadius { nw: cut(left), sw: cut(left), ne: cut(right), se: cut(right) };
-        self.paint_frame(painter, (rect, corners), [left, right], theme::WORD_PIN_OUTLINE);
+        let is_inside = |place: &Place| span.contains(place.position);
+        for part in line.places.chunk_by(|a, b| is_inside(a) == is_inside(b)).filter(|part| is_inside(&part[0])) {
+            let (first, last) = (&part[0], &part[part.len() - 1]);
+            let rect = part.iter().map(|place| self.rect(place)).fold(self.rect(first), Rect::union);
+            let cut = |joined: bool| if joined { 0 } else { ROUNDING };
+            let (left, right) = (first.joins[0], last.joins[1]);
+            let corners = CornerRadius { nw: cut(left), sw: cut(left), ne: cut(right), se: cut(right) };
+            self.paint_frame(painter, (rect, corners), [left, right], theme::WORD_PIN_OUTLINE);
+        }
     }
 
     fn paint_ground(&self, ui: &Ui, painter: &Painter, place: &Place) {
@@ -145,43 +237,67 @@ impl Sheet<'_> {
         }
     }
 
-    fn paint_letters(&self, ui: &Ui, painter: &Painter, place: &Place) {
-        let plain = if place.chip { theme::palette(ui.visuals()).quiet } else { ui.visuals().text_color() };
-        let (size, padding) = if place.chip { (CHIP_FONT_SIZE, CHIP_PADDING) } else { (FONT_SIZE, 0.0) };
-        let galley = galley(painter, &place.text, size);
-        let letters = place.rect.translate(self.origin.to_vec2());
-        let at = pos2(letters.left() + padding, letters.center().y - galley.size().y / 2.0).round();
+    /// The name on a chip.
+    fn paint_name(&self, ui: &Ui, painter: &Painter, place: &Place) {
+        let plain = theme::palette(ui.visuals()).quiet;
+        let galley = galley(painter, &place.text, CHIP_FONT_SIZE);
+        let chip = place.rect.translate(self.origin.to_vec2());
+        let at = pos2(chip.left() + CHIP_PADDING, chip.center().y - galley.size().y / 2.0).round();
         let ink = self.colour(place.position).map_or(plain, ink_on);
-        // Letters that no line could hold end at its edge.
-        let clip = if galley.size().x > letters.width() + 1.0 { letters } else { Rect::EVERYTHING };
-        let painter = painter.with_clip_rect(painter.clip_rect().intersect(clip));
-        painter.galley_with_override_text_color(at, galley, ink);
+        match clip(painter, chip, galley.size().x) {
+            Some(painter) => painter.galley_with_override_text_color(at, galley, ink),
+            None => painter.galley_with_override_text_color(at, galley, ink),
+        };
     }
 
-    fn paint_aside(&self, painter: &Painter, aside: &Aside, at: Pos2, quiet: Color32) {
-        match aside {
-            Aside::Unread(text) => {
-                let galley = galley(painter, text, FONT_SIZE);
-                let at = (at - vec2(0.0, galley.size().y / 2.0)).round();
-                painter.galley_with_override_text_color(at, galley, quiet.gamma_multiply(0.7));
-            }
-            Aside::Stop => {
-                let note = format!("the model reads {} tokens; the rest is not seen", self.page.text.pieces.len());
-                let font = FontId::proportional(CHIP_FONT_SIZE);
-                let note = painter.text(at, Align2::LEFT_CENTER, note, font, quiet);
-                painter.hline(
-                    note.right() + 10.0..=note.right() + 150.0,
-                    at.y.round(),
-                    Stroke::new(1.0, quiet.gamma_multiply(0.6)),
-                );
-            }
+    /// Letters on their baseline, each in the ink that can be read on the ground of its token.
+    fn paint_run(&self, ui: &Ui, fonts: &Fonts, run: &Run, baseline_y: f32) {
+        let painter = ui.painter();
+        let unread = theme::palette(ui.visuals()).quiet.gamma_multiply(0.7);
+        let ink = |owner: Option<usize>| match owner {
+            None => unread,
+            Some(position) => self.colour(position).map_or(ui.visuals().text_color(), ink_on),
+        };
+        let left = (self.origin.x + run.left).round();
+        let first = run.owners.first().copied().flatten();
+        if run.choice == Choice::None {
+            return paint_code(painter, &run.text, pos2(left, baseline_y), ink(first));
         }
+        let galley = letters(painter, &run.text, fonts::family(fonts, &run.choice));
+        let at = pos2(left, baseline_y - baseline(&galley));
+        let line = Rect::from_min_size(at, vec2(self.line_end - left, galley.size().y));
+        let clipped = clip(painter, line, run.width);
+        let painter = clipped.as_ref().unwrap_or(painter);
+        if run.owners.iter().all(|&owner| owner == run.owners[0]) {
+            painter.galley_with_override_text_color(at, galley, ink(first));
+            return;
+        }
+        let mut inks: Vec<Color32> = Vec::with_capacity(run.owners.len());
+        for (n, &owner) in run.owners.iter().enumerate() {
+            let same = n > 0 && run.owners[n - 1] == owner;
+            inks.push(if same { inks[n - 1] } else { ink(owner) });
+        }
+        if inks.iter().all(|ink| *ink == inks[0]) {
+            painter.galley_with_override_text_color(at, galley, inks[0]);
+        } else {
+            painter.galley(at, inked(&galley, &inks), inks[0]);
+        }
+    }
+
+    /// Where the model stopped reading.
+    fn paint_stop(&self, painter: &Painter, at: Pos2, quiet: Color32) {
+        let note = format!("the model reads {} tokens; the rest is not seen", self.page.text.pieces.len());
+        let font = FontId::proportional(CHIP_FONT_SIZE);
+        let note = painter.text(at, Align2::LEFT_CENTER, note, font, quiet);
+        let line = note.right() + 10.0..=note.right() + 150.0;
+        painter.hline(line, at.y.round(), Stroke::new(1.0, quiet.gamma_multiply(0.6)));
     }
 
     /// Open where another piece of the word touches, so that its letters do not drown: a hair stands there.
     fn outline(&self, painter: &Painter, position: Option<usize>, lines: [(f32, Color32); 2]) {
-        let Some(place) = position.and_then(|p| self.setting.place(p)) else { return };
-        self.paint_frame(painter, (self.rect(place), corners(place)), place.joins, lines);
+        for place in position.into_iter().flat_map(|p| self.setting.parts(p)) {
+            self.paint_frame(painter, (self.rect(place), corners(place)), place.joins, lines);
+        }
     }
 
     /// Lines around a rectangle, but for sides where the letters of the same word go on.
@@ -242,7 +358,8 @@ impl Sheet<'_> {
         }
         let (session, pinned) = (self.page.session, self.pinned());
         let values = PatchValues::new(session, self.page.view);
-        for place in self.setting.lines.iter().flat_map(|line| &line.places).take(MAX_NODES) {
+        let is_first = |place: &&Place| self.setting.place(place.position).is_some_and(|first| std::ptr::eq(first, *place));
+        for place in self.setting.lines.iter().flat_map(|line| &line.places).filter(is_first).take(MAX_NODES) {
             let id = response.id.with(place.position);
             let token = ui.interact(self.rect(place), id, Sense::hover());
             let label = format!("{}, position {}", place.text, place.position);
@@ -259,6 +376,39 @@ impl Sheet<'_> {
                 commands.push(self.click(place.position));
             }
         }
+    }
+}
+
+/// Ends letters that no line could hold at its edge.
+fn clip(painter: &Painter, rect: Rect, width: f32) -> Option<Painter> {
+    (width > rect.width() + 1.0).then(|| painter.with_clip_rect(painter.clip_rect().intersect(rect)))
+}
+
+/// Laid-out text with a colour for each glyph.
+fn inked(galley: &Galley, inks: &[Color32]) -> Arc<Galley> {
+    let mut galley = galley.clone();
+    let mut inks = inks.iter();
+    for row in &mut galley.rows {
+        let row = Arc::make_mut(&mut row.row);
+        for (glyph, ink) in row.glyphs.iter().zip(&mut inks).filter(|(glyph, _)| !glyph.uv_rect.is_nothing()) {
+            let first = glyph.first_vertex as usize;
+            let corners = row.visuals.mesh.vertices.get_mut(first..first + 4);
+            corners.into_iter().flatten().for_each(|vertex| vertex.color = *ink);
+        }
+    }
+    Arc::new(galley)
+}
+
+/// A frame with the hexadecimal digits of a character that no font has, in two rows.
+fn paint_code(painter: &Painter, text: &str, at: Pos2, ink: Color32) {
+    let code = text.chars().next().map_or(0, u32::from);
+    let digits = if code > 0xffff { format!("{code:06X}") } else { format!("{code:04X}") };
+    let frame = Rect::from_min_max(at + vec2(0.5, -14.5), at + vec2(CODE_WIDTH - 0.5, 3.5));
+    painter.rect_stroke(frame, 1.0, Stroke::new(1.0, ink.gamma_multiply(0.6)), StrokeKind::Inside);
+    let font = FontId::proportional(if digits.len() > 4 { 7.5 } else { 8.5 });
+    let (upper, lower) = digits.split_at(digits.len() / 2);
+    for (row, y) in [(upper, -9.6), (lower, -1.2)] {
+        painter.text(pos2(frame.center().x, at.y + y), Align2::CENTER_CENTER, row, font.clone(), ink);
     }
 }
 
