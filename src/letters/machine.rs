@@ -1,6 +1,7 @@
 //! The fonts of this machine, by fontique: fontconfig, Core Text or DirectWrite say which font has a script.
 
 use std::collections::HashMap;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use fontique::{
@@ -13,7 +14,7 @@ use super::characters::{is_emoji, script_of};
 use super::face::Face;
 
 /// The fonts, listed when the first character needs them.
-static MACHINE: LazyLock<Mutex<Machine>> = LazyLock::new(|| Mutex::new(Machine::new()));
+static MACHINE: LazyLock<Mutex<Machine>> = LazyLock::new(|| Mutex::new(Machine::new(fonts_of_machine())));
 
 /// Where symbols are looked for, which belong to no script.
 const ANY_FAMILY: [GenericFamily; 6] = [
@@ -56,10 +57,21 @@ pub fn prepare() {
     drop(std::thread::Builder::new().name("fonts".to_owned()).spawn(list));
 }
 
+/// The list of fonts: empty where the system has none, which fontique does not expect of fontconfig.
+fn fonts_of_machine() -> Collection {
+    let listed = |system_fonts| Collection::new(CollectionOptions { shared: false, system_fonts });
+    // Where no font is there is nothing that a trace would help with.
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let found = catch_unwind(|| listed(true));
+    panic::set_hook(hook);
+    found.unwrap_or_else(|_| listed(false))
+}
+
 impl Machine {
-    fn new() -> Self {
+    fn new(collection: Collection) -> Self {
         Self {
-            collection: Collection::new(CollectionOptions { shared: false, system_fonts: true }),
+            collection,
             sources: SourceCache::new(SourceCacheOptions::default()),
             locale: sys_locale::get_locale().and_then(|locale| Language::parse(&locale).ok()),
             faces: HashMap::new(),
@@ -71,7 +83,8 @@ impl Machine {
         if let Some(found) = self.found.get(grapheme) {
             return found.clone();
         }
-        let found = self.search(grapheme, accepts);
+        // A font that fontique or harfrust cannot read is no reason to end.
+        let found = catch_unwind(AssertUnwindSafe(|| self.search(grapheme, accepts))).unwrap_or(None);
         self.found.insert(grapheme.to_owned(), found.clone());
         found
     }
