@@ -56,6 +56,7 @@ fn every_checkpoint_is_answered_or_refused() {
                     assert_eq!(row.len(), explanation.scene.layout.len(), "{what}");
                     assert!(row.iter().any(|v| v.is_finite()) && !row.iter().any(|v| v.is_infinite()), "{what}: {row:?}");
                 }
+                Err(Error::OtherKind { reads_texts, .. }) => assert_eq!(reads_texts, input == &picture, "{what}"),
                 Err(Error::Refused { place, what, expected, .. }) => {
                     assert!(!place.is_empty() && !what.is_empty() && !expected.is_empty(), "{place}: {what}");
                 }

@@ -34,6 +34,8 @@ mod phrases;
 mod samples;
 #[path = "ui/texts.rs"]
 mod texts;
+#[path = "ui/truths.rs"]
+mod truths;
 
 fn opened() -> Session {
     Session { input: Some("meadow.png".into()), model: Some("tiny".into()), theme: Theme::Dark, ..Session::default() }
@@ -122,9 +124,9 @@ fn pointing_shows_the_map_and_the_numbers_in_the_same_frame() {
     harness.step();
     assert_eq!(shown(&harness), Some(position(1, 2)));
     harness.get_by_label_contains("row 1, col 2  |  patch 8, position 9  |  ");
-    harness.get_by_label_contains("rank 1 of 24");
-    let value = harness.get_by_label(&patch(1, 2)).value().unwrap();
-    assert!(value.contains("rank 1"), "{value}");
+    harness.get_by_label_contains("own entry, drawn as the largest other");
+    let value = harness.get_by_label(&patch(1, 3)).value().unwrap();
+    assert!(value.contains("rank "), "{value}");
 }
 
 #[test]

@@ -102,6 +102,9 @@ fn actions_ui(ui: &mut Ui, view: &View, (history, narrow): (&History, bool), com
     }
     let drawn = view.map.is_some() || view.cut.is_some();
     button(ui, drawn, "Export...", "Write the figure (Ctrl+E)", Command::Do(Effect::Ask(Ask::Figure)));
+    if ui.available_width() < 190.0 {
+        return;
+    }
     button(ui, history.can_redo(), "Redo", "Ctrl+Shift+Z", Command::Do(Effect::Redo));
     button(ui, history.can_undo(), "Undo", "Ctrl+Z", Command::Do(Effect::Undo));
 }

@@ -253,9 +253,7 @@ impl<'a> PatchValues<'a> {
     /// Of what is on the screen.
     pub fn new(session: &Session, view: &'a View) -> Self {
         let map = view.map.as_ref().filter(|_| session.mode == Mode::Heatmap);
-        let mut sorted = map.map_or_else(Vec::new, |m| m.heatmap.values.iter().copied().filter(|v| !v.is_nan()).collect());
-        sorted.sort_by(f32::total_cmp);
-        Self { mode: session.mode, view, sorted }
+        Self { mode: session.mode, view, sorted: map.map_or_else(Vec::new, MapView::ranked_values) }
     }
 
     /// Its value and rank, or its segment.
@@ -263,8 +261,10 @@ impl<'a> PatchValues<'a> {
         match (self.mode, &self.view.map, &self.view.cut) {
             (Mode::Heatmap, Some(map), _) => {
                 let value = map.heatmap.values.get(patch).copied().unwrap_or(f32::NAN);
-                let rank = 1 + self.sorted.len() - self.sorted.partition_point(|&v| v <= value);
-                format!("value {}, rank {rank}", words::value(value))
+                if map.own_entry() == Some(patch) {
+                    return format!("value {}, {}", words::value(value), map.own_words());
+                }
+                format!("value {}, rank {}", words::value(value), rank(&self.sorted, value))
             }
             (Mode::Segments, _, Some(cut)) => {
                 cut.segmentation.patch_labels.get(patch).map_or_else(String::new, |label| format!("segment {label}"))
@@ -272,6 +272,11 @@ impl<'a> PatchValues<'a> {
             _ => String::new(),
         }
     }
+}
+
+/// 1 for what no value of an ascending list exceeds; equal values share the better rank.
+pub fn rank(sorted: &[f32], value: f32) -> usize {
+    1 + sorted.len() - sorted.partition_point(|&v| v <= value)
 }
 
 /// Where the pointer is; `None` when something else is in front or is being dragged.

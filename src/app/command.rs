@@ -171,6 +171,31 @@ pub struct Around {
 }
 
 impl Command {
+    /// Whether an input is opened.
+    pub fn opens_input(&self) -> bool {
+        matches!(self, Self::OpenInput(_) | Self::StepSample(_))
+    }
+
+    /// Why a command would do nothing with what is open, in words.
+    pub fn has_no_effect(&self, session: &Session, scene: Option<&Scene>) -> Option<String> {
+        let is_text = scene?.layout.text.is_some();
+        let method = session.info().map_or("this method", |info| info.name);
+        match self {
+            Self::ToggleMatrix if !is_text => Some("Tokens by layers are shown of texts; this is a picture".to_owned()),
+            Self::ToggleGrid if is_text => Some("The grid lies over pictures; this is a text".to_owned()),
+            Self::Show(Mode::Segments) if is_text => {
+                Some("Segments are parts of a picture; a text has its words instead".to_owned())
+            }
+            Self::StepHead(_) if !session.info().is_some_and(|info| info.uses(Uses::Head)) => {
+                Some(format!("{method} does not look at single heads"))
+            }
+            Self::StepSample(_) if !matches!(session.input, Some(Input::Sample(_))) => {
+                Some("The samples are on the first page (Ctrl+H); this is an input of your own".to_owned())
+            }
+            _ => None,
+        }
+    }
+
     /// Changes the session, or says what is to be done outside it.
     pub fn apply(self, session: &mut Session, scene: Option<&Scene>, around: Around) -> Option<Effect> {
         match self {
@@ -180,17 +205,13 @@ impl Command {
             Self::Select(span) => select(session, scene?, span),
             Self::GrowSpan { rows, cols } => grow_span(session, scene?, (rows, cols), around),
             Self::SetLayer(layer) => session.layer = i32::try_from(layer).unwrap_or(-1),
-            Self::ToggleMatrix if scene.is_some_and(|s| s.layout.text.is_none()) => {}
             Self::ToggleMatrix => session.matrix.shown = !session.matrix.shown,
             Self::SetMatrix(look) => session.matrix = look,
             Self::Measure(score) => session.score = score,
             Self::StepLayer(step) => step_layer(session, scene?, step),
-            Self::StepHead(_) if !session.info().is_some_and(|info| info.uses(Uses::Head)) => {}
             Self::StepHead(step) => session.params.head = session.head_after(step, scene?.model.num_heads),
-            Self::Show(Mode::Segments) if scene.is_some_and(|s| s.layout.text.is_some()) => {}
             Self::Show(mode) => session.mode = mode,
             Self::ToggleOverlay => session.look.overlay = !session.look.overlay,
-            Self::ToggleGrid if scene.is_some_and(|s| s.layout.text.is_some()) => {}
             Self::ToggleGrid => session.look.grid = !session.look.grid,
             Self::ToggleExhibits => *session.exhibits_mut() ^= true,
             Self::Solo(label) => session.solo = (session.solo != Some(label)).then_some(label),
@@ -217,12 +238,12 @@ impl Command {
     }
 }
 
-/// A model of pictures has no use for a text, nor one of texts for a picture: another kind of input brings its own, unless the
-/// open one takes both.
+/// A model of pictures has no use for a text, nor one of texts for a picture: each kind of input keeps its own, unless the open one
+/// takes both.
 fn open_input(session: &mut Session, input: Input, around: Around) {
     let reads_texts = session.input.as_ref().map(Input::is_text).or(around.reads_texts);
     if reads_texts.is_some_and(|texts| texts != input.is_text()) && !around.reads_both {
-        session.model = None;
+        std::mem::swap(&mut session.model, &mut session.other_model);
     }
     if input.is_text() {
         session.mode = Mode::Heatmap;

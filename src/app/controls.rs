@@ -7,7 +7,7 @@ use eframe::egui::{self, Button, ComboBox, RichText, ScrollArea, Slider, Ui};
 use super::badge::{Badge, badge_ui};
 use super::command::{Ask, Command, Effect};
 use super::hub::Picker;
-use super::session::{Mode, Session, heads};
+use super::session::{Mode, Session};
 use super::view::View;
 use super::{knobs, look, menu, phrase, scalar, theme, words};
 use crate::domain::Notice;
@@ -120,6 +120,10 @@ fn open_ui(ui: &mut Ui, session: &Session, shown: &Shown<'_>, commands: &mut Vec
         }
     });
     name_ui(ui, model, "the built-in ones");
+    if let Some(other) = &session.other_model {
+        let kind = if session.input.as_ref().is_some_and(Input::is_text) { "pictures" } else { "texts" };
+        quiet_ui(ui, &format!("{} for {kind}", other.name()));
+    }
     if let Some((id, share)) = shown.picker.on_its_way() {
         quiet_ui(ui, &format!("downloading {id}: {:.0} %", 100.0 * share));
     }
@@ -214,7 +218,11 @@ fn layer_ui(ui: &mut Ui, session: &mut Session, scene: &Scene) {
 fn parameters_ui(ui: &mut Ui, session: &mut Session, info: &Info, scene: &Scene) {
     if info.uses(Uses::Head) {
         row_ui(ui, "Head", "One attention head, or all of them fused (, and . step through them)", |ui| {
-            head_ui(ui, &mut session.params.head, scene.model.num_heads);
+            let choices = session.heads(scene.model.num_heads);
+            let mut head = session.head();
+            if head_ui(ui, &mut head, &choices) {
+                session.params.head = head;
+            }
         });
     }
     if info.uses(Uses::Facet) {
@@ -223,7 +231,7 @@ fn parameters_ui(ui: &mut Ui, session: &mut Session, info: &Info, scene: &Scene)
         });
     }
     if info.uses(Uses::Scalar) {
-        scalar::scalar_ui(ui, &mut session.params.scalar);
+        scalar::scalar_ui(ui, &mut session.params.scalar, scene.layout.text.is_some());
     }
     if info.uses(Uses::Own) {
         let tip = "A token's own entry is far larger than the others:\nmax = draw it as the largest of the others\nkeep = as computed\nzero = without it";
@@ -231,16 +239,19 @@ fn parameters_ui(ui: &mut Ui, session: &mut Session, info: &Info, scene: &Scene)
     }
 }
 
-fn head_ui(ui: &mut Ui, head: &mut Head, num_heads: usize) {
+/// Whether another was chosen.
+fn head_ui(ui: &mut Ui, head: &mut Head, choices: &[Head]) -> bool {
     let name = |head: Head| match head {
         Head::One(number) => format!("head {number}"),
         fused => format!("{fused} of heads"),
     };
-    ComboBox::from_id_salt("head").selected_text(name(*head)).show_ui(ui, |ui| {
-        for choice in heads(num_heads) {
+    let before = *head;
+    ComboBox::from_id_salt("head").selected_text(name(before)).show_ui(ui, |ui| {
+        for &choice in choices {
             ui.selectable_value(head, choice, name(choice));
         }
     });
+    *head != before
 }
 
 /// One button a choice where they are few and short, as all of these are.

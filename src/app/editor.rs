@@ -14,6 +14,8 @@ const MAX_BYTES: usize = 16 << 10;
 #[derive(Clone, Debug, Default)]
 pub struct Editor {
     text: String,
+    /// The text that it began with.
+    before: String,
     /// Whether the keyboard was put on it.
     begun: bool,
 }
@@ -30,7 +32,12 @@ impl Editor {
                 open[..open.floor_char_boundary(MAX_BYTES)].trim_end().to_owned()
             }
         };
-        Self { text, begun: false }
+        Self { begun: false, before: text.clone(), text }
+    }
+
+    /// What was typed and not explained, to go on with later; none where nothing was.
+    pub fn into_draft(self) -> Option<Self> {
+        (self.text != self.before).then_some(Self { begun: false, ..self })
     }
 }
 

@@ -7,6 +7,8 @@ use super::keys::{BINDINGS, GESTURES};
 
 /// Above and below the list: its title, and some of the window.
 const BORDER: f32 = 90.0;
+/// A narrower window holds one column of keys.
+const TWO_COLUMNS: f32 = 1000.0;
 
 /// Draws the list over everything else.
 pub fn help_ui(ctx: &egui::Context, commands: &mut Vec<Command>) {
@@ -20,14 +22,16 @@ pub fn help_ui(ctx: &egui::Context, commands: &mut Vec<Command>) {
                     lines.push(line);
                 }
             }
-            let half = lines.len().div_ceil(2);
+            // Two columns where the window has room for them.
+            let columns = if ctx.content_rect().width() < TWO_COLUMNS { 1 } else { 2 };
+            let half = lines.len().div_ceil(columns);
             let most = ctx.content_rect().height() - BORDER;
             let scrolled = ScrollArea::vertical().max_height(most);
             let grid = Grid::new("keys").num_columns(4).spacing([18.0, 7.0]);
             scrolled.show(ui, |ui| {
                 grid.show(ui, |ui| {
                     for row in 0..half {
-                        for column in [row, row + half] {
+                        for column in [row, row + half].into_iter().take(columns) {
                             if let Some((name, action)) = lines.get(column) {
                                 ui.label(RichText::new(*name).monospace().strong());
                                 ui.label(*action);

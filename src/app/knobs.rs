@@ -28,12 +28,27 @@ pub fn by_id(id: &str) -> Option<&'static Knob> {
 /// A row for each knob.
 pub fn knobs_ui(ui: &mut Ui, knobs: &mut Knobs, declared: &[&'static Knob], commands: &mut Vec<Command>) {
     for knob in declared {
-        let chosen = row_ui(ui, knob.name, knob.help, |ui| knob_ui(ui, knobs, knob, commands));
+        let unread = unread(knobs, knob, declared);
+        let chosen = row_ui(ui, knob.name, knob.help, |ui| {
+            let control = ui.add_enabled_ui(unread.is_none(), |ui| knob_ui(ui, knobs, knob, commands));
+            if let Some(why) = unread {
+                control.response.on_disabled_hover_text(why);
+            }
+            control.inner
+        });
         // Controls give no values that the knob does not take; a text field refuses by itself.
         if let Some(value) = chosen {
             drop(knobs.set(knob, &value));
         }
     }
+}
+
+/// Why nothing looks at a knob now, in words: another one has to be chosen first.
+fn unread(knobs: &Knobs, knob: &Knob, declared: &[&'static Knob]) -> Option<String> {
+    let given = knob.given?;
+    let other = declared.iter().find(|other| other.id == given.knob)?;
+    let is_read = given.values.contains(&knobs.value(other).as_str());
+    (!is_read).then(|| format!("Looked at only where {} is {}", other.name, given.values.join(" or ")))
 }
 
 /// The value that was chosen in this frame, if one was.
@@ -132,8 +147,8 @@ fn file_ui(ui: &mut Ui, knob: &Knob, now: &str, extension: &'static str, command
 pub fn draft_ui(ui: &mut Ui, (id, name): (&str, &str), now: &str, hint: &str) -> Option<String> {
     let draft = Id::unique(("draft", id));
     let mut typed = ui.data(|d| d.get_temp::<String>(draft)).unwrap_or_else(|| now.to_owned());
-    let field =
-        ui.add(TextEdit::singleline(&mut typed).hint_text(hint).char_limit(MAX_CHARS).desired_width(ui.available_width()));
+    let edit = TextEdit::singleline(&mut typed).id(field_id(id)).hint_text(hint).char_limit(MAX_CHARS);
+    let field = ui.add(edit.desired_width(ui.available_width()));
     field.widget_info(|| {
         let mut info = WidgetInfo::text_edit(true, &typed, &typed, hint);
         info.label = Some(name.to_owned());
@@ -146,6 +161,17 @@ pub fn draft_ui(ui: &mut Ui, (id, name): (&str, &str), now: &str, hint: &str) ->
     ui.data_mut(|d| d.remove::<String>(draft));
     let left = ui.input(|i| i.key_pressed(Key::Escape));
     (field.lost_focus() && !left && typed.trim() != now).then(|| typed.trim().to_owned())
+}
+
+fn field_id(id: &str) -> Id {
+    Id::unique(("draft field", id))
+}
+
+/// Returns to a line of text whose words were refused, so that what is typed next goes there.
+pub fn return_to_draft(ui: &Ui, id: &str) {
+    if ui.input(|i| i.key_pressed(Key::Enter)) {
+        ui.memory_mut(|memory| memory.request_focus(field_id(id)));
+    }
 }
 
 /// A line below a control that says why its value is not taken.

@@ -14,6 +14,8 @@ use crate::domain::colormap::{Colormap, label_colour};
 
 const BAR_WIDTH: f32 = 18.0;
 const NUM_TICKS: usize = 5;
+/// Height of the points at the ends of a bar beyond which there are values.
+const BEYOND: f32 = 8.0;
 /// Of a phrase above the colour bar; the rest is in its tip.
 const MAX_CHARS: usize = 60;
 
@@ -26,9 +28,9 @@ pub fn colour_bar_ui(ui: &mut Ui, session: &Session, map: &MapView, pointed: Opt
         let shown = if begins.len() < phrase.len() { format!("{begins}...") } else { begins };
         ui.add(egui::Label::new(RichText::new(shown).small()).wrap()).on_hover_text(phrase);
     }
-    let height = (ui.available_height() - 24.0).clamp(60.0, 420.0);
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height + 16.0), Sense::hover());
-    let bar = Rect::from_min_size(rect.min + vec2(2.0, 8.0), vec2(BAR_WIDTH, height));
+    let height = (ui.available_height() - 28.0).clamp(60.0, 420.0);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height + 20.0), Sense::hover());
+    let bar = Rect::from_min_size(rect.min + vec2(2.0, 10.0), vec2(BAR_WIDTH, height));
     ui.painter().add(bar_mesh(colormap, bar));
     let ink = ui.visuals().text_color();
     ui.painter().rect_stroke(bar, 0.0, Stroke::new(1.0, theme::palette(ui.visuals()).quiet), StrokeKind::Outside);
@@ -51,6 +53,8 @@ pub fn colour_bar_ui(ui: &mut Ui, session: &Session, map: &MapView, pointed: Opt
             ink,
         );
     }
+    let beyond = map.beyond();
+    beyond_ui(ui, map, &beyond, (bar, colormap));
     if let Some(value) = pointed.filter(|v| v.is_finite()) {
         let y = egui::lerp(bar.bottom()..=bar.top(), map.range.unit(value));
         for (width, colour) in [(4.0, Color32::BLACK), (2.0, Color32::WHITE)] {
@@ -58,14 +62,50 @@ pub fn colour_bar_ui(ui: &mut Ui, session: &Session, map: &MapView, pointed: Opt
         }
     }
     let label = format!(
-        "Colour bar, {}: {} from {} to {}",
+        "Colour bar, {}: {} from {} to {}{}",
         colormap.name(),
         map.method.unit,
         words::value(map.range.low),
-        words::value(map.range.high)
+        words::value(map.range.high),
+        beyond_words(map, &beyond)
     );
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &label));
     unit.union(response).on_hover_text(label);
+}
+
+/// Points at the ends of the bar beyond which there are values, in the colour that they are drawn in.
+fn beyond_ui(ui: &Ui, map: &MapView, [below, above]: &[Vec<usize>; 2], (bar, colormap): (Rect, Colormap)) {
+    let end = |unit: f32| {
+        let [r, g, b] = colormap.colour(unit);
+        Color32::from_rgb(r, g, b)
+    };
+    let edge = Stroke::new(1.0, theme::palette(ui.visuals()).quiet);
+    for (is_there, y, tip, unit) in [
+        (!below.is_empty(), bar.bottom(), BEYOND, 0.0),
+        (!above.is_empty() && map.range.constant().is_none(), bar.top(), -BEYOND, 1.0),
+    ] {
+        if is_there {
+            let points = vec![pos2(bar.left(), y), pos2(bar.right(), y), pos2(bar.center().x, y + tip)];
+            ui.painter().add(egui::Shape::convex_polygon(points, end(unit), edge));
+        }
+    }
+}
+
+/// Which tokens have values beyond the limits: `; above: [SEP] 1.2, [CLS] 0.9 and 3 more`.
+fn beyond_words(map: &MapView, [below, above]: &[Vec<usize>; 2]) -> String {
+    const NAMED: usize = 3;
+    let layout = &map.source.0.scene.layout;
+    let name = |&patch: &usize| {
+        let value = map.heatmap.values.get(patch).copied().unwrap_or(f32::NAN);
+        format!("{} {}", words::token(layout, layout.position_of(patch)), words::value(value))
+    };
+    let list = |(side, patches): (&str, &Vec<usize>)| {
+        let named: Vec<String> = patches.iter().take(NAMED).map(name).collect();
+        let more = patches.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        if patches.is_empty() { String::new() } else { format!("; {side}: {}{more}", named.join(", ")) }
+    };
+    [("below", below), ("above", above)].map(list).concat()
 }
 
 fn bar_mesh(colormap: Colormap, bar: Rect) -> Mesh {
@@ -101,8 +141,13 @@ pub fn paint_ui(ui: &mut Ui, map: &MapView) {
 /// Every segment with its colour and share; a click shows one alone.
 pub fn segments_ui(ui: &mut Ui, session: &Session, cut: &CutView, pointed: Option<usize>, commands: &mut Vec<Command>) {
     let count = cut.shares.len();
-    ui.label(RichText::new(if count == 1 { "1 segment".to_owned() } else { format!("{count} segments") }).strong());
-    ui.label(RichText::new("Click one to see it alone").small().color(theme::palette(ui.visuals()).quiet));
+    ui.label(RichText::new(words::segments(cut.num_segments())).strong());
+    let hint = if cut.num_segments() > 1 {
+        "Click one to see it alone".to_owned()
+    } else {
+        format!("{} found nothing to tell apart: every patch has the same label", cut.segments.method.name)
+    };
+    ui.add(egui::Label::new(RichText::new(hint).small().color(theme::palette(ui.visuals()).quiet)).wrap());
     let height = 24.0;
     ScrollArea::vertical().auto_shrink([false, false]).show_rows(ui, height, count, |ui, rows| {
         for label in rows {
@@ -112,7 +157,7 @@ pub fn segments_ui(ui: &mut Ui, session: &Session, cut: &CutView, pointed: Optio
 }
 
 fn entry_ui(ui: &mut Ui, session: &Session, cut: &CutView, (label, pointed): (usize, bool), commands: &mut Vec<Command>) {
-    let share = format!("{:.1} %", 100.0 * cut.shares.get(label).copied().unwrap_or(0.0));
+    let share = words::share(cut.shares.get(label).copied().unwrap_or(0.0));
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::click());
     let solo = session.solo.filter(|&l| l < cut.shares.len());
     let soloed = solo == Some(label);

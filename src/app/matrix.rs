@@ -93,6 +93,11 @@ impl Matrix {
         self.target.1.map_or(position == self.target.0, |span| span.contains(position))
     }
 
+    /// Whether the own-entry rule put another value in the place of a token's own.
+    pub fn replaces_own(&self, session: &Session, position: usize) -> bool {
+        self.target == (position, None) && own(session, self.method, None) != Own::Keep
+    }
+
     /// One range over the values of all rows that may set it.
     fn share_range(&mut self, session: &Session, scene: &Scene) {
         let own = own(session, self.method, self.target.1);
@@ -143,7 +148,7 @@ fn row(session: &Session, answers: &Answers, scene: &Scene, (target, layer): (Ta
         return Row::Lacks(why.to_owned());
     };
     if let Some(refusal) = answers.refusal(&request) {
-        return Row::Lacks(refusal.to_string());
+        return Row::Lacks(super::refusal::words(refusal));
     }
     let Some(answer) = answers.explanation(&request) else { return Row::Waits };
     let Some(map) = map_of(answer, target, own(session, answer.method, target.1)) else { return Row::Waits };

@@ -4,9 +4,11 @@
 
 pub mod answers;
 pub mod badge;
+pub mod banner;
 pub mod bar;
 pub mod camera;
 pub mod canvas;
+pub mod carry;
 pub mod command;
 pub mod controls;
 pub mod debug;
@@ -30,6 +32,7 @@ pub mod panels;
 pub mod phrase;
 pub mod readout;
 pub mod refusal;
+mod replies;
 pub mod scalar;
 pub mod screenshot;
 pub mod session;
@@ -55,11 +58,13 @@ pub use window::run;
 
 use crate::domain::request::{ModelRef, Request};
 use crate::domain::{Error, Progress};
-use crate::engine::{Continuation, Oracle, Output, Reply, Scene};
+use crate::engine::{Continuation, Oracle, Reply, Scene};
 use crate::hub::Settings;
 use answers::Answers;
 use badge::Badge;
+use banner::Banner;
 use camera::Camera;
+use carry::Carried;
 use command::Around;
 use debug::FrameLog;
 use editor::Editor;
@@ -82,13 +87,14 @@ pub struct App {
     asked: Vec<String>,
     /// The newest input and model that could be opened.
     opened: Option<Request>,
-    error: Option<Error>,
+    banner: Option<Banner>,
     /// What was written or copied last, until the user does something else.
     notice: Option<String>,
     /// The newest part of a continuation that came.
     continuation: Option<Arc<Continuation>>,
     pace: generation::Pace,
     view: View,
+    carried: Carried,
     pointing: Pointing,
     camera: Camera,
     /// Where the picture lay in the last frame.
@@ -98,6 +104,8 @@ pub struct App {
     gallery: Gallery,
     /// The text that is being typed, if one is.
     editor: Option<Editor>,
+    /// What was typed before the editor was left without explaining it.
+    draft: Option<Editor>,
     hub: Picker,
     /// Whether the first page was on the screen last.
     at_home: bool,
@@ -127,11 +135,12 @@ impl App {
             wishes: Wishes::default(),
             asked: Vec::new(),
             opened: None,
-            error: None,
+            banner: None,
             notice: None,
             continuation: None,
             pace: generation::Pace::default(),
             view: View::default(),
+            carried: Carried::default(),
             pointing: Pointing::default(),
             camera: Camera::default(),
             frame: None,
@@ -139,6 +148,7 @@ impl App {
             pictures: exhibits::Pictures::default(),
             gallery: Gallery::default(),
             editor: None,
+            draft: None,
             hub: Picker::new(Settings::from_env()),
             files: Files::default(),
             help: false,
@@ -169,7 +179,7 @@ impl App {
 
     /// The error that is shown, if one is.
     pub fn error(&self) -> Option<&Error> {
-        self.error.as_ref()
+        self.banner.as_ref().map(|banner| &banner.error)
     }
 
     /// Whether everything that the screen needs is there, or will not come.
@@ -189,44 +199,10 @@ impl App {
         if let Some(id) = self.hub.poll(ctx) {
             self.arrived(ctx, id);
         }
+        self.drop_old_error();
         self.wish();
         if self.oracle.running().is_some() || self.hub.on_its_way().is_some() {
             ctx.request_repaint_after(Duration::from_millis(100));
-        }
-    }
-
-    fn receive(&mut self, reply: Reply) {
-        let is_wanted = self.asked.contains(&reply.key);
-        let opening = [self.session.prompt_request(), self.session.trace_request()];
-        let trace = opening.into_iter().flatten().find(|r| r.key() == reply.key);
-        match &reply.result {
-            // Every token brings another, and the last one makes the others needless.
-            Ok(Output::Continuation(continuation)) => return self.receive_continuation(&reply, Some(continuation)),
-            Ok(Output::Scene(_)) => self.opened = trace.or(self.opened.take()),
-            // The badge says so.
-            Err(_) if self.badge_key().as_ref() == Some(&reply.key) => {}
-            Err(err) if is_wanted && *err != Error::Cancelled => {
-                self.error = Some(err.clone());
-                self.receive_continuation(&reply, None);
-                if trace.is_some() {
-                    self.go_back();
-                }
-            }
-            _ => {}
-        }
-        self.answers.keep(reply);
-    }
-
-    /// To the input and the model that were shown before something could not be opened, or to the first page.
-    fn go_back(&mut self) {
-        if self.at_home {
-            self.session.input = None;
-            self.history.amend(&self.session);
-        } else if let Some(opened) = &self.opened {
-            self.session.input = Some(opened.input.clone());
-            self.session.model = Some(opened.model.clone());
-            (self.session.size, self.session.device, self.session.tower) = (opened.size, opened.device, opened.tower);
-            self.history.amend(&self.session);
         }
     }
 
@@ -234,7 +210,8 @@ impl App {
         match news {
             News::Chosen(Ask::Input | Ask::Model, path) | News::Pasted(Ok(path)) => self.open(path),
             News::Chosen(Ask::Knob { id, .. }, path) => {
-                self.error = knobs::take_file(&mut self.session.params.knobs, id, &path).err();
+                let taken = knobs::take_file(&mut self.session.params.knobs, id, &path);
+                self.banner = taken.err().map(|err| Banner::at(err, &self.session));
             }
             News::Chosen(Ask::Session, path) => self.files.save_session(ctx, &self.session, path),
             News::Chosen(Ask::Figure, path) => {
@@ -242,10 +219,15 @@ impl App {
                     self.files.save_figure(ctx, output, self.session.clone(), path);
                 }
             }
-            News::Saved(Ok(path)) => self.notice = Some(format!("Wrote {}", path.display())),
-            News::Copied(Ok(())) => self.notice = Some("Copied the figure".to_owned()),
-            News::Failed(err) | News::Saved(Err(err)) | News::Copied(Err(err)) | News::Pasted(Err(err)) => self.error = Some(err),
+            News::Saved(Ok(path)) => self.succeeded(format!("Wrote {}", path.display())),
+            News::Copied(Ok(())) => self.succeeded("Copied the figure".to_owned()),
+            News::Failed(err) | News::Saved(Err(err)) | News::Copied(Err(err)) | News::Pasted(Err(err)) => self.refuse(err),
         }
+    }
+
+    /// Something was written. An error of an attempt before it is over.
+    fn succeeded(&mut self, words: String) {
+        (self.notice, self.banner) = (Some(words), None);
     }
 
     /// A model has come. It is opened for whoever waits for it before the list, and only named to whoever went on.
@@ -253,7 +235,7 @@ impl App {
         self.notice = Some(self.hub.arrival(&id));
         self.answers.forget_failures();
         if self.hub.is_open() {
-            self.error = None;
+            self.banner = None;
             self.hub.toggle(ctx);
             (self.session.model, self.session.tower) = (Some(ModelRef::Hub(id)), None);
         }
@@ -261,15 +243,19 @@ impl App {
 
     /// Opens whatever a path turns out to be. What failed before may have been mended, so it is asked again.
     fn open(&mut self, path: std::path::PathBuf) {
-        self.error = None;
+        self.banner = None;
         self.answers.forget_failures();
         match files::open(path) {
             Opening::Command(command) => {
+                let (opens_input, before) = (command.opens_input(), self.session.model_in_use());
                 let around = self.around();
                 command.apply(&mut self.session, None, around);
+                if opens_input {
+                    self.name_switch(before.as_ref());
+                }
             }
             Opening::Session(Ok(session)) => self.session = *session,
-            Opening::Session(Err(err)) => self.error = Some(err),
+            Opening::Session(Err(err)) => self.refuse(err),
         }
     }
 
@@ -328,6 +314,11 @@ impl App {
         self.wanted().iter().any(|(key, _)| self.answers.refusal_of(key) == Some(&Error::Cancelled))
     }
 
+    /// Whether something that the screen needs was refused.
+    fn is_failed(&mut self) -> bool {
+        self.wanted().iter().any(|(key, _)| self.answers.refusal_of(key).is_some_and(|err| *err != Error::Cancelled))
+    }
+
     fn running(&self) -> Option<(String, Progress)> {
         self.oracle.running()
     }
@@ -338,7 +329,15 @@ impl App {
         }
         for command in commands {
             let around = self.around();
+            if let Some(why) = command.has_no_effect(&self.session, self.view.scene.as_deref()) {
+                self.notice = Some(why);
+                continue;
+            }
+            let (opens_input, before) = (command.opens_input(), self.session.model_in_use());
             let effect = command.apply(&mut self.session, self.view.scene.as_deref(), around);
+            if opens_input {
+                self.name_switch(before.as_ref());
+            }
             if let Some(effect) = effect {
                 self.perform(ctx, effect);
             }
@@ -352,7 +351,7 @@ impl App {
         let opened = self.opened.as_ref().filter(|o| self.session.model.as_ref() == Some(&o.model));
         Around {
             help: self.help,
-            banner: self.error.is_some(),
+            banner: self.banner.is_some(),
             lines: ends.map_or([None; 2], |(_, end)| self.text.neighbours(end)),
             anchor,
             reads_texts: opened.map(|o| o.input.is_text()),
@@ -368,7 +367,10 @@ impl App {
             Effect::ToggleHub => self.hub.toggle(ctx),
             Effect::Download(id) => self.hub.download(ctx, id),
             Effect::StopDownload => self.hub.stop(),
-            Effect::TypeText => self.editor = Some(Editor::new(&self.session, self.view.scene.as_deref())),
+            Effect::TypeText => {
+                let draft = self.draft.take();
+                self.editor = Some(draft.unwrap_or_else(|| Editor::new(&self.session, self.view.scene.as_deref())));
+            }
             Effect::Paste(picture) => self.files.keep_pasted(ctx, picture),
             Effect::CopyFigure => {
                 if let Some(output) = self.view.output(&self.session) {
@@ -379,14 +381,14 @@ impl App {
             Effect::Redo => self.session = self.history.redo().unwrap_or_else(|| self.session.clone()),
             Effect::Cancel => self.cancel(),
             Effect::Retry => {
-                self.error = None;
+                self.banner = None;
                 self.answers.forget_failures();
             }
             Effect::CheckModel => {
                 self.checked = self.session.model_in_use();
                 self.answers.forget_failures();
             }
-            Effect::Dismiss => self.error = None,
+            Effect::Dismiss => self.banner = None,
             Effect::ToggleHelp => self.help = !self.help,
             Effect::ToggleDebug => self.debug = !self.debug,
             Effect::ToggleFullScreen => {

@@ -1,17 +1,20 @@
 //! One frame of the window: keys and pointer first, then what to show, then the panels, then what the user asked for.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use eframe::egui::{self, CentralPanel, Panel, Ui};
 
 use super::canvas::{Canvas, canvas_ui, pointer_on_ground};
 use super::command::Command;
-use super::editor::Outcome;
+use super::editor::{Editor, Outcome};
 use super::readout::Work;
 use super::session::Mode;
 use super::text_view::Page;
 use super::view::is_continued;
-use super::{App, Effect, bar, controls, debug, editor, exhibits, generation, help, keys, legend, readout, theme, welcome};
+use super::{
+    App, Effect, bar, controls, debug, editor, exhibits, generation, help, keys, legend, readout, refusal, theme, welcome,
+};
 use crate::domain::Progress;
 use crate::engine::Scene;
 
@@ -36,11 +39,11 @@ impl App {
         if let Some(text) = &mut self.editor
             && let Some(done) = editor::editor_ui(&ctx, text)
         {
-            self.editor = None;
-            commands.extend(match done {
-                Outcome::Explain(input) => Some(Command::OpenInput(input)),
-                Outcome::Cancel => None,
-            });
+            let left = self.editor.take();
+            match done {
+                Outcome::Explain(input) => commands.push(Command::OpenInput(input)),
+                Outcome::Cancel => self.draft = left.and_then(Editor::into_draft),
+            }
         }
         if self.debug {
             debug::debug_ui(&ctx, &mut self.log, running.as_ref(), self.asked.len());
@@ -102,16 +105,25 @@ impl App {
             self.session.mode = Mode::Heatmap;
             self.history.amend(&self.session);
         }
+        if let Some(scene) = &opened {
+            self.follow_model(scene);
+        }
+        let shown_before = self.view.scene.is_some();
         if let Some(Err(err)) = opened.map(|scene| self.session.mend(&scene)) {
-            self.error = Some(err);
             self.history.amend(&self.session);
+            if shown_before {
+                // Nobody asked for it of this model: it stood so for the one before.
+                self.notice = Some(refusal::words(&err));
+            } else {
+                self.refuse(err);
+            }
         }
         let before = self.view.scene.clone();
         let continuation = self.continuation().cloned();
         let answers = (&self.answers, continuation.as_ref());
         self.view.update(&self.session, answers, self.pointing, ctx.input(|i| i.time));
         let is_same = match (&before, &self.view.scene) {
-            (Some(old), Some(new)) => std::sync::Arc::ptr_eq(old, new) || is_continued(old, new),
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new) || is_continued(old, new),
             (old, new) => old.is_none() && new.is_none(),
         };
         if !is_same {
@@ -120,6 +132,20 @@ impl App {
             self.text = super::TextView::default();
             self.pointing = super::Pointing::default();
         }
+    }
+
+    /// Takes what is pinned to another model, and leaves a method that it lacks.
+    fn follow_model(&mut self, scene: &Arc<Scene>) {
+        let named = |scene: &Scene| (scene.model.name.clone(), scene.model.folder.clone(), scene.model.tower);
+        let is_other = self.view.scene.as_ref().is_some_and(|before| named(before) != named(scene));
+        let before = (self.session.pinned.clone(), self.session.span);
+        let lacking = if is_other { self.session.leave_lacking(scene) } else { None };
+        let lost = self.carried.bring(&mut self.session, scene).map(str::to_owned);
+        if lacking.is_some() || before != (self.session.pinned.clone(), self.session.span) {
+            // It belongs to the step that opened the model.
+            self.history.amend(&self.session);
+        }
+        self.notice = lacking.or(lost).or(self.notice.take());
     }
 
     fn side_panels_ui(&mut self, ui: &mut Ui, running: Option<&Progress>, commands: &mut Vec<Command>) {
@@ -132,7 +158,7 @@ impl App {
             bar::bar_ui(ui, &self.session, &self.view, &self.history, commands);
             bar::progress_ui(ui, running);
         });
-        if let Some(error) = &self.error {
+        if let Some(error) = self.banner.as_ref().map(|banner| &banner.error) {
             Panel::top("error").frame(egui::Frame::NONE).resizable(false).show(ui, |ui| {
                 bar::banner_ui(ui, error, self.session.model.as_ref(), commands);
             });
@@ -143,13 +169,13 @@ impl App {
                 bar::tokens_ui(ui, &self.session, &self.view, scene, commands);
             });
         }
-        let stopped = self.is_stopped();
+        let (stopped, failed) = (self.is_stopped(), self.is_failed());
         if self.view.scene.is_none() && running.is_none() && self.notice.is_none() && !stopped {
             // The first page has nothing to read out.
             return;
         }
         Panel::bottom("readout").frame(frame).resizable(false).show(ui, |ui| {
-            let work = Work { running, stopped, notice: self.notice.as_deref() };
+            let work = Work { running, stopped, failed, notice: self.notice.as_deref() };
             readout::readout_ui(ui, &self.session, &self.view, (self.pointing, work), commands);
         });
         if self.view.scene.as_ref().is_some_and(|s| s.model.is_causal) {

@@ -2,6 +2,7 @@
 
 use eframe::egui::{self, RichText, Ui};
 
+use super::canvas::rank;
 use super::command::{Command, Effect};
 use super::session::{Mode, Session};
 use super::view::{Pointing, View};
@@ -17,6 +18,8 @@ pub struct Work<'a> {
     pub running: Option<&'a Progress>,
     /// Whether the user stopped what the screen needs.
     pub stopped: bool,
+    /// Whether the newest map could not be made.
+    pub failed: bool,
     /// What was done last, until something else is.
     pub notice: Option<&'a str>,
 }
@@ -31,7 +34,7 @@ pub fn readout_ui(
 ) {
     let scene = view.scene.as_deref();
     let pointed = scene.and_then(|s| pointing.patch.map(|p| pointed(session, view, s, p)));
-    let hint = scene.map_or("", |s| hint(session, s.layout.text.is_some()));
+    let hint = scene.filter(|_| view.obstacle.is_none()).map_or("", |s| hint(session, s.layout.text.is_some()));
     let quiet = theme::palette(ui.visuals()).quiet;
     ui.horizontal(|ui| {
         let text = pointed.clone().unwrap_or_else(|| hint.to_owned());
@@ -53,7 +56,7 @@ pub fn readout_ui(
     });
     let line = match work.notice {
         Some(notice) => RichText::new(notice),
-        None => RichText::new(scene.map_or_else(String::new, |s| shown(session, view, s))).color(quiet),
+        None => RichText::new(scene.map_or_else(String::new, |s| shown(session, (view, work), s))).color(quiet),
     };
     ui.add(egui::Label::new(line).truncate());
 }
@@ -94,13 +97,20 @@ fn pointed(session: &Session, view: &View, scene: &Scene, patch: usize) -> Strin
     let what = match session.mode {
         Mode::Heatmap => view.map.as_ref().and_then(|map| {
             let value = map.heatmap.values.get(patch)?;
-            let (unit, count) = (map.method.unit, map.heatmap.values.iter().filter(|v| !v.is_nan()).count());
-            let rank = (!value.is_nan()).then(|| format!("  |  rank {} of {count}", map.heatmap.rank(patch)));
-            Some(format!("{unit} {}{}", words::value(*value), rank.unwrap_or_default()))
+            let sorted = map.ranked_values();
+            let standing = match map.own_entry() {
+                Some(own) if own == patch => format!("  |  {}", map.own_words()),
+                _ if value.is_nan() => String::new(),
+                own => {
+                    let others = if own.is_some() { " others" } else { "" };
+                    format!("  |  rank {} of {}{others}", rank(&sorted, *value), sorted.len())
+                }
+            };
+            Some(format!("{} {}{standing}", map.method.unit, words::value(*value)))
         }),
         Mode::Segments => view.cut.as_ref().and_then(|cut| {
             let label = usize::from(*cut.segmentation.patch_labels.get(patch)?);
-            Some(format!("segment {label}, {:.1} % of the picture", 100.0 * cut.shares.get(label)?))
+            Some(format!("segment {label}, {} of the picture", words::share(*cut.shares.get(label)?)))
         }),
     };
     // Its own map has to be asked for.
@@ -111,8 +121,13 @@ fn pointed(session: &Session, view: &View, scene: &Scene, patch: usize) -> Strin
 }
 
 /// What the picture shows, in words.
-fn shown(session: &Session, view: &View, scene: &Scene) -> String {
-    let waits = if view.stale_since.is_some() { " (the newer one is on its way)" } else { "" };
+fn shown(session: &Session, (view, work): (&View, Work<'_>), scene: &Scene) -> String {
+    let waits = match view.stale_since {
+        None => "",
+        Some(_) if work.stopped => " (the newer one was stopped)",
+        Some(_) if work.failed => " (the newer one could not be made)",
+        Some(_) => " (the newer one is on its way)",
+    };
     match session.mode {
         Mode::Heatmap => match &view.map {
             Some(map) => format!("{}{waits}", words::map(map, scene)),
@@ -121,9 +136,9 @@ fn shown(session: &Session, view: &View, scene: &Scene) -> String {
         },
         Mode::Segments => match &view.cut {
             Some(cut) => {
-                let (segments, count) = (&cut.segments, cut.shares.len());
+                let (segments, count) = (&cut.segments, words::segments(cut.num_segments()));
                 let method = segments.method.name;
-                format!("{method}, layer {} of {}, {count} segments{waits}", segments.layer, scene.model.num_layers)
+                format!("{method}, layer {} of {}, {count}{waits}", segments.layer, scene.model.num_layers)
             }
             None => "The picture is being divided".to_owned(),
         },

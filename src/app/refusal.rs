@@ -14,6 +14,7 @@ pub fn parts(error: &Error) -> (String, String) {
             let headline = format!("{}: {}", without_flags(place), without_flags(what));
             (headline, [expected, remedy].join(" ").trim().to_owned())
         }
+        Error::OtherKind { refusal, .. } => parts(refusal),
         other => (other.to_string(), String::new()),
     }
 }

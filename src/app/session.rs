@@ -7,7 +7,7 @@ use super::menu;
 use crate::domain::colormap::Colormap;
 use crate::domain::heatmap::RangeRule;
 use crate::domain::knob::Knob;
-use crate::domain::request::{Cut, DeviceKind, Generation, Head, Input, ModelRef, Params, SizeRule, Tower};
+use crate::domain::request::{Cut, DeviceKind, Generation, Head, Input, ModelRef, Params, Scalar, SizeRule, Tower};
 use crate::domain::span::Span;
 use crate::domain::token::TokenRef;
 use crate::domain::{Error, Result};
@@ -19,6 +19,9 @@ use crate::segment::{Cutting, knobs_of};
 /// A handful of segments says more at first sight than ULTra's distance, which may leave a hundred.
 const FIRST_CUT: Cut = Cut::Clusters(6);
 
+/// The method, and the segmenter, that every model has.
+const FALLBACK: &str = "ultra";
+
 /// What is open, where the user looks, and how it is drawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -29,6 +32,8 @@ pub struct Session {
     pub input: Option<Input>,
     /// The checkpoint; `None` is the one that the program carries for the input.
     pub model: Option<ModelRef>,
+    /// The checkpoint that is kept for the other kind of input: for texts while a picture is open, for pictures while a text is.
+    pub other_model: Option<ModelRef>,
     /// Of a checkpoint with two towers the one that reads the open input; `None` = as the input needs.
     pub tower: Option<Tower>,
     /// Size of the model's input.
@@ -79,6 +84,7 @@ impl Default for Session {
             version: 1,
             input: None,
             model: None,
+            other_model: None,
             tower: None,
             size: SizeRule::default(),
             device: DeviceKind::default(),
@@ -88,7 +94,7 @@ impl Default for Session {
             score: false,
             matrix: MatrixLook::default(),
             method: METHODS.first().map_or_else(String::new, |m| m.info().id.to_owned()),
-            segmenter: "ultra".to_owned(),
+            segmenter: FALLBACK.to_owned(),
             params: Params::default(),
             generation: None,
             sampling: Generation::default(),
@@ -227,6 +233,20 @@ impl Session {
         (self.look.range, self.look.colormap) = (None, None);
     }
 
+    /// Goes to ULTra where the open model lacks what the method needs, and says so.
+    pub fn leave_lacking(&mut self, scene: &Scene) -> Option<String> {
+        if matches!(self.params.scalar, Scalar::Text(_)) && !scene.model.takes_phrases {
+            self.params.scalar = Scalar::default();
+        }
+        let info = self.asked()?;
+        let lacking = menu::lacking(info, scene)?;
+        match self.mode {
+            Mode::Heatmap => self.choose_method(FALLBACK),
+            Mode::Segments => FALLBACK.clone_into(&mut self.segmenter),
+        }
+        Some(format!("{} {lacking}: ULTra is shown instead", info.name))
+    }
+
     /// The layer as a number from 0, once L is known.
     pub fn layer_of(&self, num_layers: usize) -> usize {
         let top = i64::try_from(num_layers).unwrap_or(i64::MAX - 1);
@@ -246,6 +266,13 @@ impl Session {
             let place = format!("layer {}", self.layer);
             self.layer = -1;
             return Err(Error::refused(place, "this model has no such layer").expected(format!("0..{top}, or -1 for the top")));
+        }
+        if let Head::One(head) = self.params.head
+            && head >= scene.model.num_heads
+        {
+            self.params.head = Head::default();
+            let last = scene.model.num_heads.saturating_sub(1);
+            return Err(Error::refused(format!("head {head}"), "this model has no such head").expected(format!("0..{last}")));
         }
         if let Some(Err(err)) = self.pinned.as_ref().map(|token| scene.layout.resolve(token)) {
             self.pinned = None;
@@ -268,17 +295,28 @@ impl Session {
         self.look.range.unwrap_or(if signed { RangeRule::Symmetric } else { RangeRule::MinMax })
     }
 
+    /// The head that the method looks at. One that fuses none takes the first.
+    pub fn head(&self) -> Head {
+        self.settled(self.params.head)
+    }
+
+    fn settled(&self, head: Head) -> Head {
+        let params = Params { head, ..Params::default() };
+        method::by_id(&self.method).map_or(head, |method| method.settled(params).head)
+    }
+
+    /// Every choice of the head picker, in its order.
+    pub fn heads(&self, num_heads: usize) -> Vec<Head> {
+        let every = [Head::Mean, Head::Max, Head::Min].into_iter().chain((0..num_heads).map(Head::One));
+        every.filter(|&head| self.settled(head) == head).collect()
+    }
+
     /// The head `step` places further in the picker's order: mean, max, min, 0, 1...
     pub fn head_after(&self, step: i64, num_heads: usize) -> Head {
-        let heads = heads(num_heads);
-        let now = heads.iter().position(|&h| h == self.params.head).unwrap_or(0);
+        let heads = self.heads(num_heads);
+        let now = heads.iter().position(|&h| h == self.head()).unwrap_or(0);
         let last = i64::try_from(heads.len()).unwrap_or(1) - 1;
         let next = (i64::try_from(now).unwrap_or(0) + step).clamp(0, last);
         heads.get(usize::try_from(next).unwrap_or(0)).copied().unwrap_or_default()
     }
-}
-
-/// Every choice of the head picker, in its order.
-pub fn heads(num_heads: usize) -> Vec<Head> {
-    [Head::Mean, Head::Max, Head::Min].into_iter().chain((0..num_heads).map(Head::One)).collect()
 }

@@ -160,6 +160,8 @@ fn spacing(style: &mut Style) {
     spacing.combo_width = 168.0;
     spacing.slider_width = 108.0;
     spacing.menu_margin = Margin::same(6);
+    // Scroll bars stand beside what they scroll, not over it.
+    spacing.scroll = egui::style::ScrollStyle::thin();
     spacing.tooltip_width = 420.0;
 }
 

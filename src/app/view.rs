@@ -69,6 +69,39 @@ impl MapView {
         self.heatmap.range_over(rule, ranged.into_iter())
     }
 
+    /// The target's own entry, as an index into the values, where the own-entry rule put another value in its place.
+    pub fn own_entry(&self) -> Option<usize> {
+        let is_replaced = self.method.uses(Uses::Own) && self.span.is_none() && self.own != Own::Keep;
+        self.source.0.scene.layout.patch_of(self.position).filter(|_| is_replaced)
+    }
+
+    /// What the own-entry rule made of the target's own entry, in words.
+    pub fn own_words(&self) -> &'static str {
+        match self.own {
+            Own::Max => "own entry, drawn as the largest other",
+            Own::Zero => "own entry, drawn as 0",
+            Own::Keep => "own entry",
+        }
+    }
+
+    /// The values that ranks are counted in: all but the own entry where that is replaced, in ascending order.
+    pub fn ranked_values(&self) -> Vec<f32> {
+        let own = self.own_entry();
+        let others = self.heatmap.values.iter().enumerate().filter(|&(patch, value)| own != Some(patch) && !value.is_nan());
+        let mut sorted: Vec<f32> = others.map(|(_, &value)| value).collect();
+        sorted.sort_by(f32::total_cmp);
+        sorted
+    }
+
+    /// The values below and above the limits of the colours, as indices into the values.
+    pub fn beyond(&self) -> [Vec<usize>; 2] {
+        let is_beyond = |test: &dyn Fn(f32) -> bool| {
+            let values = self.heatmap.values.iter().enumerate().filter(|&(_, &value)| test(value));
+            values.map(|(patch, _)| patch).collect()
+        };
+        [is_beyond(&|value| value < self.range.low), is_beyond(&|value| value > self.range.high)]
+    }
+
     /// Colours in place of those of the values, where the method has such.
     pub fn paint(&self) -> Option<&Paint> {
         let paint = self.source.0.shown.paint.as_ref();
@@ -97,6 +130,13 @@ pub struct CutView {
     pub shares: Vec<f64>,
     /// What segments are to each other at that cut.
     pub shown: Arc<Shown>,
+}
+
+impl CutView {
+    /// Segments that some pixel belongs to.
+    pub fn num_segments(&self) -> usize {
+        self.shares.iter().filter(|share| **share > 0.0).count()
+    }
 }
 
 /// What is shown beside a map or a segmentation.

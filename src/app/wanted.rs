@@ -168,6 +168,9 @@ impl Session {
         {
             return Some(missing);
         }
+        if info.uses(Uses::Scalar) && matches!(self.params.scalar, Scalar::Text(_)) && !scene.model.takes_phrases {
+            return Some(format!("Along {}: {}", self.params.scalar, phrase::NEEDS));
+        }
         if let Some(lacking) = menu::lacking(info, scene) {
             return Some(format!("{}: {lacking}", info.name));
         }

@@ -126,6 +126,22 @@ pub fn layer(layer: usize, num_layers: usize) -> String {
     )
 }
 
+/// `1 segment`, `6 segments`.
+pub fn segments(count: usize) -> String {
+    if count == 1 { "1 segment".to_owned() } else { format!("{count} segments") }
+}
+
+/// A part of 1 as `12.3 %`; what would round to nothing, or to everything, says so.
+pub fn share(part: f64) -> String {
+    match 100.0 * part {
+        percent if percent > 0.0 && percent < 0.05 => "< 0.1 %".to_owned(),
+        percent if percent < 100.0 && percent >= 99.95 => "> 99.9 %".to_owned(),
+        percent if percent == 0.0 => "none".to_owned(),
+        percent if percent == 100.0 => "all".to_owned(),
+        percent => format!("{percent:.1} %"),
+    }
+}
+
 /// 5,717,416 as `5.7 M`.
 pub fn count(number: usize) -> String {
     match number {

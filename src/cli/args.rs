@@ -269,6 +269,13 @@ impl What {
 
 impl Explain {
     pub(super) fn request(&self) -> Result<(Request, FigureStyle)> {
+        if segment::by_id(&self.what.method).is_some() {
+            return Err(Error::refused(
+                format!("--method {}", self.what.method),
+                "divides pictures, and makes no map of a token",
+            )
+            .remedy("use `tokenscope segment`"));
+        }
         let mut request = self.what.request(Task::Explain, self.source.needed()?)?;
         request.generation = self.continued.generation()?;
         request.tokens = Tokens::read(&self.tokens)?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::stdout::print;
+use super::tasks::parameters;
 use crate::builtin::{IMAGE_MODEL, SAMPLES, TEXT_MODEL};
 use crate::domain::info::Info;
 use crate::domain::request::{Input, ModelRef, Request, Task};
@@ -42,12 +43,12 @@ fn print_info(info: &Info) -> Result<()> {
 
 fn print_facts(name: &str, facts: &ModelFacts) -> Result<()> {
     print(format!(
-        "  {name:<32}{:<24}{:>3} layers {:>3} heads {:>5} wide  {:.1} M parameters",
+        "  {name:<32}{:<24}{:>3} layers {:>3} heads {:>5} wide  {} parameters",
         facts.kind(),
         facts.num_layers,
         facts.num_heads,
         facts.width,
-        facts.num_parameters as f64 / 1e6
+        parameters(facts.num_parameters as u64)
     ))
 }
 
@@ -75,12 +76,12 @@ fn print_outline(path: &Path, outline: &Outline) -> Result<()> {
     let files = if estimate.num_files == 1 { String::new() } else { format!(", {} files", estimate.num_files) };
     let unknown = if families().any(|family| family.model_type == outline.family) { "" } else { "; no family that is read" };
     print(format!(
-        "  {name:<32}{:<24}{:>3} layers {:>3} heads {:>5} wide  {:.1} M parameters  {} in memory ({}{files}){unknown}",
+        "  {name:<32}{:<24}{:>3} layers {:>3} heads {:>5} wide  {} parameters  {} in memory ({}{files}){unknown}",
         outline.family,
         count(outline.num_layers),
         count(outline.num_heads),
         count(outline.width),
-        outline.num_parameters as f64 / 1e6,
+        parameters(outline.num_parameters),
         size_in_words(estimate.bytes),
         estimate.format
     ))

@@ -12,6 +12,7 @@ use crate::engine::outputs::{self, Reads};
 use crate::engine::{Engine, Estimate, Output, Scene, model_path, outline, tensors, trace_file};
 use crate::figure::{self, FigureStyle};
 use crate::measure::Score;
+use crate::method::Reach;
 use crate::store::size_in_words;
 
 pub(super) fn explain(args: &args::Explain, verbose: bool) -> Result<()> {
@@ -55,6 +56,7 @@ pub(super) fn figure_of(request: &Request, style: &FigureStyle, (flag, out): (&s
     }
     let output = engine.run(request, watch.control())?;
     watch.control().cancel.check()?;
+    check_maps_differ(&output)?;
     if !out.is_empty() {
         figure::check_style(&output, style)?;
     }
@@ -138,17 +140,41 @@ fn describe_matches(output: &Output) {
     }
 }
 
+/// Refuses several tokens of which each has the same map, as where a classifier's answer is explained: panels would be named after
+/// tokens that they say nothing of.
+fn check_maps_differ(output: &Output) -> Result<()> {
+    let Output::Explanation(explanation) = output else { return Ok(()) };
+    let count = explanation.positions.len();
+    let same = (1..count).all(|n| explanation.row(n) == explanation.row(0));
+    if explanation.method.reach != Reach::Each || count < 2 || !same {
+        return Ok(());
+    }
+    let id = explanation.method.id;
+    Err(Error::refused("--token", format!("{id} explains this model's answer, with one map whatever the token"))
+        .expected("one token at most")
+        .remedy("name one, or none"))
+}
+
+/// A number of parameters in words: `45.3 K`, `5.7 M`.
+pub(super) fn parameters(count: u64) -> String {
+    match count {
+        0..1_000_000 => format!("{:.1} K", count as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} M", count as f64 / 1e6),
+        _ => format!("{:.1} B", count as f64 / 1e9),
+    }
+}
+
 /// What `--verbose` says of an answer.
 pub(super) fn describe(scene: &Scene, started: Instant) {
     let model = &scene.model;
     say(&format!(
-        "{} ({}): {} layers, {} heads, {} wide, {:.1} M parameters",
+        "{} ({}): {} layers, {} heads, {} wide, {} parameters",
         model.name,
         model.kind(),
         model.num_layers,
         model.num_heads,
         model.width,
-        model.num_parameters as f64 / 1e6
+        parameters(model.num_parameters as u64)
     ));
     if let Some(photo) = &scene.photo {
         let (height, width) = photo.input_size;

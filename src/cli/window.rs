@@ -99,6 +99,12 @@ impl Window {
         if self.matrix && input.is_some_and(|input| !reads_as_text(input)) {
             return unread("--matrix".to_owned(), "the input is a picture");
         }
+        if matches!(request.task, Task::Segment { .. }) && input.is_some_and(reads_as_text) {
+            let flag = if self.segments { "--segments".to_owned() } else { format!("--method {}", self.what.method) };
+            return Err(Error::refused(flag, "segments are parts of a picture, and the input is a text")
+                .expected("a picture, or a method of heatmaps")
+                .remedy("leave out what asks for segments"));
+        }
         if let Some(path) = &self.or_figure {
             figure::check_paths("--or-figure", std::slice::from_ref(path))?;
             outputs::check("--or-figure", std::slice::from_ref(path), &Reads::of(request))?;

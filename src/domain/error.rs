@@ -20,6 +20,13 @@ pub enum Error {
         /// What the user can do; may be empty.
         remedy: String,
     },
+    /// The model reads inputs of the other kind.
+    OtherKind {
+        /// Whether that is texts; pictures otherwise.
+        reads_texts: bool,
+        /// The refusal in words.
+        refusal: Box<Error>,
+    },
     /// The user, or a newer wish, stopped the work. Never shown as an error.
     Cancelled,
     /// A fault of this program.
@@ -65,6 +72,7 @@ impl fmt::Display for Error {
                 }
                 line
             }
+            Self::OtherKind { refusal, .. } => refusal.to_string(),
             Self::Cancelled => "cancelled".to_owned(),
             Self::Internal(what) => format!("internal error: {what}; please report it"),
         };

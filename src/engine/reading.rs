@@ -207,7 +207,8 @@ impl Loaded {
         if self.model.tower.is_some() {
             return refusal.remedy(format!("leave --tower out: the input chooses, and this checkpoint takes {is} too"));
         }
-        refusal.remedy(format!("choose another model: --model {built_in} is built in"))
+        let refusal = refusal.remedy(format!("choose another model: --model {built_in} is built in"));
+        Error::OtherKind { reads_texts: self.model.takes_text(), refusal: Box::new(refusal) }
     }
 
     fn no_tokenizer(&self) -> Error {

@@ -271,6 +271,13 @@ fn of_segments(segments: &Segments, style: &FigureStyle) -> Result<Sheet> {
     let exhibits = exhibits::of_segments(segments, &segmentation, style);
     let count = segmentation.colours.len();
     let found = format!("{count} segment{}", if count == 1 { "" } else { "s" });
+    if let Some(solo) = style.solo.filter(|&solo| usize::from(solo) >= count) {
+        return Err(Error::refused(
+            format!("--solo {solo}"),
+            format!("there {}", if count == 1 { "is 1 segment".to_owned() } else { format!("are {count} segments") }),
+        )
+        .expected(format!("0 to {}", count.saturating_sub(1))));
+    }
     let words = method_words(segments.method, &knobs_of(segments.method), &segments.request.params);
     let mut title = title_of(scene, segments.layer, words);
     title.push(match (segments.cutting, cut) {

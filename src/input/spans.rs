@@ -121,7 +121,7 @@ pub(super) fn unknown(string: &str, pieces: &[Piece], ids: &[u32], unknown: Opti
     let name = &lost.first()?.piece;
     let quoted = quoted(lost.iter().map(|piece| letters(piece)));
     let what = format!("{} of its {} tokens are {name}: the vocabulary has no piece for {quoted}", lost.len(), of_text.count());
-    Some(Notice::new("the text", what).remedy("choose a model for this language"))
+    Some(Notice::new("the text", what).remedy("choose a model whose vocabulary has them"))
 }
 
 /// Says how many letters of the part that is read have no token.

@@ -131,6 +131,9 @@ impl Model {
         unread::check(&config, &mut weights)?;
         let num_classes = parts.head.as_ref().map_or(0, Head::num_classes);
         let mut notices = weights.notices();
+        if parts.head.is_none() {
+            notices.extend(unread::missing_head(&config, &weights));
+        }
         notices.extend(classes::notices(&config, num_classes));
         notices.extend(checkpoint.folder().iter().flat_map(|folder| foreign::notices(folder)));
         Ok(Self {

@@ -100,6 +100,24 @@ pub(super) fn check(config: &Config, weights: &mut Weights) -> Result<()> {
     Ok(())
 }
 
+/// Heads that a class of transformers has, by the end of its name.
+const CLASS_HEADS: &[&str] = &[
+    "ForSequenceClassification",
+    "ForTokenClassification",
+    "ForImageClassification",
+    "ForMaskedLM",
+    "ForCausalLM",
+    "LMHeadModel",
+];
+
+/// Says so where config.json names a class with a head and the weights hold none: transformers would make one up at random.
+pub(super) fn missing_head(config: &Config, weights: &Weights) -> Option<Notice> {
+    let classes = config.words("architectures").ok().flatten()?;
+    let class = classes.into_iter().find(|class| CLASS_HEADS.iter().any(|end| class.ends_with(end)))?;
+    let what = format!("config.json names {class}, and the weights of its head are missing: the model gives no answers");
+    Some(Notice::new(weights.place(), what).remedy("take the checkpoint that was saved with its head"))
+}
+
 /// For each beginning of a name that a number follows, the largest number that was read.
 fn blocks(weights: &Weights) -> BTreeMap<String, usize> {
     let mut blocks = BTreeMap::new();

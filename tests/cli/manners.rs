@@ -32,7 +32,7 @@ fn models_and_methods_are_listed() {
     desk.write("m/pickled/config.json", fs::read("tests/fixtures/models/vit/config.json").unwrap());
     let models = desk.run("models tests/fixtures/models @m @empty").done().stdout;
     let pickled = models.lines().find(|line| line.contains("pickled")).unwrap();
-    for word in ["vit ", "3 layers", "3 heads", "24 wide", "0.0 M parameters", "0.1 MB in memory (.bin)"] {
+    for word in ["vit ", "3 layers", "3 heads", "24 wide", "20.1 K parameters", "0.1 MB in memory (.bin)"] {
         assert!(pickled.contains(word), "{pickled}");
     }
     let count = model_folders().len();

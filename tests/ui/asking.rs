@@ -137,6 +137,7 @@ fn parameters_of_a_segmenter_are_controls_and_a_part_of_the_question() {
 fn type_scalar(harness: &mut Harness<'_, App>, words: &str) {
     harness.get_by_label("Scalar in words").focus();
     harness.run_ok();
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::A);
     harness.get_by_label("Scalar in words").type_text(words);
     harness.run_ok();
     harness.key_press(Key::Enter);

@@ -91,7 +91,13 @@ fn without_a_place_for_phrases_there_is_no_field_and_nothing_is_asked() {
     assert!(harness.query_by_label("Phrase to look for").is_none());
     assert_eq!(harness.state().view().obstacle.as_deref(), Some(NEEDS));
     session.method = "ultra".to_owned();
-    window(session, &oracle);
+    let harness = window(session, &oracle);
+    let obstacle = harness.state().view().obstacle.clone().unwrap();
+    assert!(obstacle.starts_with("Along text:") && obstacle.ends_with(NEEDS), "{obstacle}");
+    let mut harness = window(Session { method: "ultra".to_owned(), ..clip() }, &oracle);
+    type_phrase(&mut harness, "a cat", Key::Enter);
+    harness.input_mut().dropped_files.push(dropped(env!("CARGO_MANIFEST_DIR")));
+    harness.run_ok();
     assert_eq!(asked(&oracle), [Scalar::Auto], "a phrase from another model is not asked of this one");
 }
 

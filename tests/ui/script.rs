@@ -28,7 +28,6 @@ pub use beside::{PAINTS, SHOWS};
 pub const ROWS: usize = 4;
 pub const COLS: usize = 6;
 pub const PATCH: usize = 16;
-const TOKENS: usize = 1 + ROWS * COLS;
 
 /// What the test sees of the oracle and tells it.
 #[derive(Default)]
@@ -184,6 +183,35 @@ pub fn text_scene(string: &str) -> Arc<Scene> {
     Arc::new(Scene { photo: None, layout: TokenLayout::text(Arc::new(text)), model, predictions: Vec::new(), notices })
 }
 
+/// Names of scripted models that read texts alone, and pictures alone.
+pub const READER: &str = "reader";
+pub const VIEWER: &str = "viewer";
+/// Name of a scripted model to which every letter of a text is a token, without special ones.
+pub const LETTERS: &str = "letters";
+/// Name of a scripted model with patches of twice the size.
+pub const COARSE: &str = "coarse";
+
+fn letters_scene(string: &str) -> Arc<Scene> {
+    let piece = |(at, letter): (usize, char)| Piece {
+        piece: letter.to_string(),
+        span: at..at + letter.len_utf8(),
+        special: false,
+        word: Some(at),
+    };
+    let pieces = string.char_indices().filter(|(_, letter)| !letter.is_whitespace()).map(piece).collect();
+    let text = Text { string: string.to_owned(), pieces, cut_at: None, generated_from: None, notices: Vec::new() };
+    let model = ModelFacts { name: LETTERS.to_owned(), ..scene().model.clone() };
+    let layout = TokenLayout::text(Arc::new(text));
+    Arc::new(Scene { photo: None, layout, model, predictions: Vec::new(), notices: Notices::default() })
+}
+
+fn coarse_scene() -> Arc<Scene> {
+    let fine = scene();
+    let model = ModelFacts { name: COARSE.to_owned(), patch_size: 2 * PATCH, ..fine.model.clone() };
+    let layout = TokenLayout::image(vec![TokenKind::Cls], Grid { rows: ROWS / 2, cols: COLS / 2 });
+    Arc::new(Scene { model, layout, ..(*fine).clone() })
+}
+
 /// Name of a scripted model that predicts each token from those before it.
 pub const CAUSAL: &str = "causal";
 
@@ -197,7 +225,14 @@ fn scene_of(request: &Request) -> Result<Arc<Scene>> {
     if let Some(scene) = SCENES.with_borrow(|s| s.get(&key).cloned()) {
         return Ok(scene);
     }
+    let named = |name: &str| request.model.path().is_some_and(|path| path.file_name().is_some_and(|file| file == name));
+    if named(if input.is_text() { VIEWER } else { READER }) {
+        let refusal = Box::new(Error::refused(input.name(), "is of the other kind"));
+        return Err(Error::OtherKind { reads_texts: !input.is_text(), refusal });
+    }
     let mut made = match input {
+        Input::Text(text) if named(LETTERS) => letters_scene(text),
+        _ if named(COARSE) => coarse_scene(),
         Input::Text(text) => text_scene(text),
         Input::Sample(name) if input.is_text() => text_scene(std::str::from_utf8(sample(name)?.bytes).expect("a text")),
         Input::File(path) if input.is_text() => text_scene(&std::fs::read_to_string(path).expect("a file")),
@@ -247,7 +282,7 @@ pub fn answer(request: &Request) -> Result<Output> {
             };
             let row = |p: usize| match &scene.layout.text {
                 Some(text) => text_row(text, p, layer),
-                None => row(p, layer, method.signed),
+                None => row(p, layer, method.signed, scene.layout.grid),
             };
             let relevance = match &request.tokens {
                 Tokens::Span(span) => {
@@ -309,10 +344,10 @@ fn segments(request: &Request, scene: Arc<Scene>, method: &'static Info, layer: 
 }
 
 /// A bump around the target that widens with the layer; the target's own entry is far larger.
-fn row(position: usize, layer: usize, signed: bool) -> Vec<f32> {
+fn row(position: usize, layer: usize, signed: bool, grid: Grid) -> Vec<f32> {
     let place = |p: usize| {
-        let patch = p.saturating_sub(1);
-        ((patch / COLS) as f32, (patch % COLS) as f32)
+        let (row, col) = grid.row_col(p.saturating_sub(1));
+        (row as f32, col as f32)
     };
     let at = place(position);
     let bump = |p: usize| {
@@ -321,7 +356,7 @@ fn row(position: usize, layer: usize, signed: bool) -> Vec<f32> {
         let value = if position == 0 { 0.01 * p as f32 } else { near + 0.001 * p as f32 };
         if signed { value - 0.4 } else { value }
     };
-    (0..TOKENS).map(|p| if p == position { 9.0 } else { bump(p) }).collect()
+    (0..=grid.len()).map(|p| if p == position { 9.0 } else { bump(p) }).collect()
 }
 
 /// A score in which the strongest sources are missed twice as much as others.

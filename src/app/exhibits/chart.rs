@@ -1,7 +1,7 @@
 //! Curves and histograms. They lie still: nothing zooms or pans by accident.
 
 use eframe::egui::{self, Stroke, Ui, WidgetInfo};
-use egui_plot::{AxisHints, Bar, BarChart, GridMark, HoverPosition, Legend, Line, LineStyle, Plot, Points, VLine};
+use egui_plot::{AxisHints, Bar, BarChart, GridMark, HoverPosition, Line, LineStyle, Plot, Points, VLine};
 
 use crate::app::{theme, words};
 use crate::domain::exhibit::{Chart, Histogram, Series};
@@ -17,9 +17,12 @@ pub(super) fn chart_ui(ui: &mut Ui, number: usize, chart: &Chart) {
     let named = chart.series.iter().filter(|series| !series.name.is_empty()).count();
     let (x, y) = (chart.x_label.as_str(), chart.y_label.as_str());
     let plot = plot(ui, ("chart", number), (x, y)).label_formatter(|at| hovered(at, (x, y)));
-    let plot = if named > 1 { plot.legend(Legend::default().follow_insertion_order(true)) } else { plot };
     let mark = chart.mark.map(|at| mark(ui, at));
     let colours: Vec<_> = (0..chart.series.len()).map(|n| theme::series_colour(ui.visuals(), n)).collect();
+    if named > 1 {
+        let names = chart.series.iter().zip(&colours).filter(|(series, _)| !series.name.is_empty());
+        legend_ui(ui, names.map(|(series, &colour)| (series.name.as_str(), colour)));
+    }
     let shown = plot.show(ui, |plot| {
         for (n, (series, &colour)) in chart.series.iter().zip(&colours).enumerate() {
             if chart.bars {
@@ -54,9 +57,11 @@ pub(super) fn histogram_ui(ui: &mut Ui, number: usize, histogram: &Histogram) {
     let bars = BarChart::new("", edges.map(bar).collect())
         .color(theme::series_colour(ui.visuals(), 0))
         .element_formatter(Box::new(|bar: &Bar, _: &BarChart| format!("{}: {}", bar.name, bar.value)));
+    if let Some((_, name)) = &histogram.cut {
+        legend_ui(ui, [(name.as_str(), ui.visuals().text_color())].into_iter());
+    }
     let cut = histogram.cut.as_ref().map(|(at, name)| mark(ui, *at).name(name));
     let plot = plot(ui, ("histogram", number), (x, "count")).label_formatter(|at| hovered(at, (x, "count")));
-    let plot = if cut.is_some() { plot.legend(Legend::default()) } else { plot };
     let shown = plot.show(ui, |plot| {
         plot.bar_chart(bars);
         if let Some(cut) = cut {
@@ -69,9 +74,22 @@ pub(super) fn histogram_ui(ui: &mut Ui, number: usize, histogram: &Histogram) {
     shown.response.widget_info(|| WidgetInfo::labeled(egui::Role::Image, true, &label));
 }
 
+/// The names of curves above the plot, where they cover none of it.
+fn legend_ui<'a>(ui: &mut Ui, names: impl Iterator<Item = (&'a str, egui::Color32)>) {
+    ui.horizontal_wrapped(|ui| {
+        for (name, colour) in names {
+            let (swatch, _) = ui.allocate_exact_size(egui::vec2(14.0, 12.0), egui::Sense::hover());
+            ui.painter().hline(swatch.x_range(), swatch.center().y, Stroke::new(2.5, colour));
+            ui.label(egui::RichText::new(name).small());
+        }
+    });
+}
+
 fn plot<'a>(ui: &Ui, salt: (&'static str, usize), (x, y): (&'a str, &'a str)) -> Plot<'a> {
     // The few numbers that there are shall be read: none fades because another is near.
-    let axis = |hints: AxisHints<'a>, name: &'a str| hints.label(egui::RichText::new(name).small()).label_spacing(8.0..=16.0);
+    let axis = |hints: AxisHints<'a>, name: &'a str| {
+        hints.label(egui::RichText::new(name).small()).label_spacing(8.0..=16.0).formatter(|mark, _| tick(mark))
+    };
     Plot::new(salt)
         .width(ui.available_width())
         .height(HEIGHT)
@@ -100,6 +118,15 @@ fn round_marks((low, high): (f64, f64)) -> Vec<GridMark> {
     }
     let (first, last) = ((low / step_size).ceil() as i64, (high / step_size).floor() as i64);
     (first..=last.min(first.saturating_add(20))).map(|i| GridMark { value: i as f64 * step_size, step_size }).collect()
+}
+
+/// A number of an axis, with the decimals that tell it from its neighbours.
+fn tick(mark: GridMark) -> String {
+    let decimals = (-mark.step_size.log10() - 1e-9).ceil().clamp(0.0, 12.0) as usize;
+    if mark.value != 0.0 && (decimals > 4 || mark.value.abs() >= 1e6) {
+        return format!("{:.1e}", mark.value);
+    }
+    format!("{:.decimals$}", mark.value)
 }
 
 fn mark(ui: &Ui, at: f64) -> VLine {

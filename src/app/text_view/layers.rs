@@ -331,9 +331,12 @@ fn words_of_cell(page: Page<'_>, matrix: &Matrix, (layer, position): (usize, usi
     let token = words::token(&page.scene.layout, position);
     let what = match matrix.rows.get(layer) {
         Some(Row::Has { map, .. }) => match map.values.get(position).filter(|v| !v.is_nan()) {
+            Some(value) if matrix.replaces_own(page.session, position) => {
+                format!("{} {}, own entry", matrix.method.unit, words::value(*value))
+            }
             Some(value) => {
-                let unit = matrix.method.unit;
-                format!("{unit} {}, rank {} of {}", words::value(*value), map.rank(position), map.values.len())
+                let (unit, count) = (matrix.method.unit, map.values.iter().filter(|value| !value.is_nan()).count());
+                format!("{unit} {}, rank {} of {count}", words::value(*value), map.rank(position))
             }
             None => "no value".to_owned(),
         },

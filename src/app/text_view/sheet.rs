@@ -182,6 +182,7 @@ impl Sheet<'_> {
             if place.chip {
                 self.paint_name(ui, painter, place);
             }
+            self.paint_beyond(painter, place);
             if self.page.text.is_generated(place.position) {
                 paint_generated(painter, self.rect(place), ui.visuals());
             }
@@ -235,6 +236,22 @@ impl Sheet<'_> {
         if place.chip && colour.is_none() {
             painter.rect_stroke(rect, corners, Stroke::new(1.0, theme::palette(ui.visuals()).quiet), StrokeKind::Inside);
         }
+    }
+
+    /// A wedge in the corner of a token whose value lies beyond the limits of the colours: its colour is that of the limit.
+    fn paint_beyond(&self, painter: &Painter, place: &Place) {
+        const SIDE: f32 = 6.0;
+        let Some(ground) = self.colour(place.position) else { return };
+        let Some(map) = self.page.view.map.as_ref().filter(|map| map.paint().is_none()) else { return };
+        let Some(value) = map.value_at(place.position) else { return };
+        let rect = self.rect(place);
+        let (corner, down) = match value {
+            value if value > map.range.high => (rect.right_top(), SIDE),
+            value if value < map.range.low => (rect.right_bottom(), -SIDE),
+            _ => return,
+        };
+        let points = vec![corner, corner + vec2(-SIDE, 0.0), corner + vec2(0.0, down)];
+        painter.add(egui::Shape::convex_polygon(points, ink_on(ground), Stroke::NONE));
     }
 
     /// The name on a chip.

@@ -121,7 +121,8 @@ fn notices(out: &Path, resumed: Resumed) -> Vec<Notice> {
     let Resumed { kept, changed, gone } = resumed;
     let answers = |count: usize| if count == 1 { "1 answer".to_owned() } else { format!("{count} answers") };
     let made_again = format!("{} made again, because a picture, a mask or the settings changed; {kept} kept", answers(changed));
-    let left_out = format!("{} left out, because the picture is gone or no longer chosen; {kept} kept", answers(gone));
+    let left_out =
+        format!("{} left out, because the picture or its mask is gone or no longer chosen; {kept} kept", answers(gone));
     let lines = [(changed, made_again), (gone, left_out)];
     lines.into_iter().filter(|(count, _)| *count > 0).map(|(_, what)| Notice::new(out.display(), what)).collect()
 }

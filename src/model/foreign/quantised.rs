@@ -46,7 +46,7 @@ pub(super) fn check(path: &Path, config: &Config, files: Option<&TensorFiles>) -
 
 pub(super) fn refused(place: impl std::fmt::Display, what: String) -> Error {
     Error::refused(place, what)
-        .expected("weights in F32, F16 or BF16")
+        .expected("weights in F64, F32, F16 or BF16")
         .remedy("choose the model that it was made from, or load it with transformers, and save what dequantize() makes of it")
 }
 
