@@ -110,6 +110,6 @@ fn span_in(span: Span, before: &Scene, now: &Scene) -> Option<Span> {
     };
     let mut inside = (0..b.pieces.len()).filter(is_inside);
     let from = inside.next()?;
-    let span = Span { from: from.max(usize::from(now.model.is_causal)), to: inside.last().unwrap_or(from) + 1 };
+    let span = Span { from: from.max(usize::from(now.model.is_causal)), to: inside.next_back().unwrap_or(from) + 1 };
     span.check(&now.layout, now.model.is_causal).is_ok().then_some(span)
 }

@@ -134,10 +134,10 @@ pub fn segments(count: usize) -> String {
 /// A part of 1 as `12.3 %`; what would round to nothing, or to everything, says so.
 pub fn share(part: f64) -> String {
     match 100.0 * part {
-        percent if percent > 0.0 && percent < 0.05 => "< 0.1 %".to_owned(),
-        percent if percent < 100.0 && percent >= 99.95 => "> 99.9 %".to_owned(),
-        percent if percent == 0.0 => "none".to_owned(),
-        percent if percent == 100.0 => "all".to_owned(),
+        0.0 => "none".to_owned(),
+        100.0 => "all".to_owned(),
+        percent if percent < 0.05 => "< 0.1 %".to_owned(),
+        percent if percent >= 99.95 => "> 99.9 %".to_owned(),
         percent => format!("{percent:.1} %"),
     }
 }
