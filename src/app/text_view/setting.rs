@@ -1,6 +1,6 @@
 //! Typesetting: where each token of a text stands when it is set as running text. Pieces of a word stand side by side, spaces,
 //! line breaks and indentation are those of the string, and lines break where the string has a space. Geometry only: who draws
-//! measures the letters and hands the measure in. [`super::fill`] fills the lines and puts each in its visual order.
+//! measures the letters and hands the measure in. `fill` fills the lines and puts each in its visual order.
 
 use eframe::egui::{Pos2, Rect, Vec2};
 
