@@ -18,8 +18,8 @@
 //!          |        |      |
 //!     hub/ model/ input/   |           models of the hub · checkpoints, forward with a trace, backward · pictures and words
 //!              \    |     /
-//!   builtin/  store/  letters/           models and samples that the binary carries · files of tensors · fonts and shaping
-//!         \     |     /
+//!   builtin/ store/ letters/ guard/     models and samples that the binary carries · files of tensors · fonts and shaping · code that may
+//!         \     |     /                 panic
 //!                domain/               plain data and pure functions; std and serde only
 //! ```
 //!
@@ -28,6 +28,8 @@
 //! - [`builtin`]: two small models and a dozen samples inside the binary, for machines without a network and without files.
 //! - [`store`]: where tensors lie in files, .safetensors or PyTorch's, and how they are read without trusting what a file says.
 //! - [`letters`]: which way a text runs, which font draws a character, and which part of a shaped word is whose.
+//! - [`guard`]: runs decoders and tokenizers on files that nobody has checked: their panics are quiet refusals, and waiting for them
+//!   ends when the user cancels.
 //! - [`input`]: from a file to the tensor that a model takes, with the arithmetic of Pillow and of Hugging Face's processors and
 //!   tokenizers.
 //! - [`hub`]: the hub's models on this machine, and how one comes here.
@@ -90,6 +92,7 @@ pub mod cli;
 pub mod domain;
 pub mod engine;
 pub mod figure;
+pub mod guard;
 pub mod hub;
 pub mod input;
 pub mod letters;

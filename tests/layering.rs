@@ -15,7 +15,7 @@ const ROWS: &[&[&str]] = &[
     &["engine", "figure"],
     &["method", "segment", "measure", "render"],
     &["model", "input", "hub"],
-    &["builtin", "store", "algebra", "letters"],
+    &["builtin", "store", "algebra", "letters", "guard"],
     &["domain"],
 ];
 

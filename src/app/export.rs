@@ -9,6 +9,7 @@ use crate::domain::{Error, Result};
 use crate::engine::Output;
 use crate::engine::outputs::{self, Reads};
 use crate::figure::{self, FigureStyle, Layout, png};
+use crate::store::read_file;
 
 /// Writes the figure or its data, by the extension of `path`; a figure's record beside it.
 ///
@@ -31,9 +32,15 @@ pub fn write(output: &Output, session: &Session, path: &Path) -> Result<()> {
     figure::write(output, &style(session), &paths).map(drop)
 }
 
+/// Bytes of a record, of which a text is most.
+const MAX_RECORD: u64 = 256 << 20;
+
 /// Refuses to replace what is no record: the file beside the figure was not named by the user.
 fn check_record(path: &Path) -> Result<()> {
-    let Ok(bytes) = std::fs::read(path) else { return Ok(()) };
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let bytes = read_file(path, MAX_RECORD, "a record").unwrap_or_default();
     let is_ours = serde_json::from_slice(&bytes).is_ok_and(|json: serde_json::Value| json["program"] == env!("CARGO_PKG_NAME"));
     if is_ours {
         return Ok(());

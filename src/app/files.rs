@@ -17,7 +17,7 @@ use crate::engine::outputs::{self, Reads};
 use crate::figure::write::replace;
 use crate::input::picture::EXTENSIONS;
 use crate::method;
-use crate::store::hexadecimal;
+use crate::store::{hexadecimal, read_file};
 
 /// What a finished dialog or a finished save has to say.
 #[derive(Debug)]
@@ -181,10 +181,13 @@ pub enum Opening {
     Session(Result<Box<Session>>),
 }
 
+/// Bytes of a session, of which a typed text is most.
+const MAX_SESSION: u64 = 128 << 20;
+
 fn read_session(path: &Path) -> Result<Session> {
     let refused = |what: String| Error::refused(path.display(), what).expected("a session that this program saved");
-    let text = std::fs::read_to_string(path).map_err(|err| refused(err.to_string()))?;
-    let session: Session = serde_json::from_str(&text).map_err(|err| refused(err.to_string()))?;
+    let bytes = read_file(path, MAX_SESSION, "a session that this program saved")?;
+    let session: Session = serde_json::from_slice(&bytes).map_err(|err| refused(err.to_string()))?;
     method::by_id(&session.method)?;
     Ok(session)
 }

@@ -117,7 +117,7 @@ pub fn figure_instead(args: &WindowArgs, why: &Error, path: &Path) -> Result<()>
 pub fn exit_code(done: Result<()>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Error::Cancelled) => ExitCode::from(130),
+        Err(Error::Cancelled) => ExitCode::from(progress::INTERRUPTED),
         Err(err) => {
             progress::complain(&err);
             ExitCode::from(1)

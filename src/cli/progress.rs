@@ -1,5 +1,5 @@
 //! What the user is told while something runs: a bar for anything over a second, nothing at all when no terminal listens.
-//! Ctrl-C stops the work between two blocks, so that nothing half-written is left.
+//! Ctrl-C stops the work between two blocks, so that nothing half-written is left; pressed again, it ends the program at once.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::domain::{Error, Notice, Result};
+use crate::domain::{Cancel, Error, Notice, Result};
 use crate::method::Control;
 
 /// One line on stderr that begins with the program's name. A closed stderr is nobody to complain to.
@@ -32,6 +32,16 @@ const BYTES: &str = "{wide_bar} {decimal_bytes} of {decimal_total_bytes}, {decim
 
 /// A bar that counts answers.
 const ANSWERS: &str = "{wide_bar} {pos} of {len}, {eta} left";
+
+/// Exit code of a program that was interrupted.
+pub(super) const INTERRUPTED: u8 = 130;
+
+/// Stops the work, unless that was asked for before: then whoever asks again waits for something that does not look.
+fn is_second(cancel: &Cancel) -> bool {
+    let was_cancelled = cancel.is_cancelled();
+    cancel.cancel();
+    was_cancelled
+}
 
 /// Watches a running job.
 pub(super) struct Watch {
@@ -61,7 +71,12 @@ impl Watch {
     fn with_style(style: ProgressStyle) -> Result<Self> {
         let control = Control::default();
         let cancel = control.cancel.clone();
-        ctrlc::set_handler(move || cancel.cancel()).map_err(|err| Error::Internal(format!("no signal handler: {err}")))?;
+        let interrupted = move || {
+            if is_second(&cancel) {
+                std::process::exit(INTERRUPTED.into());
+            }
+        };
+        ctrlc::set_handler(interrupted).map_err(|err| Error::Internal(format!("no signal handler: {err}")))?;
         let (progress, done) = (control.progress.clone(), Arc::new(AtomicBool::new(false)));
         let finished = done.clone();
         let draw = move || {
@@ -98,5 +113,16 @@ impl Drop for Watch {
             // Only drawing happens there; a panic in it is no failure of the job.
             drop(thread.join());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_interrupt_stops_the_work_and_the_second_the_program() {
+        let cancel = Cancel::default();
+        assert_eq!(([is_second(&cancel), is_second(&cancel)], cancel.is_cancelled()), ([false, true], true));
     }
 }

@@ -19,6 +19,10 @@ impl<V> Cache<V> {
         Some(self.entries.remove(at).2)
     }
 
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+    }
+
     pub(super) fn put(&mut self, key: String, value: V, bytes: usize) {
         self.entries.retain(|(k, ..)| *k != key);
         self.entries.push((key, bytes, value));

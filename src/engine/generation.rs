@@ -8,7 +8,7 @@ use super::output::{Continuation, Ending};
 use super::reading::{Loaded, Taken};
 use crate::domain::generation::Generation;
 use crate::domain::request::Request;
-use crate::domain::{Error, Notices, Result};
+use crate::domain::{Cancel, Error, Notices, Result};
 use crate::input::{Encoded, Growing};
 use crate::method::Control;
 use crate::model::{Decoder, ModelInput, Sampler, decode};
@@ -26,10 +26,10 @@ pub(super) struct Continuing {
 }
 
 impl Continuing {
-    fn begin(loaded: Arc<Loaded>, request: &Request, generation: &Generation) -> Result<Self> {
+    fn begin(loaded: Arc<Loaded>, request: &Request, generation: &Generation, cancel: &Cancel) -> Result<Self> {
         generation.check()?;
         let decoder = Decoder::new(loaded.model.clone())?;
-        let Taken::Words(encoded) = loaded.read(&request.input, request.size)? else {
+        let Taken::Words(encoded) = loaded.read(&request.input, request.size, cancel)? else {
             return Err(Error::Internal("a causal model that looks at pictures".to_owned()));
         };
         let max_tokens = loaded.model.words()?.max_tokens();
@@ -99,7 +99,7 @@ impl Engine {
                 let loaded = self.model(request, super::tower_of(request))?;
                 loaded.check_tower(request.tower)?;
                 control.cancel.check()?;
-                Continuing::begin(loaded, request, generation)?
+                Continuing::begin(loaded, request, generation, &control.cancel)?
             }
         };
         let done = continuing.grow(generation.tokens, control);

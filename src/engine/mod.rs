@@ -227,6 +227,13 @@ impl Engine {
         Ok(traced)
     }
 
+    /// Forgets all inputs: traces, continuations and answers. Models and phrases stay.
+    fn forget_inputs(&mut self) {
+        self.traces.clear();
+        self.continuations.clear();
+        self.answers.clear();
+    }
+
     /// What a request asks about, as its model takes it: the input, continued where the request says so.
     fn taken(&mut self, request: &Request, control: &Control) -> Result<(Arc<Loaded>, Taken)> {
         if let Some(generation) = &request.generation.map(Generation::canonical) {
@@ -236,7 +243,7 @@ impl Engine {
         let loaded = self.model(request, tower_of(request))?;
         loaded.check_tower(request.tower)?;
         control.cancel.check()?;
-        let taken = loaded.read(&request.input, request.size)?;
+        let taken = loaded.read(&request.input, request.size, &control.cancel)?;
         Ok((loaded, taken))
     }
 

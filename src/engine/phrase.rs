@@ -49,7 +49,8 @@ impl Engine {
         }
         control.cancel.check()?;
         let loaded = self.model(request, Tower::Text)?;
-        let Taken::Words(Encoded { ids, text: words }) = loaded.read(&Input::Text(text.to_owned()), SizeRule::Checkpoint)? else {
+        let taken = loaded.read(&Input::Text(text.to_owned()), SizeRule::Checkpoint, &control.cancel)?;
+        let Taken::Words(Encoded { ids, text: words }) = taken else {
             return Err(Error::Internal("the text tower reads pictures".to_owned()));
         };
         check_length(text, &words)?;

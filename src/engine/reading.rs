@@ -8,7 +8,7 @@ use super::place;
 use crate::builtin;
 use crate::domain::request::{DeviceKind, Input, ModelRef, SizeRule, Tower};
 use crate::domain::text::Text;
-use crate::domain::{Error, Notice, Result};
+use crate::domain::{Cancel, Error, Notice, Result};
 use crate::hub::Cache;
 use crate::input::folder::is_picture;
 use crate::input::{
@@ -133,8 +133,8 @@ impl Loaded {
     /// Reads an input.
     ///
     /// # Errors
-    /// An input that cannot be read, or is of the kind that this model does not take.
-    pub(super) fn read(&self, input: &Input, size: SizeRule) -> Result<Taken> {
+    /// An input that cannot be read, or is of the kind that this model does not take; [`Error::Cancelled`].
+    pub(super) fn read(&self, input: &Input, size: SizeRule, cancel: &Cancel) -> Result<Taken> {
         let tensors = input.path().filter(|path| is_tensors(path));
         match &self.reader {
             Reader::Words(tokenizer) => match tensors {
@@ -146,7 +146,7 @@ impl Loaded {
                 None => {
                     let text = self.text(input)?;
                     refuse_size(size, "the input is a text")?;
-                    tokenizer.as_ref().ok_or_else(|| self.no_tokenizer())?.encode(&text).map(Taken::Words)
+                    tokenizer.as_ref().ok_or_else(|| self.no_tokenizer())?.encode_until(&text, cancel).map(Taken::Words)
                 }
             },
             Reader::Pictures(processor) => {
@@ -158,7 +158,7 @@ impl Loaded {
                         read_pixel_values(path, patch)?
                     }
                     None => {
-                        let picture = self.picture(input, processor.transparency)?;
+                        let picture = self.picture(input, processor.transparency, cancel)?;
                         (processor.prepare(&picture, size, patch)?, picture)
                     }
                 };
@@ -169,11 +169,11 @@ impl Loaded {
         }
     }
 
-    fn picture(&self, input: &Input, transparency: Transparency) -> Result<Picture> {
+    fn picture(&self, input: &Input, transparency: Transparency, cancel: &Cancel) -> Result<Picture> {
         match input {
             _ if input.is_text() => Err(self.other_kind(input)),
             Input::Sample(name) => Picture::decode(Path::new(name), builtin::sample(name)?.bytes, transparency),
-            Input::File(path) => Picture::open(path, transparency),
+            Input::File(path) => Picture::open_until(path, transparency, cancel),
             Input::Text(_) => Err(self.other_kind(input)),
         }
     }

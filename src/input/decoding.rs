@@ -1,18 +1,18 @@
 //! From the bytes of a file to its pixels: the decoder is chosen by the content, never by the extension.
 
 use std::fs;
-use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::pixels::is_readable;
-use super::raw::{DEPTHS, FORMATS, MAX_DECODED, Metadata, Raw, broken, check_claims, undecodable, unsupported};
+use super::raw::{Claims, DEPTHS, FORMATS, Metadata, Raw, broken, check_claims, memory_for, undecodable, unsupported};
 use super::tiff::{self, Tags};
 use super::{frames, jpeg, signature};
-use crate::domain::{Error, Result};
+use crate::domain::{Cancel, Error, Result};
+use crate::guard::{self, Stopped};
 use crate::store::unreadable;
 
 /// Bytes of the file.
@@ -41,20 +41,77 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
 
 /// The decoders are other people's code and meet hostile files here: a panic in them is a refusal.
 pub(super) fn guarded<T>(path: &Path, decode: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(broken(path, "the decoder could not make sense of it")))
+    guard::quietly(decode).unwrap_or_else(|| Err(broken(path, "the decoder could not make sense of it")))
+}
+
+/// As [`guarded`], on a thread that nobody waits for any more once `cancel` is set; `decode` is given a clone of it.
+pub(super) fn cancellable<T: Send + 'static>(
+    path: &Path,
+    cancel: &Cancel,
+    decode: impl FnOnce(&Cancel) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let theirs = cancel.clone();
+    match guard::within(None, cancel, move || decode(&theirs)) {
+        // A decoder that was stopped while it read may call the file damaged.
+        _ if cancel.is_cancelled() => Err(Error::Cancelled),
+        Ok(done) => done,
+        Err(Stopped::Cancelled) => Err(Error::Cancelled),
+        Err(Stopped::TimedOut | Stopped::Panicked) => Err(broken(path, "the decoder could not make sense of it")),
+    }
+}
+
+/// Bytes that are read until the work is cancelled: the decoders of the image crate know no other way to be stopped.
+struct Watched<'a> {
+    bytes: Cursor<&'a [u8]>,
+    cancel: &'a Cancel,
+}
+
+/// Bytes that a decoder is given at a time.
+const PART: usize = 1 << 14;
+
+impl Watched<'_> {
+    fn check(&self) -> io::Result<()> {
+        if self.cancel.is_cancelled() { Err(io::Error::other("cancelled")) } else { Ok(()) }
+    }
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.check()?;
+        self.bytes.read(into)
+    }
+}
+
+impl BufRead for Watched<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.check()?;
+        let rest = self.bytes.fill_buf()?;
+        Ok(&rest[..rest.len().min(PART)])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.bytes.consume(count);
+    }
+}
+
+impl Seek for Watched<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bytes.seek(to)
+    }
 }
 
 /// Decodes the bytes of a file that is called `path`.
 ///
 /// # Errors
 /// A file that is no picture, is cut off or damaged, or would fill the memory.
-pub(super) fn decode_raw(path: &Path, bytes: &[u8]) -> Result<Raw> {
+pub(super) fn decode_raw(path: &Path, bytes: &[u8], cancel: &Cancel) -> Result<Raw> {
     let format = if tiff::is_big(bytes) { Some(ImageFormat::Tiff) } else { image::guess_format(bytes).ok() };
     let Some(format) = format.filter(ImageFormat::reading_enabled) else { return Err(signature::refusal(path, bytes)) };
     let mut raw = match format {
         ImageFormat::Jpeg => jpeg::decode(path, bytes)?,
-        ImageFormat::Tiff => decode_tiff(path, bytes)?,
-        _ => decode_by_image(path, format, bytes)?,
+        ImageFormat::Tiff => decode_tiff(path, bytes, cancel)?,
+        ImageFormat::Png => decode_by_image(path, format, bytes, cancel, png_bits(bytes))?,
+        _ => decode_by_image(path, format, bytes, cancel, None)?,
     };
     if format == ImageFormat::Png {
         drop_wide_key(bytes, &mut raw);
@@ -63,12 +120,12 @@ pub(super) fn decode_raw(path: &Path, bytes: &[u8]) -> Result<Raw> {
     Ok(raw)
 }
 
-fn decode_tiff(path: &Path, bytes: &[u8]) -> Result<Raw> {
+fn decode_tiff(path: &Path, bytes: &[u8], cancel: &Cancel) -> Result<Raw> {
     let tags = Tags::read(bytes);
     if let Some(tags) = &tags {
         tags.check(path)?;
     }
-    let mut raw = decode_by_image(path, ImageFormat::Tiff, bytes)?;
+    let mut raw = decode_by_image(path, ImageFormat::Tiff, bytes, cancel, tags.as_ref().map(Tags::bits))?;
     if let Some(tags) = &tags {
         let metadata = Metadata { orientation: tags.orientation(), xmp: tags.xmp().map(<[u8]>::to_vec), ..Metadata::default() };
         raw.orientation = metadata.orientation();
@@ -77,16 +134,30 @@ fn decode_tiff(path: &Path, bytes: &[u8]) -> Result<Raw> {
     Ok(raw)
 }
 
-/// Decodes by the image crate, whose pixels are Pillow's for these formats.
-fn decode_by_image(path: &Path, format: ImageFormat, bytes: &[u8]) -> Result<Raw> {
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+/// Bits of a pixel, as the header chunk of a PNG has them.
+fn png_bits(bytes: &[u8]) -> Option<u64> {
+    let [depth, color] = *bytes.get(24..26)?.first_chunk()?;
+    let channels = match color {
+        2 => 3,
+        4 => 2,
+        6 => 4,
+        _ => 1,
+    };
+    Some(u64::from(depth.clamp(1, 16)) * channels)
+}
+
+/// Decodes by the image crate, whose pixels are Pillow's for these formats; `bits` are those of a pixel in the file, where they are
+/// fewer than in memory.
+fn decode_by_image(path: &Path, format: ImageFormat, bytes: &[u8], cancel: &Cancel, bits: Option<u64>) -> Result<Raw> {
+    let mut reader = ImageReader::with_format(Watched { bytes: Cursor::new(bytes), cancel }, format);
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_DECODED + (1 << 28));
+    limits.max_alloc = Some(memory_for(bytes.len()));
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(|err| undecodable(path, &err))?;
     let (width, height) = decoder.dimensions();
-    check_claims(path, (width, height), decoder.total_bytes())?;
     let color = decoder.color_type();
+    let bits = bits.unwrap_or(u64::from(color.bits_per_pixel()));
+    check_claims(path, Claims { size: (width, height), decoded: decoder.total_bytes(), bits, file: bytes.len() })?;
     if !is_readable(color) {
         let what = format!("its pixels are stored as {color:?}");
         return Err(unsupported(path, what, DEPTHS));

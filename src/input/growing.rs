@@ -1,12 +1,11 @@
 //! A text that a model continues: tokens become letters one after the other. The ids stay those that the model chose; the string
 //! is what the tokenizer makes of them, and is never cut into tokens again.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::spans::{UNFINISHED, joins};
 use super::words::{Encoded, Tokenizer};
 use crate::domain::text::{Piece, Seam, Text};
 use crate::domain::vocabulary::Vocabulary;
+use crate::guard;
 
 /// Tokens before the new one that are spelled with it: what a token's letters are may depend on those before (a space between
 /// words, the earlier bytes of a character), but not on any so far away.
@@ -118,8 +117,7 @@ fn added<'a>(before: &str, after: &'a str) -> &'a str {
 impl Tokenizer {
     /// The letters of some tokens, special ones left out. Nothing where the tokenizer cannot say.
     pub fn spell(&self, ids: &[u32]) -> String {
-        let decoded = catch_unwind(AssertUnwindSafe(|| self.inner.decode(ids, true)));
-        decoded.ok().and_then(Result::ok).unwrap_or_default()
+        guard::quietly(|| self.inner.decode(ids, true)).and_then(Result::ok).unwrap_or_default()
     }
 
     /// A token as the vocabulary spells it.
@@ -129,7 +127,8 @@ impl Tokenizer {
 
     /// The token that a string is, where it is one with letters. A special one stands for what the vocabulary lacks.
     fn single(&self, string: &str) -> Option<u32> {
-        let encoded = catch_unwind(AssertUnwindSafe(|| self.inner.encode(string, false))).ok()?.ok()?;
+        self.bounds.check(string).ok()?;
+        let encoded = guard::quietly(|| self.inner.encode(string, false))?.ok()?;
         // Some models are trained on texts that are filled up.
         let mut ids = encoded.get_ids().iter().zip(encoded.get_attention_mask()).filter(|(_, seen)| **seen == 1);
         let (&id, _) = ids.next()?;

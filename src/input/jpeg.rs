@@ -11,20 +11,24 @@ use image::ColorType;
 use image::metadata::Orientation;
 use libjpeg_turbo_rs::{DecodeLimits, Decoder, Image, JpegError, PixelFormat};
 
-use super::raw::{DEPTHS, MAX_DECODED, Metadata, Raw, broken, check_claims, too_large, unsupported};
+use super::raw::{Claims, DEPTHS, Metadata, Raw, broken, check_claims, memory_for, too_large, unsupported};
 use crate::domain::{Error, Notice, Result};
 
-/// Scans of a progressive picture; encoders write about ten.
+/// Scans that any progressive picture may have; encoders write about ten.
 const MAX_SCANS: usize = 1000;
-/// Bytes that decoding may take: a progressive picture keeps its coefficients beside its pixels.
-const MAX_MEMORY: u64 = 3 * MAX_DECODED;
+/// The same for a large one: each goes over all pixels, however few bytes it has.
+const MIN_SCANS: usize = 50;
+/// Pixels that all scans together may go over, where there are more than [`MIN_SCANS`].
+const MAX_VISITS: usize = 1 << 32;
 
 /// Decodes a JPEG.
 ///
 /// # Errors
 /// A damaged file, one that is cut off, a picture that would fill the memory, and the rare kinds that are not read.
 pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Raw> {
-    let limits = DecodeLimits { max_scans: MAX_SCANS, max_memory: Some(MAX_MEMORY), ..DecodeLimits::default() };
+    // A progressive picture keeps its coefficients beside its pixels.
+    let max_memory = Some(3 * memory_for(bytes.len()));
+    let limits = DecodeLimits { max_scans: max_scans(bytes), max_memory, ..DecodeLimits::default() };
     let mut decoder = Decoder::new_with_limits(bytes, limits).map_err(|err| refused(path, &err))?;
     let frame = decoder.header();
     let (color, format) = match (frame.precision, frame.components.len()) {
@@ -40,7 +44,8 @@ pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Raw> {
         return Err(unsupported(path, "is a CMYK JPEG whose black is stored at a lower resolution", DEPTHS));
     }
     let (width, height) = (frame.width(), frame.height());
-    check_claims(path, (width as u32, height as u32), (width * height * format.bytes_per_pixel()) as u64)?;
+    let (size, bits) = ((width as u32, height as u32), 8 * format.bytes_per_pixel() as u64);
+    check_claims(path, Claims { size, decoded: (width * height) as u64 * bits / 8, bits, file: bytes.len() })?;
     decoder.set_output_format(format);
     decoder.set_block_smoothing(true);
     let image = decoder.decode_image().map_err(|err| refused(path, &err))?;
@@ -74,17 +79,32 @@ fn refused(path: &Path, err: &JpegError) -> Error {
     }
 }
 
+/// Scans that a picture may have: its size stands in its frame header.
+fn max_scans(bytes: &[u8]) -> usize {
+    let is_frame = |marker: u8| matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc);
+    let frame = segments(bytes).find(|&(marker, _)| is_frame(marker));
+    let side = |at: usize| Some(usize::from(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?)));
+    let pixels = frame.and_then(|(_, at)| Some(side(at + 5)?.saturating_mul(side(at + 7)?))).unwrap_or(0);
+    (MAX_VISITS / pixels.max(1)).clamp(MIN_SCANS, MAX_SCANS)
+}
+
+/// The markers up to the first scan, with the byte at which each stands.
+fn segments(bytes: &[u8]) -> impl Iterator<Item = (u8, usize)> + '_ {
+    let mut at = 2;
+    std::iter::from_fn(move || {
+        let Some(&[0xff, marker]) = bytes.get(at..at + 2) else { return None };
+        let (here, length) = (at, bytes.get(at + 2..at + 4).map_or(0, |l| usize::from(u16::from_be_bytes([l[0], l[1]]))));
+        // Fill bytes and markers without a length are one step; everything else says how long it is.
+        at += if marker == 0xff { 1 } else { 2 + if matches!(marker, 0x01 | 0xd0..=0xd8) { 0 } else { length } };
+        Some((marker, here))
+    })
+}
+
 /// Whether the end-of-image marker follows the first scan; Pillow refuses a file without it. Segments before the scan are
 /// skipped by their lengths, as the thumbnail in an EXIF block ends with the same marker.
 fn has_end(bytes: &[u8]) -> bool {
-    let mut at = 2;
-    while let Some(&[0xff, marker]) = bytes.get(at..at + 2) {
-        if marker == 0xda {
-            return bytes[at..].windows(2).any(|pair| pair == [0xff, 0xd9]);
-        }
-        let length = bytes.get(at + 2..at + 4).map_or(0, |l| usize::from(u16::from_be_bytes([l[0], l[1]])));
-        // Fill bytes and markers without a length are one step; everything else says how long it is.
-        at += if marker == 0xff { 1 } else { 2 + if matches!(marker, 0x01 | 0xd0..=0xd8) { 0 } else { length } };
+    if let Some((_, scan)) = segments(bytes).find(|&(marker, _)| marker == 0xda) {
+        return bytes[scan..].windows(2).any(|pair| pair == [0xff, 0xd9]);
     }
     // The segments do not line up, and the decoder coped: it is not for this check to refuse.
     true
@@ -93,6 +113,14 @@ fn has_end(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn large_pictures_have_fewer_scans() {
+        let frame = |height: u16, width: u16| {
+            [&[0xff, 0xd8, 0xff, 0xe0, 0, 3, 9, 0xff, 0xc2, 0, 8, 8][..], &height.to_be_bytes(), &width.to_be_bytes()].concat()
+        };
+        assert_eq!([frame(100, 100), frame(4096, 4096), frame(20_000, 20_000), vec![]].map(|b| max_scans(&b)), [1000, 256, 50, 1000]);
+    }
 
     #[test]
     fn the_end_is_looked_for_after_the_thumbnail() {

@@ -1,13 +1,12 @@
 //! Vectors and matrices that a user made elsewhere: a .npy file, or the tensor `W` of a .safetensors file.
 
-use std::panic::catch_unwind;
 use std::path::Path;
 
 use npyz::{NpyFile, Order};
 
-use super::text_file::read_file;
 use crate::domain::{Error, Result};
-use crate::store::{Location, TensorFiles};
+use crate::guard;
+use crate::store::{Location, TensorFiles, read_file};
 
 /// The tensor that is read of a .safetensors file.
 const TENSOR: &str = "W";
@@ -67,7 +66,7 @@ fn of_array(path: &Path) -> Result<NumberFile> {
         return Err(refused("is no .npy file"));
     }
     // The reader is other people's code and meets any bytes here: a panic in it is a refusal.
-    let read = catch_unwind(|| values_of(&bytes)).map_err(|_| refused("is damaged"))?;
+    let read = guard::quietly(|| values_of(&bytes)).ok_or_else(|| refused("is damaged"))?;
     read.map_err(|what| refused(&what))
 }
 

@@ -25,6 +25,7 @@ mod spans;
 pub mod tensor_file;
 pub mod text_file;
 mod tiff;
+mod tokenizer_bounds;
 mod tokenizer_class;
 mod tokenizer_doubts;
 mod tokenizer_files;

@@ -15,11 +15,11 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, RgbImage};
 use sha2::{Digest, Sha256};
 
-use super::decoding::{decode_raw, guarded, read_file};
+use super::decoding::{cancellable, decode_raw, guarded, read_file};
 use super::pixels::{Pixels, Transparency};
 use super::resize::{Axis, resize_rgb};
 use crate::domain::resample::Kernel;
-use crate::domain::{Error, Notice, Result};
+use crate::domain::{Cancel, Error, Notice, Result};
 use crate::store::hexadecimal;
 
 /// Pixels of the longer side that a picture keeps.
@@ -52,7 +52,16 @@ impl Picture {
     /// # Errors
     /// A missing or empty file, a folder, a file that is no picture or is cut off, and a picture that would fill the memory.
     pub fn open(path: &Path, transparency: Transparency) -> Result<Self> {
-        Self::decode(path, &read_file(path)?, transparency)
+        Self::open_until(path, transparency, &Cancel::default())
+    }
+
+    /// As [`Self::open`], until the work is cancelled.
+    ///
+    /// # Errors
+    /// As there; [`Error::Cancelled`].
+    pub fn open_until(path: &Path, transparency: Transparency, cancel: &Cancel) -> Result<Self> {
+        let (owned, bytes) = (path.to_owned(), read_file(path)?);
+        cancellable(path, cancel, move |cancel| Self::decode_until(&owned, &bytes, transparency, cancel))
     }
 
     /// A picture from the bytes of a file that is called `path`.
@@ -60,8 +69,12 @@ impl Picture {
     /// # Errors
     /// As [`Self::open`].
     pub fn decode(path: &Path, bytes: &[u8], transparency: Transparency) -> Result<Self> {
+        Self::decode_until(path, bytes, transparency, &Cancel::default())
+    }
+
+    fn decode_until(path: &Path, bytes: &[u8], transparency: Transparency, cancel: &Cancel) -> Result<Self> {
         let (decoded, notices) = guarded(path, || {
-            let mut raw = decode_raw(path, bytes)?;
+            let mut raw = decode_raw(path, bytes, cancel)?;
             let pixels = Pixels { transparency, ..raw.pixels() };
             let notices = changed(&path.display().to_string(), pixels);
             let decoded = Decoded::from_pixels(pixels, raw.orientation);

@@ -16,6 +16,12 @@ pub(super) const FORMATS: &str = "a PNG, JPEG, WebP, TIFF, GIF, BMP or PNM pictu
 pub(super) const MAX_DECODED: u64 = 2 << 30;
 /// Pixels that a file may claim to hold.
 const MAX_PIXELS: u64 = 400_000_000;
+/// Pixels that any file may hold, however small it is: no side is then scaled down.
+const FREE_PIXELS: u64 = 4096 * 4096;
+/// Bytes of pixels, at the file's own depth, for each byte of a file with more. Deflate packs 1032 into one.
+const MAX_RATIO: u64 = 1100;
+/// Largest number of bytes in memory for each byte at a file's own depth: those of a palette of 1 bit with transparency.
+const MAX_SPREAD: u64 = 32;
 const CONVERT: &str = "convert it to PNG";
 
 /// Pixels as a file stores them.
@@ -103,8 +109,28 @@ pub(super) fn too_large(path: &Path, why: impl std::fmt::Display) -> Error {
     refused.expected("at most 2 GiB when decoded").remedy("scale it down first")
 }
 
-/// Looks at what the header claims before anything is allocated: a file of 100 bytes can claim gigabytes.
-pub(super) fn check_claims(path: &Path, (width, height): (u32, u32), decoded: u64) -> Result<()> {
+/// What the header of a picture claims.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claims {
+    /// Width and height.
+    pub(super) size: (u32, u32),
+    /// Bytes of the decoded pixels.
+    pub(super) decoded: u64,
+    /// Bits of a pixel in the file.
+    pub(super) bits: u64,
+    /// Bytes of the file.
+    pub(super) file: usize,
+}
+
+/// Bytes that a decoder may take for itself.
+pub(super) fn memory_for(file: usize) -> u64 {
+    let pixels = (file as u64).saturating_mul(MAX_RATIO * MAX_SPREAD).clamp(FREE_PIXELS * 8, MAX_DECODED);
+    pixels + (1 << 26)
+}
+
+/// Looks at what the header claims before anything is allocated: a file of 34 bytes can claim gigabytes.
+pub(super) fn check_claims(path: &Path, claims: Claims) -> Result<()> {
+    let Claims { size: (width, height), decoded, bits, file } = claims;
     if width == 0 || height == 0 {
         return Err(Error::refused(path.display(), "the picture has no pixels").expected(FORMATS));
     }
@@ -114,12 +140,34 @@ pub(super) fn check_claims(path: &Path, (width, height): (u32, u32), decoded: u6
         let expected = format!("at most {} megapixels and 2 GiB when decoded", MAX_PIXELS / 1_000_000);
         return Err(Error::refused(path.display(), what).expected(expected).remedy("scale it down first"));
     }
+    if pixels > FREE_PIXELS && pixels.saturating_mul(bits) / 8 > (file as u64).saturating_mul(MAX_RATIO) {
+        let what = format!("claims {width} x {height} pixels in a file of {file} bytes, which holds almost nothing");
+        let expected = format!("a byte for every {MAX_RATIO} bytes of pixels, where there are more than 4096 x 4096");
+        return Err(Error::refused(path.display(), what).expected(expected).remedy("scale it down, or save it as a PNG"));
+    }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_holds_nothing_may_not_fill_the_memory() {
+        let check = |side: u32, bits: u64, file: usize| {
+            let decoded = u64::from(side) * u64::from(side) * 4;
+            check_claims(Path::new("a.png"), Claims { size: (side, side), decoded, bits, file })
+        };
+        assert_eq!(check(4096, 32, 34), Ok(()));
+        // White paper, as PNG packs it: 1 bit and 24 bits a pixel.
+        assert_eq!((check(20_000, 1, 48_500), check(10_000, 24, 291_000)), (Ok(()), Ok(())));
+        for (side, bits, file) in [(16_384, 32, 34), (4097, 32, 34), (20_000, 1, 40_000)] {
+            let err = check(side, bits, file).unwrap_err().to_string();
+            assert!(err.contains(&format!("{side} x {side} pixels in a file of {file} bytes")), "{err}");
+        }
+        assert!(check(30_000, 8, usize::MAX).is_err());
+        assert_eq!((memory_for(34), memory_for(usize::MAX)), ((1 << 27) + (1 << 26), MAX_DECODED + (1 << 26)));
+    }
 
     #[test]
     fn xmp_names_an_orientation_as_attribute_or_element() {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use crate::domain::{Error, Result};
-use crate::store::unreadable;
+use crate::store::read_file;
 
 /// Bytes of a text file.
 pub const MAX_TEXT: u64 = 64 << 20;
@@ -65,20 +65,6 @@ fn not(place: &impl Display, what: &str, encoding: &str) -> Error {
     Error::refused(place, what)
         .expected("a text in UTF-8, or in UTF-16 with a byte order mark")
         .remedy(format!("save it as UTF-8, for example: iconv -f {encoding} -t utf8"))
-}
-
-/// Reads a file whole.
-///
-/// # Errors
-/// A file that cannot be read, is a folder, or has more than `most` bytes.
-pub(super) fn read_file(path: &Path, most: u64, expected: &str) -> Result<Vec<u8>> {
-    let facts = std::fs::metadata(path).map_err(|err| unreadable(path, &err))?;
-    let what = match facts.len() {
-        _ if !facts.is_file() => "is no file".to_owned(),
-        bytes if bytes > most => format!("has {} MB", bytes.div_ceil(1 << 20)),
-        _ => return std::fs::read(path).map_err(|err| unreadable(path, &err)),
-    };
-    Err(Error::refused(path.display(), what).expected(format!("{expected} of at most {} MB", most >> 20)))
 }
 
 #[cfg(test)]

@@ -10,8 +10,10 @@ use super::raw::{Raw, unsupported};
 use crate::domain::Result;
 
 const NEW_SUBFILE_TYPE: u16 = 254;
+const BITS: u16 = 258;
 const COMPRESSION: u16 = 259;
 const ORIENTATION: u16 = 274;
+const SAMPLES: u16 = 277;
 const EXTRA_SAMPLES: u16 = 338;
 const XMP: u16 = 700;
 const DNG_VERSION: u16 = 50706;
@@ -97,6 +99,12 @@ impl<'a> Tags<'a> {
         let used = self.value(COMPRESSION);
         let Some((_, name)) = COMPRESSIONS.iter().find(|&&(code, _)| used == Some(code)) else { return Ok(()) };
         Err(unsupported(path, format!("is a TIFF with {name} compression"), READ))
+    }
+
+    /// Bits of a pixel.
+    pub(super) fn bits(&self) -> u64 {
+        // 1 where a file does not say (TIFF 6.0, section 8).
+        self.value(BITS).unwrap_or(1).clamp(1, 64).saturating_mul(self.value(SAMPLES).unwrap_or(1).clamp(1, 8))
     }
 
     /// The orientation tag.

@@ -5,7 +5,7 @@ use tokenizers::models::ModelWrapper;
 use tokenizers::tokenizer::Tokenizer as Inner;
 
 use super::tokenizer_class::{Class, PLAIN, Pieces};
-use super::tokenizer_making::{Making, unknown_id};
+use super::tokenizer_making::{Making, around, unknown_id};
 use crate::domain::Notice;
 
 /// What the user should know of how the files were read; `said` is the class that they choose.
@@ -71,7 +71,7 @@ fn field_of(part: &Value, field: &str) -> Option<bool> {
 
 /// `add_bos_token` and `add_eos_token`, where tokenizer.json does otherwise.
 fn unheard(making: &Making<'_>) -> impl Iterator<Item = String> {
-    let around = making.inner.encode("", true).map(|encoding| encoding.get_ids().to_vec()).unwrap_or_default();
+    let around = around(&making.inner);
     let names = [("add_bos_token", "bos_token"), ("add_eos_token", "eos_token")];
     let contradicted = names.into_iter().zip(making.settings.unheard).map(move |((switch, usage), said)| {
         let (said, id) = (said?, making.inner.token_to_id(&making.token(usage)?.content)?);
@@ -99,7 +99,6 @@ fn renumbered(making: &Making<'_>) -> Option<Notice> {
 pub(super) fn differ(made: &Inner, written: &Inner) -> bool {
     let parts =
         |inner: &Inner| json!([inner.get_normalizer(), inner.get_pre_tokenizer(), inner.get_added_vocabulary(), switches(inner)]);
-    let around = |inner: &Inner| inner.encode("", true).map(|encoding| encoding.get_ids().to_vec()).unwrap_or_default();
     made.get_encode_special_tokens() != written.get_encode_special_tokens()
         || parts(made) != parts(written)
         || around(made) != around(written)

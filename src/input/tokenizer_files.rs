@@ -1,21 +1,23 @@
 //! A checkpoint folder's tokenizer, read as transformers 5's `AutoTokenizer` reads it.
 
-use std::collections::BTreeMap;
-use std::panic::catch_unwind;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Deserialize;
-use tokenizers::AddedToken;
+use serde_json::Value;
+use tokenizers::{AddedToken, PaddingParams};
 use tokenizers::models::ModelWrapper;
 use tokenizers::tokenizer::Tokenizer as Inner;
 
-use super::text_file::{decode, read_file};
-use super::tokenizer_class::{Algorithm, Class, Pieces, class_of};
+use super::text_file::decode;
+use super::tokenizer_bounds::{Bounds, check_written};
+use super::tokenizer_class::{Algorithm, CLASSES, Class, Pieces, class_of};
 use super::tokenizer_making::{Assembled, Making, no_tokenizer};
 use super::tokenizer_settings::Settings;
 use super::{tokenizer_doubts as doubts, vocabulary};
 use crate::domain::Result;
-use crate::store::{misnamed, without_mark};
+use crate::guard;
+use crate::store::{misnamed, read_file, without_mark};
 
 /// Bytes of a tokenizer.json; the largest known have 35 MB.
 const MAX_FILE: u64 = 256 << 20;
@@ -30,12 +32,11 @@ pub(super) fn assemble(folder: &Path) -> Result<Option<Assembled>> {
         return from_pieces(folder);
     }
     let text = decode(file.display(), read_file(&file, MAX_FILE, "a tokenizer.json")?)?;
-    let written = parse(&file, text.as_bytes())?;
-    let settings = Settings::read(folder, Some(added_in(&file, &text)?))?;
+    let Parsed { inner: written, padding, added } = parse(&file, text.as_bytes())?;
+    let settings = Settings::read(folder, Some(added))?;
     let said = class_of(&settings, text.contains("\"ByteLevel\""));
     let class = said.filter(|class| !is_alone(class) && fits(class.algorithm, written.get_model()));
-    let padding = written.get_padding().map(|padding| (padding.pad_token.clone(), padding.direction));
-    let (pad, direction) = padding.unzip();
+    let (pad, direction) = padding.map(|padding| (padding.pad_token, padding.direction)).unzip();
     let mut making = Making { file: &file, inner: written.clone(), settings: &settings, class, pad };
     if let Some(class) = class {
         making.rebuild(class)?;
@@ -72,6 +73,7 @@ fn from_pieces(folder: &Path) -> Result<Option<Assembled>> {
     if let Some(charsmap) = pieces.charsmap {
         inner.with_normalizer(Some(charsmap)).map_err(|err| no_tokenizer(&pieces.file, &err.to_string()))?;
     }
+    Bounds::of(&inner).map_err(|why| no_tokenizer(&pieces.file, &why))?;
     let mut making = Making { file: &pieces.file, inner, settings: &settings, class: Some(class), pad: None };
     making.rebuild(class)?;
     making.add_tokens()?;
@@ -80,33 +82,61 @@ fn from_pieces(folder: &Path) -> Result<Option<Assembled>> {
     Ok(Some(Assembled { notices, ..making.finished(None) }))
 }
 
+/// A tokenizer.json.
+pub(super) struct Parsed {
+    /// Without padding and truncation.
+    pub(super) inner: Inner,
+    pub(super) padding: Option<PaddingParams>,
+    /// The added tokens, by the numbers that the file gives them.
+    added: BTreeMap<u32, AddedToken>,
+}
+
+/// What is looked at of a tokenizer.json before the library reads it.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(default)]
+    normalizer: Value,
+    #[serde(default)]
+    added_tokens: Vec<Numbered>,
+}
+
+#[derive(Deserialize)]
+struct Numbered {
+    id: u32,
+    #[serde(flatten)]
+    token: AddedToken,
+}
+
 /// A tokenizer from the bytes of a file that is called `place`.
 ///
 /// # Errors
-/// What is no tokenizer.
-pub(super) fn parse(place: &Path, bytes: &[u8]) -> Result<Inner> {
+/// What is no tokenizer, or would make far more of a text than it holds.
+pub(super) fn parse(place: &Path, bytes: &[u8]) -> Result<Parsed> {
     let bytes = without_mark(bytes);
-    let refused = |why: &str| misnamed(place.display(), bytes).unwrap_or_else(|| no_tokenizer(place, why));
+    let refused = |why: String| misnamed(place.display(), bytes).unwrap_or_else(|| no_tokenizer(place, &why));
     // The reader is other people's code and meets hostile files here: a panic in it is a refusal.
-    let made = catch_unwind(|| Inner::from_bytes(bytes)).map_err(|_| refused("it contradicts itself"))?;
-    made.map_err(|err| refused(&err.to_string()))
+    let made = guard::quietly(|| {
+        let written: Written = serde_json::from_slice(bytes).map_err(|err| err.to_string())?;
+        check_written(&written.normalizer, written.added_tokens.iter().map(|added| added.token.content.as_str()))?;
+        let mut inner = Inner::from_bytes(bytes).map_err(|err| err.to_string())?;
+        let padding = inner.get_padding().cloned();
+        inner.with_padding(None).with_truncation(None).map_err(|err| err.to_string())?;
+        Bounds::of(&inner)?;
+        let added = written.added_tokens.into_iter().map(|Numbered { id, token }| (id, token)).collect();
+        Ok(Parsed { inner, padding, added })
+    });
+    made.unwrap_or_else(|| Err("it contradicts itself".to_owned())).map_err(refused)
 }
 
-/// The added tokens of a tokenizer.json, by the numbers that it gives them.
-fn added_in(file: &Path, text: &str) -> Result<BTreeMap<u32, AddedToken>> {
-    #[derive(Deserialize)]
-    struct Numbered {
-        id: u32,
-        #[serde(flatten)]
-        token: AddedToken,
-    }
-    #[derive(Deserialize)]
-    struct Written {
-        #[serde(default)]
-        added_tokens: Vec<Numbered>,
-    }
-    let written: Written = serde_json::from_str(text).map_err(|err| no_tokenizer(file, &err.to_string()))?;
-    Ok(written.added_tokens.into_iter().map(|Numbered { id, token }| (id, token)).collect())
+/// Bytes of the files that [`assemble`] may read of a folder.
+pub(super) fn size(folder: &Path) -> u64 {
+    let names = ["tokenizer.json", "vocab.txt", "vocab.json", "merges.txt"];
+    let pieces = CLASSES.iter().filter_map(|class| match class.pieces {
+        Pieces::SentencePiece(name) | Pieces::OnlySentencePiece(name) => Some(name),
+        Pieces::Lists => None,
+    });
+    let names: BTreeSet<&str> = names.into_iter().chain(pieces).collect();
+    names.iter().filter_map(|name| folder.join(name).metadata().ok()).map(|facts| facts.len()).sum()
 }
 
 /// Whether pieces are cut by the algorithm that a class has.

@@ -1,7 +1,6 @@
 //! A tokenizer in the making: pieces from a file, and everything else as a class of transformers 5 and the folder's settings
 //! have it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -14,9 +13,11 @@ use tokenizers::{
     PreTokenizerWrapper,
 };
 
+use super::tokenizer_bounds::Bounds;
 use super::tokenizer_class::{Algorithm, Around, Class};
 use super::tokenizer_settings::{Settings, USES};
 use crate::domain::{Error, Notice, Result};
+use crate::guard;
 
 /// A tokenizer and where it came from.
 pub(super) struct Assembled {
@@ -154,9 +155,14 @@ impl Making<'_> {
             let plain = special.into_iter().map(|token| AddedToken::from(token.content.clone(), true));
             tokens.extend(plain.collect::<Vec<_>>());
         }
-        let added = catch_unwind(AssertUnwindSafe(|| self.inner.add_tokens(tokens)));
-        let added = added.map_err(|_| no_tokenizer(self.file, "its added tokens contradict each other"))?;
-        added.map(|_| ()).map_err(|err| no_tokenizer(self.file, &err.to_string()))
+        let added = guard::quietly(|| {
+            let bounds = Bounds::of(&self.inner)?;
+            // The normalizer is applied to them as well.
+            tokens.iter().try_for_each(|token| bounds.check(&token.content).map_err(|why| format!("an added token {why}")))?;
+            self.inner.add_tokens(tokens).map_err(|err| err.to_string())
+        });
+        let added = added.unwrap_or_else(|| Err("its added tokens contradict each other".to_owned()));
+        added.map(|_| ()).map_err(|why| no_tokenizer(self.file, &why))
     }
 
     /// Sets what stands around a text.
@@ -204,11 +210,17 @@ pub(super) fn unknown_id(inner: &Inner) -> Option<u32> {
         ModelWrapper::BPE(model) => model.unk_token.clone(),
         ModelWrapper::Unigram(model) => {
             // It keeps the number to itself; the last character of all has no piece.
-            let tokens = model.tokenize("\u{10ffff}").ok()?;
+            let tokens = guard::quietly(|| model.tokenize("\u{10ffff}"))?.ok()?;
             return tokens.first().filter(|_| tokens.len() == 1).map(|token| token.id);
         }
     };
     inner.token_to_id(&named?)
+}
+
+/// The numbers of what stands around a text.
+pub(super) fn around(inner: &Inner) -> Vec<u32> {
+    let encoded = guard::quietly(|| inner.encode("", true)).and_then(std::result::Result::ok);
+    encoded.map(|encoding| encoding.get_ids().to_vec()).unwrap_or_default()
 }
 
 /// Turns off that the tokenizer trims offsets, and says whether it did. It takes off a space before a word also where the space is

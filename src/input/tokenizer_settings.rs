@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokenizers::AddedToken;
 
-use super::text_file::{decode, read_file};
+use super::text_file::decode;
 use crate::domain::{Error, Result};
-use crate::store::misnamed;
+use crate::store::{misnamed, read_file};
 
 /// Bytes of a file of settings.
 const MAX_FILE: u64 = 16 << 20;

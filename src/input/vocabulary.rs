@@ -2,7 +2,6 @@
 //! in a .model file.
 
 use std::collections::HashMap;
-use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -12,11 +11,13 @@ use tokenizers::models::unigram::Unigram;
 use tokenizers::normalizers::Precompiled;
 
 use super::sentencepiece::{self, Kind};
-use super::text_file::{decode, read_file};
+use super::text_file::decode;
+use super::tokenizer_bounds::check_map;
 use super::tokenizer_class::{Algorithm, CLASSES, Class, PLAIN, Pieces, class_of};
 use super::tokenizer_settings::Settings;
 use crate::domain::{Error, Result};
-use crate::store::misnamed;
+use crate::guard;
+use crate::store::{misnamed, read_file};
 
 /// Bytes of a file of pieces.
 const MAX_FILE: u64 = 256 << 20;
@@ -113,7 +114,8 @@ fn from_sentencepiece(file: PathBuf, class: &'static Class, settings: &Settings)
         }
     };
     let charsmap = Some(&made.charsmap).filter(|map| !map.is_empty());
-    let charsmap = charsmap.map(|map| catch_unwind(|| Precompiled::from(map)).ok().and_then(std::result::Result::ok));
+    let read = |map| check_map(map).ok().and_then(|()| guard::quietly(|| Precompiled::from(map))?.ok());
+    let charsmap = charsmap.map(|map| read(map));
     let charsmap = charsmap.map(|map| map.ok_or_else(|| refused("its map of letters cannot be read"))).transpose()?;
     Ok(Vocabulary { file, model, class, added, charsmap })
 }

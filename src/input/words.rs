@@ -1,34 +1,53 @@
 //! From a text to the numbers that a text model takes, by the checkpoint's own tokenizer.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokenizers::tokenizer::Tokenizer as Inner;
 use tokenizers::{Encoding, PaddingDirection, PaddingParams, PaddingStrategy, TruncationParams};
 
 use super::spans;
-use super::tokenizer_files::{assemble, parse};
+use super::tokenizer_bounds::Bounds;
+use super::tokenizer_files::{self as files, assemble, parse};
 use super::tokenizer_making::{Assembled, Padding, no_tokenizer, take_trimming, unknown_id};
 use crate::domain::text::Text;
-use crate::domain::{Error, Notice, Result};
+use crate::domain::{Cancel, Error, Notice, Result};
+use crate::guard::{self, Stopped};
 
 /// Bytes of text for each token that the model can take, which are tokenised first; more where they make too few tokens.
-const BYTES_PER_TOKEN: usize = 64;
+const BYTES_PER_TOKEN: usize = 16;
+/// Bytes of text that are tokenised first at least.
+const FIRST_BYTES: usize = 4096;
+/// Time for reading a tokenizer or cutting a text, beside what its length takes. Either is done in milliseconds.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Bytes of a tokenizer's files, and of a text, for each further second; a slow machine reads and cuts ten times as many.
+const FILE_BYTES_PER_SECOND: u64 = 2 << 20;
+const TEXT_BYTES_PER_SECOND: u64 = 100 << 10;
 
-/// A checkpoint's tokenizer.
+/// A checkpoint's tokenizer; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
-    pub(super) inner: Inner,
+    pub(super) inner: Arc<Inner>,
+    pub(super) bounds: Arc<Bounds>,
     max_tokens: usize,
     /// Whether offsets leave out the space before a word.
     trims: bool,
     /// The number of the token for what the vocabulary lacks.
     unknown: Option<u32>,
     /// tokenizer.json as it stands, where it may cut a text into other tokens.
-    as_written: Option<(PathBuf, Box<Inner>)>,
+    as_written: Option<AsWritten>,
     padding: Padding,
     /// What the user should know of how the tokenizer was read.
     pub notices: Vec<Notice>,
+}
+
+/// A tokenizer.json as it stands.
+#[derive(Clone, Debug)]
+struct AsWritten {
+    file: PathBuf,
+    inner: Arc<Inner>,
+    bounds: Arc<Bounds>,
 }
 
 /// A text as the model takes it.
@@ -46,16 +65,32 @@ impl Tokenizer {
     /// at most `max_tokens` tokens, special ones included. `None` where there is no tokenizer that can be read.
     ///
     /// # Errors
-    /// A file that cannot be read, or is no tokenizer.
+    /// A file that cannot be read, is no tokenizer, or takes too long.
     pub fn read(folder: &Path, max_tokens: usize) -> Result<Option<Self>> {
-        let Some(mut made) = assemble(folder)? else { return Ok(None) };
-        limit(&mut made.inner, &made.file, max_tokens)?;
-        if let Some(written) = &mut made.as_written {
-            limit(written, &made.file, max_tokens)?;
-        }
-        let Assembled { file, inner, as_written, trims, padding, notices } = made;
-        let as_written = as_written.map(|written| (file, Box::new(written)));
-        Ok(Some(Self { unknown: unknown_id(&inner), inner, max_tokens, trims, as_written, padding, notices }))
+        let limit = PATIENCE + Duration::from_secs(files::size(folder) / FILE_BYTES_PER_SECOND);
+        let owned = folder.to_owned();
+        let read = guard::within(Some(limit), &Cancel::default(), move || Self::read_at_once(&owned, max_tokens));
+        read.unwrap_or_else(|stopped| {
+            let why = match stopped {
+                Stopped::TimedOut => format!("reading it takes more than {} s", limit.as_secs()),
+                Stopped::Cancelled | Stopped::Panicked => "it contradicts itself".to_owned(),
+            };
+            Err(no_tokenizer(folder, &why))
+        })
+    }
+
+    fn read_at_once(folder: &Path, max_tokens: usize) -> Result<Option<Self>> {
+        let Some(Assembled { file, inner, as_written, trims, padding, notices }) = assemble(folder)? else { return Ok(None) };
+        let (inner, bounds) = limited(inner, &file, max_tokens)?;
+        let as_written = match as_written {
+            Some(written) => {
+                let (inner, bounds) = limited(written, &file, max_tokens)?;
+                Some(AsWritten { file, inner, bounds })
+            }
+            None => None,
+        };
+        let unknown = unknown_id(&inner);
+        Ok(Some(Self { inner, bounds, max_tokens, trims, unknown, as_written, padding, notices }))
     }
 
     /// A tokenizer from the bytes of a tokenizer.json that is called `place`; it gives at most `max_tokens` tokens, special ones
@@ -64,11 +99,11 @@ impl Tokenizer {
     /// # Errors
     /// What is no tokenizer.
     pub fn parse(place: &Path, bytes: &[u8], max_tokens: usize) -> Result<Self> {
-        let mut inner = parse(place, bytes)?;
+        let mut inner = parse(place, bytes)?.inner;
         let trims = take_trimming(&mut inner);
-        limit(&mut inner, place, max_tokens)?;
-        let unknown = unknown_id(&inner);
-        Ok(Self { inner, max_tokens, trims, unknown, as_written: None, padding: Padding::default(), notices: Vec::new() })
+        let (inner, bounds) = limited(inner, place, max_tokens)?;
+        let (unknown, padding) = (unknown_id(&inner), Padding::default());
+        Ok(Self { inner, bounds, max_tokens, trims, unknown, as_written: None, padding, notices: Vec::new() })
     }
 
     /// The same, and every text is filled up to the most tokens: with the pad token that the checkpoint folder names, or with the
@@ -84,25 +119,46 @@ impl Tokenizer {
             pad_token: self.inner.id_to_token(pad_id).unwrap_or_else(|| format!("#{pad_id}")),
             ..PaddingParams::default()
         };
-        if let Some((_, written)) = &mut self.as_written {
-            written.with_padding(Some(params.clone()));
+        if let Some(written) = &mut self.as_written {
+            Arc::make_mut(&mut written.inner).with_padding(Some(params.clone()));
         }
-        self.inner.with_padding(Some(params));
+        Arc::make_mut(&mut self.inner).with_padding(Some(params));
         self
+    }
+
+    /// The tokens of a text, as [`Self::encode_until`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn encode(&self, string: &str) -> Result<Encoded> {
+        self.encode_until(string, &Cancel::default())
     }
 
     /// The tokens of a text. What is longer than the model can take is cut, and [`Text::cut_at`] says where.
     ///
     /// # Errors
-    /// An empty text, one that the tokenizer cannot spell, and one of which it leaves nothing.
-    pub fn encode(&self, string: &str) -> Result<Encoded> {
+    /// An empty text, one that the tokenizer cannot spell, one of which it leaves nothing, and one that it would make much longer or
+    /// takes too long to cut; [`Error::Cancelled`].
+    pub fn encode_until(&self, string: &str, cancel: &Cancel) -> Result<Encoded> {
         if string.trim().is_empty() {
             return Err(Error::refused("the text", "is empty").expected("at least one word").remedy("type one"));
         }
-        let mut length = self.max_tokens.saturating_mul(BYTES_PER_TOKEN);
+        let limit = PATIENCE + Duration::from_secs(string.len() as u64 / TEXT_BYTES_PER_SECOND);
+        let (tokenizer, owned) = (self.clone(), string.to_owned());
+        guard::within(Some(limit), cancel, move || tokenizer.encode_at_once(&owned)).unwrap_or_else(|stopped| match stopped {
+            Stopped::Cancelled => Err(Error::Cancelled),
+            Stopped::TimedOut => {
+                Err(bad_tokenizer(format!("takes the model's tokenizer more than {} s to cut into tokens", limit.as_secs())))
+            }
+            Stopped::Panicked => Err(unspelled()),
+        })
+    }
+
+    fn encode_at_once(&self, string: &str) -> Result<Encoded> {
+        let mut length = self.max_tokens.saturating_mul(BYTES_PER_TOKEN).max(FIRST_BYTES);
         let (head, encoding) = loop {
             let head = &string[..string.floor_char_boundary(length)];
-            let encoding = encoded(&self.inner, head)?;
+            let encoding = encoded(&self.inner, &self.bounds, head)?;
             let last = encoding.get_offsets().iter().map(|&(_, end)| end).max().unwrap_or(0);
             // Tokens near the end of a part may be others than those of the whole.
             let is_enough = !encoding.get_overflowing().is_empty() && last <= head.len() / 2;
@@ -129,28 +185,37 @@ impl Tokenizer {
 
     /// Says so where tokenizer.json alone would cut the text into other tokens.
     fn other_reading(&self, head: &str, ids: &[u32]) -> Option<Notice> {
-        let (file, written) = self.as_written.as_ref()?;
-        let other = encoded(written, head).ok()?;
+        let AsWritten { file, inner, bounds } = self.as_written.as_ref()?;
+        let other = encoded(inner, bounds, head).ok()?;
         let what = "alone would cut this text into other tokens; the settings beside it count, as in transformers 5";
         (other.get_ids() != ids).then(|| Notice::new(file.display(), what))
     }
 }
 
-fn encoded(inner: &Inner, head: &str) -> Result<Encoding> {
-    let encoded = catch_unwind(AssertUnwindSafe(|| inner.encode(head, true)));
-    encoded.ok().and_then(std::result::Result::ok).ok_or_else(|| {
-        Error::refused("the text", "cannot be spelled by the model's tokenizer").expected("words of its vocabulary")
-    })
+fn encoded(inner: &Inner, bounds: &Bounds, head: &str) -> Result<Encoding> {
+    bounds.check(head).map_err(bad_tokenizer)?;
+    guard::quietly(|| inner.encode(head, true)).and_then(std::result::Result::ok).ok_or_else(unspelled)
 }
 
-/// Cuts texts after so many tokens.
-fn limit(inner: &mut Inner, place: &Path, max_tokens: usize) -> Result<()> {
+fn unspelled() -> Error {
+    Error::refused("the text", "cannot be spelled by the model's tokenizer").expected("words of its vocabulary")
+}
+
+/// Refuses what the tokenizer would make of a text.
+fn bad_tokenizer(what: String) -> Error {
+    Error::refused("the text", what)
+        .expected("a tokenizer that cuts a text into about as many letters as it has")
+        .remedy("download tokenizer.json again, or try a shorter text")
+}
+
+/// A tokenizer that cuts texts after so many tokens, and what it may make of one.
+fn limited(mut inner: Inner, place: &Path, max_tokens: usize) -> Result<(Arc<Inner>, Arc<Bounds>)> {
+    let bounds = Bounds::of(&inner).map_err(|why| no_tokenizer(place, &why))?;
     inner.with_padding(None);
     let truncation = TruncationParams { max_length: max_tokens, ..TruncationParams::default() };
-    let limited = catch_unwind(AssertUnwindSafe(|| inner.with_truncation(Some(truncation)).map(|_| ())));
-    match limited {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(err)) => Err(no_tokenizer(place, &err.to_string())),
-        Err(_) => Err(no_tokenizer(place, &format!("it adds more tokens than the {max_tokens} that the model takes"))),
+    match guard::quietly(|| inner.with_truncation(Some(truncation)).map(|_| ())) {
+        Some(Ok(())) => Ok((Arc::new(inner), Arc::new(bounds))),
+        Some(Err(err)) => Err(no_tokenizer(place, &err.to_string())),
+        None => Err(no_tokenizer(place, &format!("it adds more tokens than the {max_tokens} that the model takes"))),
     }
 }

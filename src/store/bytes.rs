@@ -125,3 +125,21 @@ pub fn unreadable(path: &Path, err: &io::Error) -> Error {
     };
     Error::refused(path.display(), what).remedy(remedy)
 }
+
+/// Reads a whole file.
+///
+/// # Errors
+/// A refusal of a file that cannot be read, of what is no file (reading a pipe or a device may never end), and of one with more than
+/// `most` bytes; `expected` says what should be there.
+pub fn read_file(path: &Path, most: u64, expected: &str) -> Result<Vec<u8>> {
+    let facts = fs::metadata(path).map_err(|err| unreadable(path, &err))?;
+    let refused = |what: String| Error::refused(path.display(), what);
+    if !facts.is_file() {
+        return Err(refused("is no file".to_owned()).expected(expected));
+    }
+    if facts.len() > most {
+        let what = format!("has {} MB", facts.len().div_ceil(1 << 20));
+        return Err(refused(what).expected(format!("{expected} of at most {} MB", most >> 20)));
+    }
+    fs::read(path).map_err(|err| unreadable(path, &err))
+}

@@ -17,7 +17,7 @@ pub mod safetensors;
 mod torch;
 mod zip;
 
-pub use bytes::{Bytes, folder_of, unreadable};
+pub use bytes::{Bytes, folder_of, read_file, unreadable};
 pub use convert::first_not_finite;
 pub use digest::{Digest, hexadecimal};
 pub use files::{Format, Location, TensorFiles};

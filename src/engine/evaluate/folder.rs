@@ -12,15 +12,19 @@ use super::plan::Plan;
 use super::row::Row;
 use crate::domain::{Error, Result};
 use crate::engine::whole_file::{WholeFile, check as check_file, refusal};
-use crate::store::unreadable;
+use crate::store::read_file;
 
 pub(super) const SETTINGS: &str = "settings.json";
+/// Which pictures the rows are about.
+pub(super) const PICTURES: &str = "pictures.json";
 pub(super) const ROWS: &str = "rows.jsonl";
 /// Rows whose picture, mask or settings changed; they count again when these are as they were.
 pub(super) const OUTDATED: &str = "outdated.jsonl";
 /// What is computed from the rows.
 pub(super) const TABLES: &[&str] = &["table.md", "table.csv", "table.tex", "confusion.csv"];
 const LOCK: &str = ".lock";
+/// Bytes of the settings.
+const MAX_SETTINGS: u64 = 16 << 20;
 
 /// A folder that no other run writes to.
 #[derive(Debug)]
@@ -51,8 +55,11 @@ impl Folder {
     /// Opens a folder to read from it.
     ///
     /// # Errors
-    /// A refusal of a folder that a run writes to.
+    /// A refusal of a folder that a run writes to, or in which something is no file.
     pub(super) fn read(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            check_files("merge", path)?;
+        }
         let lock = File::open(path.join(LOCK)).ok();
         if let Some(Err(TryLockError::WouldBlock)) = lock.as_ref().map(File::try_lock_shared) {
             return Err(in_use(path).remedy("wait for it"));
@@ -106,7 +113,7 @@ pub(super) fn check(out: &Path, data: &BTreeSet<PathBuf>) -> Result<()> {
         return Err(Error::refused(out.display(), what).expected("a folder for the scores").remedy(remedy));
     }
     if out.is_dir() {
-        [SETTINGS, ROWS].iter().try_for_each(|name| check_file("--out", &out.join(name)))?;
+        check_files("--out", out)?;
     }
     let absolute = resolved(out);
     if let Some(of_data) = absolute.ancestors().find(|folder| data.contains(*folder)) {
@@ -119,6 +126,12 @@ pub(super) fn check(out: &Path, data: &BTreeSet<PathBuf>) -> Result<()> {
             .remedy(remedy)),
         None => Ok(()),
     }
+}
+
+/// Refuses a folder in which something else has the name of a file that is read or written: opening a pipe waits for its other end.
+fn check_files(flag: &str, folder: &Path) -> Result<()> {
+    let names = [LOCK, SETTINGS, PICTURES, ROWS, OUTDATED].into_iter().chain(TABLES.iter().copied());
+    names.into_iter().try_for_each(|name| check_file(flag, &folder.join(name)))
 }
 
 /// A file that shows a folder to be none of ours. Hidden files are nobody's work.
@@ -160,7 +173,7 @@ pub(super) fn resolved(path: &Path) -> PathBuf {
 /// A refusal of a folder that holds none.
 pub(super) fn settings(folder: &Path) -> Result<Plan> {
     let path = folder.join(SETTINGS);
-    let bytes = std::fs::read(&path).map_err(|err| unreadable(&path, &err))?;
+    let bytes = read_file(&path, MAX_SETTINGS, "settings of `tokenscope evaluate`")?;
     serde_json::from_slice(&bytes).map_err(|err| {
         Error::refused(path.display(), err)
             .expected("settings of `tokenscope evaluate` of this version")

@@ -35,7 +35,7 @@ fn rounded(sum: &[f64]) -> Vec<f32> {
 }
 
 /// Pixels by joint cluster and class for every start of k-means, the one with the least inertia first; nothing where a row has no
-/// vectors.
+/// vectors, or vectors differ in length.
 ///
 /// # Errors
 /// [`crate::domain::Error::Cancelled`], which never happens here.
@@ -48,6 +48,9 @@ pub(super) fn contingencies(rows: &[&Row], seed: u64) -> Result<Vec<Contingency>
         let (Some(counts), Some(vectors)) = (&row.counts, &row.vectors) else { return Ok(Vec::new()) };
         classes.merge(counts);
         for (segment, vector) in vectors.iter().enumerate().filter(|(_, vector)| !vector.is_empty()) {
+            if width != 0 && vector.len() != width {
+                return Ok(Vec::new());
+            }
             width = vector.len();
             places.insert((*image, segment), points.len() / width);
             points.extend(vector.iter().map(|v| f64::from(*v)));
@@ -100,6 +103,8 @@ mod tests {
         assert_eq!(cells, [150, 150], "two clusters, each of one class");
         let bare = Row { vectors: None, ..row("d", [0, 1]) };
         assert!(contingencies(&[&bare], 0).unwrap().is_empty());
+        let wide = Row { vectors: Some(vec![vec![0.6, 0.8, 0.0]]), ..row("e", [0, 1]) };
+        assert!(contingencies(&[&rows[0], &wide], 0).unwrap().is_empty(), "vectors of another model");
     }
 
     #[test]

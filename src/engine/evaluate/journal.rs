@@ -13,7 +13,7 @@ use super::row::Row;
 use super::sources::Sources;
 use crate::domain::{Error, Result};
 use crate::engine::whole_file::{WholeFile, refusal};
-use crate::store::unreadable;
+use crate::store::read_file;
 
 /// What rows are made from now.
 #[derive(Clone, Debug, Default)]
@@ -183,10 +183,10 @@ pub(super) fn replace(path: &Path, lines: &[Line]) -> Result<()> {
 /// # Errors
 /// A refusal of a file that cannot be read, or of a line that is no row or has impossible numbers.
 pub(super) fn lines(path: &Path) -> Result<Vec<Line>> {
-    let mut bytes = match std::fs::read(path) {
-        Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        read => read.map_err(|err| unreadable(path, &err))?,
-    };
+    if path.symlink_metadata().is_err() {
+        return Ok(Vec::new());
+    }
+    let mut bytes = read_file(path, u64::MAX, "rows of `tokenscope evaluate`")?;
     bytes.truncate(bytes.iter().rposition(|&b| b == b'\n').map_or(0, |end| end + 1));
     let lines = bytes.split(|&b| b == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
     let line = |(i, text): (usize, &[u8])| {

@@ -87,6 +87,8 @@ pub fn evaluate(plan: &Plan, out: &Path, control: &Control) -> Result<Report> {
     let mut run = Run { plan, layout, engine, current, dates, suspects: BTreeMap::new(), control };
     for pair in left {
         run.picture(pair, &contenders, &mut journal)?;
+        // Nobody asks about a picture again.
+        run.engine.forget_inputs();
     }
     run.check_answered(&journal)?;
     let report = summary::write(journal.folder(), plan, layout)?;
@@ -157,7 +159,7 @@ impl Run<'_> {
         let truth = match (&sources, &self.plan.test) {
             _ if pair.fault.is_some() => Err(pair.fault.clone().unwrap_or(Error::Cancelled)),
             (Err(err), _) => Err(err.clone()),
-            (Ok(_), Test::Segments { .. }) => Truth::read(pair, self.layout).map(Some),
+            (Ok(_), Test::Segments { .. }) => Truth::read(pair, self.layout, &self.control.cancel).map(Some),
             (Ok(_), Test::Faithfulness { .. } | Test::Randomization) => Ok(None),
         };
         let sources = sources.unwrap_or_default();

@@ -5,15 +5,15 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::of_text;
-use super::folder::write_json;
+use super::folder::{PICTURES, write_json};
 use super::layout::Pair;
 use super::left_out::LeftOut;
 use super::plan::Plan;
 use crate::domain::{Error, Result};
-use crate::store::unreadable;
+use crate::store::read_file;
 
-/// The file's name.
-pub(super) const PICTURES: &str = "pictures.json";
+/// Bytes of the file; a million pictures take 50 MB.
+const MAX_FILE: u64 = 1 << 30;
 
 /// The pictures of a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Pictures {
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(PICTURES);
         let remedy = "run its command again: answers that are still right are kept";
-        let bytes = std::fs::read(&path).map_err(|err| unreadable(&path, &err).remedy(remedy))?;
+        let bytes = read_file(&path, MAX_FILE, "the pictures of `tokenscope evaluate`").map_err(|err| err.remedy(remedy))?;
         serde_json::from_slice(&bytes)
             .map_err(|err| Error::refused(path.display(), err).expected("the pictures of `tokenscope evaluate`").remedy(remedy))
     }

@@ -7,7 +7,7 @@ use image::metadata::Orientation;
 
 use super::classes::{self, Meaning};
 use super::layout::{Kind, Layout, Pair};
-use crate::domain::{Error, Result};
+use crate::domain::{Cancel, Error, Result};
 use crate::input::Mask;
 use crate::input::mask::{Frame, Storage, Wanted};
 
@@ -45,18 +45,18 @@ impl Truth {
     /// # Errors
     /// A refusal of a photo or mask that cannot be read; of a mask of another kind than the layout says, or of another shape than its
     /// photo or its other masks.
-    pub(super) fn read(pair: &Pair, layout: &Layout) -> Result<Self> {
+    pub(super) fn read(pair: &Pair, layout: &Layout, cancel: &Cancel) -> Result<Self> {
         let (meaning, is_coloured) = match layout.kind {
             Kind::Classes { meaning, is_coloured, .. } => (meaning, is_coloured),
             Kind::Regions | Kind::Nothing => (classes::region as fn(u32) -> Meaning, false),
         };
         let wanted = if is_coloured { Wanted::Colours } else { Wanted::Numbers };
         let (has_classes, is_plain) = (matches!(layout.kind, Kind::Classes { .. }), layout.id == "plain");
-        let photo = Frame::of(&pair.image)?;
+        let photo = Frame::of(&pair.image, cancel)?;
         let mut truth =
             Self { pair: pair.clone(), width: 0, height: 0, annotators: Vec::new(), has_classes, notes: BTreeMap::new() };
         for path in &pair.masks {
-            let mask = Mask::open(path, wanted)?;
+            let mask = Mask::open_until(path, wanted, cancel)?;
             if (mask.storage == Storage::Colours) != is_coloured {
                 return Err(Error::refused(path.display(), "its pixels are colours")
                     .expected(format!("numbers, as the layout {} has them", layout.id))

@@ -7,7 +7,7 @@ use super::super::Engine;
 use super::super::reading::{Loaded, Taken};
 use super::super::tensors::TensorsOut;
 use crate::domain::request::{DeviceKind, Input, ModelRef, SizeRule, Tower};
-use crate::domain::{Control, Error, Result};
+use crate::domain::{Cancel, Control, Error, Result};
 use crate::input::Encoded;
 use crate::model::lens::{Lens, LensMaps};
 use crate::model::lens_fit::LensFit;
@@ -54,7 +54,7 @@ impl Engine {
         let loaded = Loaded::open(&request.model, Tower::Text, request.device, &self.hub)?;
         let model = &loaded.model;
         let mut fit = LensFit::new(model)?;
-        let passages = passages(&loaded, request)?;
+        let passages = passages(&loaded, request, &control.cancel)?;
         // The last passage too, where there are few.
         let is_held_out = |n: usize| n % HOLD_OUT == HOLD_OUT - 1 || (passages.len() < HOLD_OUT && n + 1 == passages.len());
         control.progress.start(passages.len());
@@ -76,7 +76,7 @@ fn as_input(passage: &Encoded) -> ModelInput<'_> {
 }
 
 /// Passages of texts as long as the model reads, of every text as many.
-fn passages(loaded: &Loaded, request: &LensRequest) -> Result<Vec<Encoded>> {
+fn passages(loaded: &Loaded, request: &LensRequest, cancel: &Cancel) -> Result<Vec<Encoded>> {
     let share = request.tokens.div_ceil(request.texts.len().max(1));
     let mut passages = Vec::new();
     let most = loaded.model.max_tokens().unwrap_or(1).saturating_mul(BYTES_PER_TOKEN);
@@ -85,7 +85,8 @@ fn passages(loaded: &Loaded, request: &LensRequest) -> Result<Vec<Encoded>> {
         let (mut rest, mut taken) = (whole.as_str(), 0);
         while taken < share && !rest.trim().is_empty() {
             let part = &rest[..rest.floor_char_boundary(most)];
-            let Taken::Words(passage) = loaded.read(&Input::Text(part.to_owned()), SizeRule::Checkpoint)? else { break };
+            let read = loaded.read(&Input::Text(part.to_owned()), SizeRule::Checkpoint, cancel)?;
+            let Taken::Words(passage) = read else { break };
             rest = passage.text.cut_at.map_or(rest.get(part.len()..), |cut| rest.get(cut..).filter(|_| cut > 0)).unwrap_or("");
             taken += passage.ids.len();
             passages.push(passage);

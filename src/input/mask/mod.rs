@@ -11,9 +11,9 @@ use std::path::Path;
 use image::metadata::Orientation;
 use image::{ImageBuffer, Luma, imageops};
 
-use super::decoding::{decode_raw, guarded, read_file};
+use super::decoding::{cancellable, decode_raw, read_file};
 use super::picture::file_name;
-use crate::domain::{Error, Result};
+use crate::domain::{Cancel, Error, Result};
 
 /// How the labels of a mask are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,14 +68,24 @@ impl Mask {
     /// As [`super::Picture::open`]; and a refusal of a file that cannot hold labels: JPEG, lossy WebP, transparent pixels, several
     /// frames.
     pub fn open(path: &Path, wanted: Wanted) -> Result<Self> {
-        let bytes = read_file(path)?;
-        let stored = guarded(path, || stored::read(path, bytes))?;
-        let (values, storage) = stored.labels(wanted);
-        let (name, width, height) = (file_name(path), stored.width, stored.height);
-        if values.len() != width * height {
-            return Err(Error::Internal(format!("{} values in a mask of {width} x {height}", values.len())));
-        }
-        Ok(Self { name, width, height, values, storage, orientation: stored.orientation })
+        Self::open_until(path, wanted, &Cancel::default())
+    }
+
+    /// As [`Self::open`], until the work is cancelled.
+    ///
+    /// # Errors
+    /// As there; [`Error::Cancelled`].
+    pub fn open_until(path: &Path, wanted: Wanted, cancel: &Cancel) -> Result<Self> {
+        let (owned, bytes) = (path.to_owned(), read_file(path)?);
+        cancellable(path, cancel, move |cancel| {
+            let stored = stored::read(&owned, bytes, cancel)?;
+            let (name, width, height, orientation) = (file_name(&owned), stored.width, stored.height, stored.orientation);
+            let (values, storage) = stored.labels(wanted);
+            if values.len() != width * height {
+                return Err(Error::Internal(format!("{} values in a mask of {width} x {height}", values.len())));
+            }
+            Ok(Self { name, width, height, values, storage, orientation })
+        })
     }
 
     /// The mask turned as an orientation of EXIF says.
@@ -113,11 +123,13 @@ impl Frame {
     /// Decodes a photo: one that is damaged is refused here as it is everywhere.
     ///
     /// # Errors
-    /// As [`super::Picture::open`].
-    pub fn of(path: &Path) -> Result<Self> {
-        let bytes = read_file(path)?;
-        let raw = guarded(path, || decode_raw(path, &bytes))?;
-        Ok(Self { width: raw.width, height: raw.height, orientation: raw.orientation })
+    /// As [`super::Picture::open_until`].
+    pub fn of(path: &Path, cancel: &Cancel) -> Result<Self> {
+        let (owned, bytes) = (path.to_owned(), read_file(path)?);
+        cancellable(path, cancel, move |cancel| {
+            let raw = decode_raw(&owned, &bytes, cancel)?;
+            Ok(Self { width: raw.width, height: raw.height, orientation: raw.orientation })
+        })
     }
 
     /// Whether rows become columns.

@@ -8,9 +8,9 @@ use image::metadata::Orientation;
 use image::{ColorType, ImageFormat};
 
 use super::super::decoding::decode_raw;
-use super::super::raw::{Raw, broken, check_claims};
+use super::super::raw::{Claims, Raw, broken, check_claims, memory_for};
 use super::{Storage, Wanted};
-use crate::domain::{Error, Result};
+use crate::domain::{Cancel, Error, Result};
 
 /// Pixels as they are stored.
 pub(super) struct Stored {
@@ -35,39 +35,39 @@ const fn is_grey(colour: u32) -> bool {
 
 impl Stored {
     /// One value a pixel, and how it was stored.
-    pub(super) fn labels(&self, wanted: Wanted) -> (Vec<u32>, Storage) {
-        match (&self.samples, wanted) {
+    pub(super) fn labels(self, wanted: Wanted) -> (Vec<u32>, Storage) {
+        match (self.samples, wanted) {
             (Samples::Indices(indices, palette), Wanted::Numbers) => {
                 let storage = Storage::Palette { is_grey: palette.iter().all(|&colour| is_grey(colour)) };
-                (indices.iter().map(|&index| u32::from(index)).collect(), storage)
+                (indices.into_iter().map(u32::from).collect(), storage)
             }
             (Samples::Indices(indices, palette), Wanted::Colours) => {
                 let colour = |&index: &u8| palette.get(usize::from(index)).copied().unwrap_or_default();
                 (indices.iter().map(colour).collect(), Storage::Colours)
             }
-            (Samples::Grey(values, bits), Wanted::Numbers) => (values.clone(), Storage::Grey { bits: *bits }),
+            (Samples::Grey(values, bits), Wanted::Numbers) => (values, Storage::Grey { bits }),
             (Samples::Grey(values, bits), Wanted::Colours) => {
                 let most = (1_u32 << bits) - 1;
-                (values.iter().map(|value| value * 255 / most * 0x0001_0101).collect(), Storage::Colours)
+                (values.into_iter().map(|value| value * 255 / most * 0x0001_0101).collect(), Storage::Colours)
             }
             (Samples::Colours(colours), Wanted::Numbers) if colours.iter().all(|&colour| is_grey(colour)) => {
-                (colours.iter().map(|colour| colour & 0xff).collect(), Storage::GreyAsColours)
+                (colours.into_iter().map(|colour| colour & 0xff).collect(), Storage::GreyAsColours)
             }
-            (Samples::Colours(colours), _) => (colours.clone(), Storage::Colours),
+            (Samples::Colours(colours), _) => (colours, Storage::Colours),
         }
     }
 }
 
 /// Reads a file's pixels.
-pub(super) fn read(path: &Path, bytes: Vec<u8>) -> Result<Stored> {
+pub(super) fn read(path: &Path, bytes: Vec<u8>, cancel: &Cancel) -> Result<Stored> {
     match image::guess_format(&bytes).ok() {
         Some(ImageFormat::Jpeg) => Err(lossy(path, "JPEG")),
         Some(ImageFormat::WebP) if bytes.get(12..16) != Some(b"VP8L") => Err(lossy(path, "WebP that may be lossy")),
-        Some(ImageFormat::Png) => png(path, &bytes),
+        Some(ImageFormat::Png) => png(path, &bytes, cancel),
         Some(ImageFormat::Gif) => gif(path, &bytes),
-        Some(ImageFormat::Bmp) => bmp(path, bytes),
-        Some(ImageFormat::Tiff) => tiff(path, bytes),
-        _ => plain(path, &bytes),
+        Some(ImageFormat::Bmp) => bmp(path, bytes, cancel),
+        Some(ImageFormat::Tiff) => tiff(path, bytes, cancel),
+        _ => plain(path, &bytes, cancel),
     }
 }
 
@@ -84,8 +84,8 @@ fn moving(path: &Path) -> Error {
 }
 
 /// Pixels without a palette.
-fn plain(path: &Path, bytes: &[u8]) -> Result<Stored> {
-    let raw = decode_raw(path, bytes)?;
+fn plain(path: &Path, bytes: &[u8], cancel: &Cancel) -> Result<Stored> {
+    let raw = decode_raw(path, bytes, cancel)?;
     check_opaque(path, &raw)?;
     let pixels = raw.pixels();
     let wide = |pair: &[u8]| u32::from(u16::from_ne_bytes([pair[0], pair[1]]));
@@ -121,9 +121,9 @@ fn colour(rgb: &[u8]) -> u32 {
 }
 
 /// Grey and palette PNGs of any depth; others have nothing that the image crate would hide.
-fn png(path: &Path, bytes: &[u8]) -> Result<Stored> {
+fn png(path: &Path, bytes: &[u8], cancel: &Cancel) -> Result<Stored> {
     let damaged = |err: png::DecodingError| broken(path, err);
-    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: 1 << 30 });
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: memory_for(bytes.len()) as usize });
     decoder.set_transformations(png::Transformations::IDENTITY);
     let mut reader = decoder.read_info().map_err(damaged)?;
     let info = reader.info();
@@ -134,13 +134,14 @@ fn png(path: &Path, bytes: &[u8]) -> Result<Stored> {
     let palette = match (info.color_type, &info.palette) {
         (png::ColorType::Indexed, Some(palette)) => Some(palette.chunks_exact(3).map(colour).collect()),
         (png::ColorType::Grayscale, _) => None,
-        _ => return plain(path, bytes),
+        _ => return plain(path, bytes, cancel),
     };
     let (width, height) = (info.width as usize, info.height as usize);
     let exif = info.exif_metadata.as_deref().and_then(Orientation::from_exif_chunk);
     let orientation = exif.unwrap_or(Orientation::NoTransforms);
     let size = reader.output_buffer_size().ok_or_else(|| broken(path, "too large"))?;
-    check_claims(path, (width as u32, height as u32), size as u64)?;
+    let claims = Claims { size: (width as u32, height as u32), decoded: size as u64, bits: u64::from(bits), file: bytes.len() };
+    check_claims(path, claims)?;
     let mut rows = vec![0; size];
     let stride = reader.next_frame(&mut rows).map_err(damaged)?.line_size.max(1);
     let samples = rows.chunks_exact(stride).take(height).flat_map(|row| unpacked(row, bits, width));
@@ -169,7 +170,8 @@ fn gif(path: &Path, bytes: &[u8]) -> Result<Stored> {
     options.set_color_output(gif::ColorOutput::Indexed);
     let mut decoder = options.read_info(Cursor::new(bytes)).map_err(damaged)?;
     let (width, height) = (usize::from(decoder.width()), usize::from(decoder.height()));
-    check_claims(path, (width as u32, height as u32), (width * height) as u64)?;
+    let claims = Claims { size: (width as u32, height as u32), decoded: (width * height) as u64, bits: 8, file: bytes.len() };
+    check_claims(path, claims)?;
     let shared = decoder.global_palette().map(<[u8]>::to_vec);
     let frame = decoder.read_next_frame().map_err(damaged)?.ok_or_else(|| broken(path, "it has no frame"))?;
     let place = [frame.left, frame.top, frame.width, frame.height].map(usize::from);
@@ -189,8 +191,8 @@ fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 }
 
 /// Decodes a file in which the colour of every index was replaced by that index.
-fn relabelled(path: &Path, bytes: &[u8], palette: Vec<u32>) -> Result<Stored> {
-    let raw = decode_raw(path, bytes)?;
+fn relabelled(path: &Path, bytes: &[u8], palette: Vec<u32>, cancel: &Cancel) -> Result<Stored> {
+    let raw = decode_raw(path, bytes, cancel)?;
     let pixels = raw.pixels();
     let channels = usize::from(raw.color.channel_count());
     let indices = pixels.data.iter().step_by(channels).copied().collect();
@@ -198,10 +200,10 @@ fn relabelled(path: &Path, bytes: &[u8], palette: Vec<u32>) -> Result<Stored> {
     Ok(Stored { width: raw.width, height: raw.height, orientation: raw.orientation, samples })
 }
 
-fn bmp(path: &Path, mut bytes: Vec<u8>) -> Result<Stored> {
+fn bmp(path: &Path, mut bytes: Vec<u8>, cancel: &Cancel) -> Result<Stored> {
     match bmp_palette(&mut bytes) {
-        Some(palette) => relabelled(path, &bytes, palette),
-        None => plain(path, &bytes),
+        Some(palette) => relabelled(path, &bytes, palette, cancel),
+        None => plain(path, &bytes, cancel),
     }
 }
 
@@ -223,15 +225,15 @@ fn bmp_palette(bytes: &mut [u8]) -> Option<Vec<u32>> {
     Some(entries.chunks_exact_mut(width).take(1 << bits).enumerate().map(entry).collect())
 }
 
-fn tiff(path: &Path, mut bytes: Vec<u8>) -> Result<Stored> {
-    let Some(tags) = Tags::read(&bytes) else { return plain(path, &bytes) };
+fn tiff(path: &Path, mut bytes: Vec<u8>, cancel: &Cancel) -> Result<Stored> {
+    let Some(tags) = Tags::read(&bytes) else { return plain(path, &bytes, cancel) };
     if let (Some(PALETTE), Some(at)) = (tags.value(&bytes, PHOTOMETRIC), tags.place(PHOTOMETRIC)) {
         // Indices are then read as grey values.
         let [low, high] = if tags.is_little { [BLACK_IS_ZERO as u8, 0] } else { [0, BLACK_IS_ZERO as u8] };
         (bytes[at], bytes[at + 1]) = (low, high);
-        return relabelled(path, &bytes, tags.palette(&bytes));
+        return relabelled(path, &bytes, tags.palette(&bytes), cancel);
     }
-    let stored = plain(path, &bytes)?;
+    let stored = plain(path, &bytes, cancel)?;
     // A file that does not say has 1 bit (TIFF 6.0, section 8).
     Ok(match (stored.samples, tags.value(&bytes, BITS).unwrap_or(1)) {
         // The decoder spreads the bits over 0..255.

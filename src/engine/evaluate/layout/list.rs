@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use crate::domain::{Error, Result};
-use crate::store::unreadable;
+use crate::store::read_file;
+
+/// Bytes of a list; one of a million names is smaller.
+const MAX_FILE: u64 = 256 << 20;
 
 /// The names of a list in its order; `None` where there is no such file. A name may hold spaces, but none at its ends.
 ///
@@ -13,7 +16,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<String>>> {
     if !path.exists() {
         return Ok(None);
     }
-    let bytes = std::fs::read(path).map_err(|err| unreadable(path, &err).expected("a list of names"))?;
+    let bytes = read_file(path, MAX_FILE, "a list of names")?;
     let text = text(&bytes).ok_or_else(|| {
         Error::refused(path.display(), "is no text that can be read")
             .expected("a name a line, in UTF-8, or in UTF-16 with a byte order mark")
