@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::SafeTensors;
+use tokenscope::domain::{Cancel, Error};
 use tokenscope::input::{Picture, Transparency};
 
 fn fixture(name: &str) -> PathBuf {
@@ -148,5 +149,31 @@ fn a_damaged_jpeg_is_refused_and_never_panics() {
                 drop(decode(&flipped));
             }
         }
+    }
+}
+
+/// The smallest lossless WebP: one colour, and sides of 14 bits each that cost nothing.
+#[test]
+fn a_few_bytes_may_not_claim_the_memory() {
+    let webp = |side: u32| {
+        let header = (side - 1) | (side - 1) << 14;
+        let stream = [&[0x2f][..], &header.to_le_bytes(), &[0x07, 0x10, 0x11, 0xfd, 0x0f, 0x44, 0x44, 0xff, 0x03]].concat();
+        let chunk = [b"WEBPVP8L".as_slice(), &(stream.len() as u32).to_le_bytes(), &stream].concat();
+        [b"RIFF".as_slice(), &(chunk.len() as u32).to_le_bytes(), &chunk].concat()
+    };
+    let decode = |bytes: &[u8]| Picture::decode(Path::new("a.webp"), bytes, Transparency::Dropped);
+    assert_eq!(decode(&webp(64)).unwrap().file_size, (64, 64));
+    let line = decode(&webp(16_383)).unwrap_err().to_string();
+    assert!(line.contains("claims 16383 x 16383 pixels in a file of 34 bytes") && line.contains("scale it down"), "{line}");
+}
+
+#[test]
+fn decoding_is_cancelled() {
+    let cancel = Cancel::default();
+    let path = fixture("png_rgba.png");
+    assert!(Picture::open_until(&path, Transparency::Dropped, &cancel).is_ok());
+    cancel.cancel();
+    for name in ["png_rgba.png", "jpeg_420_progressive.jpg", "webp_lossy.webp", "tiff_lzw.tif"] {
+        assert_eq!(Picture::open_until(&fixture(name), Transparency::Dropped, &cancel), Err(Error::Cancelled), "{name}");
     }
 }

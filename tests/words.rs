@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokenscope::domain::{Cancel, Error};
 use tokenscope::input::{Tokenizer, holds_ids, read_input_ids, read_text};
 
 fn folder(kind: &str) -> PathBuf {
@@ -215,7 +216,7 @@ fn a_long_text_is_cut_where_the_model_ends_and_says_so() {
 
 #[test]
 fn what_is_no_text_and_no_tokenizer_is_refused() {
-    let said = |err: tokenscope::domain::Error| err.to_string();
+    let said = |err: Error| err.to_string();
     for empty in ["", " \n"] {
         assert!(said(tokenizer("wordpiece", 512).encode(empty).unwrap_err()).contains("is empty"));
     }
@@ -299,4 +300,55 @@ fn ids_come_from_a_file_as_they_are() {
     let other = write("d.safetensors", "ids", Dtype::I64, vec![2], &long);
     assert!(!holds_ids(&other));
     assert!(read_input_ids(&other).unwrap_err().to_string().contains("holds no \"input_ids\", but ids"));
+}
+
+/// A tokenizer.json with other parts.
+fn changed(parts: &Value) -> String {
+    let mut json: Value = serde_json::from_slice(&fs::read(folder("metaspace_bpe").join("tokenizer.json")).unwrap()).unwrap();
+    parts.as_object().unwrap().iter().for_each(|(name, part)| json[name] = part.clone());
+    json.to_string()
+}
+
+/// Files of a few lines that would fill the memory or never end.
+#[test]
+fn tokenizers_that_make_far_more_of_a_text_than_it_holds_are_refused() {
+    let desk = TempDir::new().unwrap();
+    let replace = |from: &str, to: &str| json!({"type": "Replace", "pattern": {"String": from}, "content": to});
+    let doubling = vec![replace("a", "aa"); 24];
+    let text = "a".repeat(40) + "!";
+    let added = json!([{"id": 900, "content": "aaaa", "single_word": false, "lstrip": false, "rstrip": false, "normalized": true, "special": false}]);
+    let read = |parts: &Value| {
+        fs::write(desk.path().join("tokenizer.json"), changed(parts)).unwrap();
+        Tokenizer::read(desk.path(), 512).and_then(|made| made.unwrap().encode(&text)).map(|encoded| encoded.ids)
+    };
+    let normalizer = json!({"type": "Sequence", "normalizers": doubling});
+    let template = json!({"type": "TemplateProcessing", "single": vec![json!({"Sequence": {"id": "A", "type_id": 0}}); 9000],
+        "pair": [], "special_tokens": {}});
+    let padding = json!({"strategy": {"Fixed": 1_u64 << 45}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0,
+        "pad_type_id": 0, "pad_token": "!"});
+    let map = json!({"type": "Precompiled", "precompiled_charsmap": "/////w=="});
+    for (parts, words) in [
+        (json!({"normalizer": normalizer}), "the text: grows beyond"),
+        (json!({"normalizer": normalizer, "added_tokens": added}), "an added token grows beyond"),
+        (json!({"decoder": {"type": "Sequence", "decoders": doubling}}), "its decoder can make a token 16777216 times as long"),
+        (
+            json!({"pre_tokenizer": {"type": "Sequence", "pretokenizers": vec![json!({"type": "ByteLevel"}); 20]}}),
+            "pre-tokenizers",
+        ),
+        (json!({"post_processor": template}), "holds the text 9000 times"),
+        (json!({"normalizer": map}), "its map of letters is cut off"),
+    ] {
+        let err = read(&parts).unwrap_err().to_string();
+        assert!(err.contains(words) && !err.contains('\n'), "{words}: {err}");
+    }
+    assert_eq!(read(&json!({"padding": padding})), read(&json!({})), "texts are never filled up by the file");
+}
+
+#[test]
+fn cutting_a_text_is_cancelled() {
+    let cancel = Cancel::default();
+    let made = tokenizer("unigram", 512);
+    assert!(made.encode_until("We sat on the bank.", &cancel).is_ok());
+    cancel.cancel();
+    assert_eq!(made.encode_until("We sat on the bank.", &cancel), Err(Error::Cancelled));
 }

@@ -71,17 +71,17 @@ pub fn within<T: Send + 'static>(
     };
     let builder = thread::Builder::new().name("tokenscope-guard".to_owned()).stack_size(STACK);
     drop(builder.spawn(run).map_err(|_| Stopped::Panicked)?);
-    loop {
+    while !cancel.is_cancelled() {
         match receiver.recv_timeout(TICK) {
             Ok(done) => return done.ok_or(Stopped::Panicked),
             Err(RecvTimeoutError::Disconnected) => return Err(Stopped::Panicked),
-            Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => return Err(Stopped::Cancelled),
             Err(RecvTimeoutError::Timeout) if limit.is_some_and(|limit| started.elapsed() > limit) => {
                 return Err(Stopped::TimedOut);
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
     }
+    Err(Stopped::Cancelled)
 }
 
 #[cfg(test)]

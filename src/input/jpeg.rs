@@ -119,7 +119,10 @@ mod tests {
         let frame = |height: u16, width: u16| {
             [&[0xff, 0xd8, 0xff, 0xe0, 0, 3, 9, 0xff, 0xc2, 0, 8, 8][..], &height.to_be_bytes(), &width.to_be_bytes()].concat()
         };
-        assert_eq!([frame(100, 100), frame(4096, 4096), frame(20_000, 20_000), vec![]].map(|b| max_scans(&b)), [1000, 256, 50, 1000]);
+        assert_eq!(
+            [frame(100, 100), frame(4096, 4096), frame(20_000, 20_000), vec![]].map(|b| max_scans(&b)),
+            [1000, 256, 50, 1000]
+        );
     }
 
     #[test]

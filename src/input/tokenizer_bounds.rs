@@ -315,12 +315,14 @@ mod tests {
         // The same rules do no harm to texts that they do not touch.
         assert_eq!(bounds(&sequence(&vec![doubling[0].clone(); 24]), &Value::Null).unwrap().check("bbbb"), Ok(()));
         assert_eq!(bounds(&replace(&json!({"String": "b"}), &long), &Value::Null).unwrap().check("ac"), Ok(()));
-        assert!(bounds(&Value::Null, &json!({"type": "Sequence", "pretokenizers": vec![json!({"type": "ByteLevel"}); 4]})).is_err());
+        assert!(
+            bounds(&Value::Null, &json!({"type": "Sequence", "pretokenizers": vec![json!({"type": "ByteLevel"}); 4]})).is_err()
+        );
     }
 
     #[test]
     fn tokenizers_in_use_have_room() {
-        let text = "é ﷺ \n".repeat(40_000);
+        let text = "été 漢字 ½ ﷺ the bank\n".repeat(20_000);
         let llama = sequence(&[json!({"type": "Prepend", "prepend": "▁"}), replace(&json!({"String": " "}), "▁")]);
         let bert = json!({"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null,
             "lowercase": true});
@@ -353,7 +355,8 @@ mod tests {
 
     #[test]
     fn templates_hold_the_text_once_and_know_their_tokens() {
-        let template = |single: Value, tokens: Value| json!({"type": "TemplateProcessing", "single": single, "special_tokens": tokens});
+        let template =
+            |single: Value, tokens: Value| json!({"type": "TemplateProcessing", "single": single, "special_tokens": tokens});
         let text = json!({"Sequence": {"id": "A", "type_id": 0}});
         let other = json!({"Sequence": {"id": "B", "type_id": 0}});
         let token = json!({"SpecialToken": {"id": "q", "type_id": 0}});

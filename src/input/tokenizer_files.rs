@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
-use tokenizers::{AddedToken, PaddingParams};
 use tokenizers::models::ModelWrapper;
 use tokenizers::tokenizer::Tokenizer as Inner;
+use tokenizers::{AddedToken, PaddingParams};
 
 use super::text_file::decode;
 use super::tokenizer_bounds::{Bounds, check_written};

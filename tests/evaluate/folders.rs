@@ -61,3 +61,35 @@ fn one_folder_by_any_name_is_one_evaluation() {
     std::os::unix::fs::symlink(desk.path("data/images"), desk.path("there")).unwrap();
     desk.run(&format!("{LINE} --out @there/scores")).refused(&["lies in", "outside the pictures and masks"]);
 }
+
+/// Opening a pipe waits for its other end.
+#[cfg(unix)]
+#[test]
+fn pipes_among_the_files_are_refused_and_not_waited_for() {
+    let desk = desk();
+    desk.run(&format!("{LINE} --out @whole")).done();
+    for name in [".lock", "settings.json", "pictures.json", "rows.jsonl", "outdated.jsonl", "table.md", "confusion.csv"] {
+        for file in ["settings.json", "pictures.json", "rows.jsonl"] {
+            desk.write(&format!("out/{file}"), desk.read(&format!("whole/{file}")));
+        }
+        drop(fs::remove_file(desk.path(&format!("out/{name}"))));
+        let made = std::process::Command::new("mkfifo").arg(desk.path(&format!("out/{name}"))).status();
+        assert!(made.is_ok_and(|status| status.success()), "{name}");
+        for line in [format!("{LINE} --out @out"), "evaluate merge @out --out @all".to_owned()] {
+            desk.run(&line).refused(&[name, "is a pipe"]);
+        }
+        fs::remove_dir_all(desk.path("out")).unwrap();
+    }
+    assert!(std::process::Command::new("mkfifo").arg(desk.path("data/val.txt")).status().unwrap().success());
+    desk.run(&format!("{LINE} --out @out")).done();
+}
+
+/// Nobody asks about a picture again: what was recorded of it goes before the next one comes.
+#[cfg(target_os = "linux")]
+#[test]
+fn one_picture_is_held_at_a_time() {
+    let desk = desk();
+    // The trace of one takes 70 MB.
+    let line = "evaluate faithfulness @data/images --model %vit --method rollout --size 288 --steps 1 --tokens 0 --out @out";
+    desk.watch(line, 400).done();
+}
