@@ -326,15 +326,13 @@ fn tokenizers_that_make_far_more_of_a_text_than_it_holds_are_refused() {
         "pair": [], "special_tokens": {}});
     let padding = json!({"strategy": {"Fixed": 1_u64 << 45}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0,
         "pad_type_id": 0, "pad_token": "!"});
+    let bytes = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
     let map = json!({"type": "Precompiled", "precompiled_charsmap": "/////w=="});
     for (parts, words) in [
         (json!({"normalizer": normalizer}), "the text: grows beyond"),
         (json!({"normalizer": normalizer, "added_tokens": added}), "an added token grows beyond"),
         (json!({"decoder": {"type": "Sequence", "decoders": doubling}}), "its decoder can make a token 16777216 times as long"),
-        (
-            json!({"pre_tokenizer": {"type": "Sequence", "pretokenizers": vec![json!({"type": "ByteLevel"}); 20]}}),
-            "pre-tokenizers",
-        ),
+        (json!({"pre_tokenizer": {"type": "Sequence", "pretokenizers": vec![bytes; 20]}}), "pre-tokenizers"),
         (json!({"post_processor": template}), "holds the text 9000 times"),
         (json!({"normalizer": map}), "its map of letters is cut off"),
     ] {

@@ -227,13 +227,6 @@ impl Engine {
         Ok(traced)
     }
 
-    /// Forgets all inputs: traces, continuations and answers. Models and phrases stay.
-    fn forget_inputs(&mut self) {
-        self.traces.clear();
-        self.continuations.clear();
-        self.answers.clear();
-    }
-
     /// What a request asks about, as its model takes it: the input, continued where the request says so.
     fn taken(&mut self, request: &Request, control: &Control) -> Result<(Arc<Loaded>, Taken)> {
         if let Some(generation) = &request.generation.map(Generation::canonical) {

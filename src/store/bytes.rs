@@ -133,13 +133,10 @@ pub fn unreadable(path: &Path, err: &io::Error) -> Error {
 /// `most` bytes; `expected` says what should be there.
 pub fn read_file(path: &Path, most: u64, expected: &str) -> Result<Vec<u8>> {
     let facts = fs::metadata(path).map_err(|err| unreadable(path, &err))?;
-    let refused = |what: String| Error::refused(path.display(), what);
-    if !facts.is_file() {
-        return Err(refused("is no file".to_owned()).expected(expected));
-    }
-    if facts.len() > most {
-        let what = format!("has {} MB", facts.len().div_ceil(1 << 20));
-        return Err(refused(what).expected(format!("{expected} of at most {} MB", most >> 20)));
-    }
-    fs::read(path).map_err(|err| unreadable(path, &err))
+    let what = match facts.len() {
+        _ if !facts.is_file() => "is no file".to_owned(),
+        bytes if bytes > most => format!("has {} MB", bytes.div_ceil(1 << 20)),
+        _ => return fs::read(path).map_err(|err| unreadable(path, &err)),
+    };
+    Err(Error::refused(path.display(), what).expected(format!("{expected} of at most {} MB", most >> 20)))
 }

@@ -87,12 +87,18 @@ pub fn evaluate(plan: &Plan, out: &Path, control: &Control) -> Result<Report> {
     let mut run = Run { plan, layout, engine, current, dates, suspects: BTreeMap::new(), control };
     for pair in left {
         run.picture(pair, &contenders, &mut journal)?;
-        // Nobody asks about a picture again.
-        run.engine.forget_inputs();
+        forget_inputs(&mut run.engine);
     }
     run.check_answered(&journal)?;
     let report = summary::write(journal.folder(), plan, layout)?;
     Ok(Report { notices: [report.notices, notices(out, resumed)].concat(), ..report })
+}
+
+/// Forgets what was recorded and answered about a picture: nobody asks about it again. Models and phrases stay.
+fn forget_inputs(engine: &mut Engine) {
+    engine.traces.clear();
+    engine.continuations.clear();
+    engine.answers.clear();
 }
 
 /// The folders that pictures and masks lie in; none where a single picture is named.
