@@ -30,6 +30,8 @@ pub struct Picker {
     download: Option<Download>,
     /// How the last download ended, if not well: refused or stopped.
     failure: Option<Error>,
+    /// Whether that was while the list was closed.
+    is_unseen: bool,
     /// What is to be said of the last download that went well.
     notices: Vec<Notice>,
 }
@@ -69,15 +71,22 @@ impl Picker {
     /// The models that the settings lead to.
     pub fn new(settings: Settings) -> Self {
         let (open, begun, query, cached, notices) = (false, false, String::new(), Vec::new(), Vec::new());
-        Self { settings, open, begun, query, cached, listing: None, download: None, failure: None, notices }
+        Self { settings, open, begun, query, cached, listing: None, download: None, failure: None, is_unseen: false, notices }
     }
 
     /// Opens the list, or closes it.
     pub fn toggle(&mut self, ctx: &Context) {
         (self.open, self.begun) = (!self.open, false);
         if self.open {
+            // It was seen before the list was closed.
+            self.failure = None;
             self.list(ctx);
         }
+    }
+
+    /// Takes the failure of a download that ended while the list was closed, and would otherwise be seen nowhere.
+    pub fn take_unseen_failure(&mut self) -> Option<Error> {
+        if std::mem::take(&mut self.is_unseen) { self.failure.take().filter(|err| *err != Error::Cancelled) } else { None }
     }
 
     /// Whether the list is open.
@@ -153,7 +162,7 @@ impl Picker {
                 Some(id)
             }
             Err(err) => {
-                self.failure = Some(err);
+                (self.failure, self.is_unseen) = (Some(err), !self.open);
                 None
             }
         }

@@ -199,6 +199,9 @@ impl App {
         if let Some(id) = self.hub.poll(ctx) {
             self.arrived(ctx, id);
         }
+        if let Some(err) = self.hub.take_unseen_failure() {
+            self.banner = Some(Banner::at(err, &self.session));
+        }
         self.drop_old_error();
         self.wish();
         if self.oracle.running().is_some() || self.hub.on_its_way().is_some() {

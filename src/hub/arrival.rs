@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::answers::Expected;
 use super::checksum::Checksum;
-use super::disk::lock;
+use super::disk::{self, lock};
 use super::files::limit;
 use super::listing::{CHECK_ENDPOINT, Plan, RemoteFile, SIGN_IN};
 use super::nofollow;
@@ -60,17 +60,36 @@ impl Arrival<'_> {
         if fs::symlink_metadata(blob).is_err() {
             return Ok(None);
         }
-        let mut file = nofollow::open(blob, File::options().read(true))?;
-        let bytes = file.metadata().map_err(|err| unreadable(blob, &err))?.len();
+        let whole = self.whole(blob)?;
+        if whole.is_none() {
+            let what = format!("{} was damaged on this disk, and was fetched again", self.what());
+            self.transfer.mention(Notice::new(blob.display(), what));
+        }
+        Ok(whole)
+    }
+
+    /// The bytes of a snapshot's file that is no link but the content itself, as on systems without links; `None` if there is none,
+    /// or none that can be checked.
+    ///
+    /// # Errors
+    /// A refusal of a file with other content, which is the user's own or damaged.
+    pub(super) fn in_snapshot(&self, name: &Path) -> Result<Option<u64>> {
+        let is_file = fs::symlink_metadata(name).is_ok_and(|facts| facts.is_file());
+        if !is_file || !self.checksum.is_known() {
+            return Ok(None);
+        }
+        self.whole(name)?.map(Some).ok_or_else(|| disk::own_file(name))
+    }
+
+    /// The bytes of a file that has the right length and content; `None` of one that has not.
+    fn whole(&self, path: &Path) -> Result<Option<u64>> {
+        let mut file = nofollow::open(path, File::options().read(true))?;
+        let bytes = file.metadata().map_err(|err| unreadable(path, &err))?.len();
         let step = &mut |done| {
             self.show(done);
             self.transfer.cancel.check()
         };
-        let is_whole = self.file.size.is_none_or(|size| size == bytes) && self.checksum.holds(&mut file, blob, step)?;
-        if !is_whole {
-            let what = format!("{} was damaged on this disk, and was fetched again", self.what());
-            self.transfer.mention(Notice::new(blob.display(), what));
-        }
+        let is_whole = self.file.size.is_none_or(|size| size == bytes) && self.checksum.holds(&mut file, path, step)?;
         Ok(is_whole.then_some(bytes))
     }
 

@@ -89,7 +89,8 @@ fn is_copy(a: &Path, b: &Path, cancel: &Cancel) -> Result<bool> {
     }
 }
 
-fn own_file(file: &Path) -> Error {
+/// The refusal of a file that stands in the place of one of the hub's, and of which the cache has no other copy.
+pub(super) fn own_file(file: &Path) -> Error {
     Error::refused(file.display(), "is not the hub's file, and is not overwritten")
         .expected("a link to the hub's file, or nothing")
         .remedy("move it away and try again")

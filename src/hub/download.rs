@@ -63,7 +63,7 @@ impl Hub {
         if !is_hub_id(id) {
             return Err(Error::refused(id, "is no name of a model on the hub")
                 .expected("org/name, such as facebook/dino-vits16")
-                .remedy(format!("copy it from the model's page at {}", self.settings.endpoint)));
+                .remedy(format!("copy it from the model's page at {}", self.settings.shown_endpoint())));
         }
         self.settings.check_online(id)?;
         let url = format!("{}/api/models/{id}/revision/main?blobs=true", self.settings.endpoint);
@@ -102,10 +102,12 @@ impl Hub {
     fn fetch_all(&self, plan: &Plan, transfer: &Transfer, look: &Look<'_>, place: &Place) -> Result<()> {
         let blobs = place.folder.join("blobs");
         let refs = place.folder.join("refs");
-        for folder in [&blobs, &refs, &place.folder.join("snapshots"), &place.snapshot, &place.cache.locks(&plan.id)] {
+        let locks = place.cache.locks(&plan.id);
+        for folder in [&blobs, &refs, &place.folder.join("snapshots"), &place.snapshot, &locks] {
             nofollow::check_folder(folder)?;
         }
-        let missing = missing(plan, &blobs);
+        locks.parent().map_or(Ok(()), nofollow::check_folder)?;
+        let missing = missing(plan, &blobs, &place.snapshot);
         if missing > 0 {
             self.settings.free_space.check(&place.folder, &plan.id, missing)?;
         }
@@ -148,7 +150,8 @@ impl Hub {
 fn settle(place: &Place, arrival: &Arrival<'_>, look: &Look<'_>) -> Result<u64> {
     let Arrival { plan, file, transfer, .. } = arrival;
     let (blob, name) = (place.folder.join("blobs").join(&arrival.etag), place.snapshot.join(&file.name));
-    let found = arrival.examine(&blob)?;
+    let in_snapshot = arrival.in_snapshot(&name)?;
+    let found = if in_snapshot.is_some() { in_snapshot } else { arrival.examine(&blob)? };
     let bytes = match found {
         Some(bytes) => bytes,
         None => arrival.bring(&place.cache.lock_file(&plan.id, &arrival.etag), &blob)?,
@@ -160,8 +163,10 @@ fn settle(place: &Place, arrival: &Arrival<'_>, look: &Look<'_>) -> Result<u64> 
             disk::discard(&blob, &name);
         }
     };
-    check_file(plan, file, &blob, bytes).inspect_err(unwanted)?;
-    disk::link(&blob, &name, &transfer.cancel)?;
+    check_file(plan, file, if in_snapshot.is_some() { &name } else { &blob }, bytes).inspect_err(unwanted)?;
+    if in_snapshot.is_none() {
+        disk::link(&blob, &name, &transfer.cancel)?;
+    }
     if file.name == CONFIG {
         look(&name).inspect_err(unwanted)?;
     }
@@ -175,11 +180,13 @@ fn check_file(plan: &Plan, file: &RemoteFile, blob: &Path, bytes: u64) -> Result
 }
 
 /// Bytes that a plan will add to the blobs, as far as the listing says.
-fn missing(plan: &Plan, blobs: &Path) -> u64 {
-    let there = |name: &str| fs::symlink_metadata(blobs.join(name)).map_or(0, |facts| facts.len());
+fn missing(plan: &Plan, blobs: &Path, snapshot: &Path) -> u64 {
+    let bytes = |path: &Path| fs::symlink_metadata(path).map_or(0, |facts| facts.len());
+    let there = |name: &str| bytes(&blobs.join(name));
     let of_file = |file: &RemoteFile| {
         let (size, etag) = (file.size?, file.etag.as_deref()?);
-        let has = if there(etag) == size { size } else { there(&format!("{etag}.incomplete")) };
+        let is_here = there(etag) == size || bytes(&snapshot.join(&file.name)) == size;
+        let has = if is_here { size } else { there(&format!("{etag}.incomplete")) };
         Some(size.saturating_sub(has))
     };
     plan.files.iter().filter_map(of_file).fold(0, u64::saturating_add)

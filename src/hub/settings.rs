@@ -128,7 +128,17 @@ impl Settings {
 
     /// The page of a model, for people.
     pub fn page(&self, id: &str) -> String {
-        format!("{}/{id}", self.endpoint)
+        format!("{}/{id}", self.shown_endpoint())
+    }
+
+    /// The server, without the password that its address may hold.
+    pub(super) fn shown_endpoint(&self) -> String {
+        let (scheme, rest) = self.endpoint.split_once("://").unwrap_or(("", &self.endpoint));
+        let authority = rest.split('/').next().unwrap_or_default();
+        match authority.rfind('@') {
+            Some(at) if !scheme.is_empty() => format!("{scheme}://{}", &rest[at + 1..]),
+            _ => self.endpoint.clone(),
+        }
     }
 
     /// Whether the network may be used.
@@ -156,6 +166,8 @@ fn expanded(path: PathBuf, home: &Path) -> PathBuf {
 
 fn read_token(path: &Path) -> Option<Token> {
     let mut text = String::new();
+    // A pipe would be waited for.
+    std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
     std::fs::File::open(path).ok()?.take(MAX_TOKEN).read_to_string(&mut text).ok()?;
     Token::new(&text)
 }
@@ -177,6 +189,19 @@ mod tests {
         assert_eq!(cache(&[("XDG_CACHE_HOME", "/c"), ("HF_HOME", "~/hf")]), Path::new("/home/ada/hf/hub"));
         assert_eq!(cache(&[("HF_HOME", "/hf"), ("HF_HUB_CACHE", "/models")]), Path::new("/models"));
         assert_eq!(cache(&[("HF_HOME", "")]), Path::new("/home/ada/.cache/huggingface/hub"));
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (endpoint, shown) in [
+            ("https://ada:secret@mirror:8/hub@x", "https://mirror:8/hub@x"),
+            ("https://mirror/hub@x", "https://mirror/hub@x"),
+            ("nowhere at all", "nowhere at all"),
+        ] {
+            let settings = read(&[("HF_ENDPOINT", endpoint)]);
+            assert_eq!((settings.endpoint.as_str(), settings.shown_endpoint().as_str()), (endpoint, shown));
+            assert_eq!(settings.page("a/b"), format!("{shown}/a/b"));
+        }
     }
 
     #[test]

@@ -56,17 +56,17 @@ impl Tries<'_> {
     }
 
     fn misled(&self, why: &str) -> Error {
-        Error::refused(self.id, format!("{} does not answer as a hub does ({why})", self.settings.endpoint))
+        Error::refused(self.id, format!("{} does not answer as a hub does ({why})", self.settings.shown_endpoint()))
             .expected(self.what)
             .remedy(CHECK_ENDPOINT)
     }
 
     fn unreachable(&self, why: &str) -> Error {
-        self.without_network(&format!("{} cannot be reached ({why})", self.settings.endpoint))
+        self.without_network(&format!("{} cannot be reached ({why})", self.settings.shown_endpoint()))
     }
 
     fn broke_off(&self, why: &str) -> Error {
-        self.without_network(&format!("the download from {} broke off ({why})", self.settings.endpoint))
+        self.without_network(&format!("the download from {} broke off ({why})", self.settings.shown_endpoint()))
     }
 
     fn without_network(&self, what: &str) -> Error {

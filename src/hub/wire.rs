@@ -158,9 +158,10 @@ impl Client {
 
     /// Follows redirects, and says which other host they led to. A token is shown to the endpoint's own host only.
     fn follow(&self, ask: &Ask) -> Attempt<(Response<Body>, Option<String>)> {
-        let bad = |url: &str| Failure::Misled(format!("{url:?} is no address of a server"));
-        let home: Uri = self.endpoint.parse().map_err(|_| bad(&self.endpoint))?;
-        let mut url: Uri = ask.url.parse().map_err(|_| bad(&ask.url))?;
+        // Not the address itself, which may hold a password.
+        let bad = |_| Failure::Misled("that is no address of a server".to_owned());
+        let home: Uri = self.endpoint.parse().map_err(bad)?;
+        let mut url: Uri = ask.url.parse().map_err(bad)?;
         for _ in 0..MAX_REDIRECTS {
             let mut request = if ask.head { self.agent.head(&url) } else { self.agent.get(&url) };
             if let Some(token) = self.token.as_ref().filter(|_| is_same_host(&url, &home)) {

@@ -110,6 +110,24 @@ fn a_file_of_the_user_s_own_is_not_overwritten() {
 }
 
 #[test]
+fn a_cache_without_links_is_taken_as_it_is() {
+    let (server, user) = downloaded();
+    for file in ["config.json", "model.safetensors"] {
+        let name = user.path(&format!("snapshots/{COMMIT}")).join(file);
+        // As the hub's own library leaves it where links cannot be made.
+        fs::remove_file(&name).unwrap();
+        fs::rename(blob(&user, file), &name).unwrap();
+    }
+    user.succeeds();
+    assert_eq!(server.asked("model.safetensors").len(), 1, "it is not fetched again");
+    assert!(!blob(&user, "model.safetensors").exists(), "nor kept twice");
+    damage(&user.path(&format!("snapshots/{COMMIT}/model.safetensors")));
+    let line = user.download().unwrap_err().to_string();
+    assert!(line.contains("model.safetensors: is not the hub's file, and is not overwritten"), "{line}");
+    assert_eq!(server.asked("model.safetensors").len(), 1, "what could not be put there is not fetched");
+}
+
+#[test]
 fn a_disk_without_room_is_not_filled() {
     static FREE: AtomicU64 = AtomicU64::new(0);
     let server = hub(|request, _| {
@@ -191,10 +209,9 @@ mod links {
         let whole = refuses(|user, target| symlink(target, blob(user, "config.json")).unwrap());
         assert!(whole.contains(&git_id(&model("config.json"))) && whole.contains("is a link"), "{whole}");
         refuses(|user, target| fs::hard_link(target, user.partial()).unwrap());
-        for folder in ["blobs", "refs", "snapshots", ".locks"] {
+        for folder in ["blobs", "refs", "snapshots", "../.locks", "../.locks/models--org--vit"] {
             let line = refuses(|user, target| {
-                let locks = user.folder.path().join(".locks/models--org--vit");
-                let folder = if folder == ".locks" { locks } else { user.path(folder) };
+                let folder = user.path(folder);
                 drop(fs::remove_dir(&folder));
                 fs::create_dir_all(folder.parent().unwrap()).unwrap();
                 symlink(target.parent().unwrap(), &folder).unwrap();

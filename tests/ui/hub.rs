@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -184,6 +186,12 @@ fn a_hub_that_behaves_badly_is_refused_in_one_line() {
         harness.get_by_label(&format!("Download {id}")).click();
         until(&mut harness, |harness| harness.query_by_label_contains(line).is_some());
         assert_eq!(chosen(&harness), opened().model);
+        harness.key_press(Key::Escape);
+        harness.run_ok();
+        assert_eq!(harness.state().error(), None, "it was seen in the list");
+        harness.key_press_modifiers(Modifiers::COMMAND, Key::M);
+        until(&mut harness, |harness| harness.query_by_label("Models from the hub").is_some());
+        assert!(harness.query_by_label_contains(line).is_none(), "a failure outlives the list that showed it");
         assert!(!folder.path().join(format!("models--{}", id.replace('/', "--"))).exists(), "nothing is left of it");
     }
 }
@@ -213,4 +221,28 @@ fn a_model_that_is_here_is_checked_when_asked() {
     harness.get_by_label_contains("model.safetensors of org/vit was damaged on this disk, and was fetched again");
     assert_eq!(fs::read(&weights).unwrap(), body("model.safetensors"));
     assert_eq!(chosen(&harness), Some(ModelRef::Hub("org/vit".to_owned())));
+}
+
+#[test]
+fn a_download_that_fails_while_the_list_is_closed_is_told_in_the_window() {
+    let is_closed = Arc::new(AtomicBool::new(false));
+    let waits = is_closed.clone();
+    let server = Server::start(move |_, _| {
+        while !waits.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Reply::new(200, "<html>sign in</html>")
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { endpoint: server.address.clone(), ..Settings::at(folder.path()) };
+    let mut harness = window(settings, opened());
+    search(&mut harness, "org/page");
+    harness.get_by_label("Download org/page").click();
+    harness.run_ok();
+    harness.key_press(Key::Escape);
+    harness.run_ok();
+    is_closed.store(true, Ordering::Relaxed);
+    until(&mut harness, |harness| harness.state().error().is_some());
+    assert!(harness.state().error().unwrap().to_string().contains("it is a web page"));
+    assert_eq!(chosen(&harness), opened().model);
 }
