@@ -177,3 +177,25 @@ fn too_many_tokens_are_refused_before_their_maps_are_made() {
     desk.run("explain @long.txt --method class-relevance --out @a.png").refused(&["class-relevance", "needs"]);
     assert_eq!(desk.names("."), ["long.txt"]);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_machine_without_fonts_shows_code_points() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("fonts.conf");
+    let none = format!("<fontconfig><dir>{0}</dir><cachedir>{0}</cachedir></fontconfig>", folder.path().display());
+    fs::write(&config, none).unwrap();
+    let (picture, record) = (folder.path().join("a.png"), folder.path().join("a.json"));
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tokenscope"))
+        .args(["explain", "--text", "שלום 我 and 我", "--token", "1", "--out"])
+        .args([picture.as_os_str(), "--out".as_ref(), record.as_os_str()])
+        .env("FONTCONFIG_FILE", &config)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && !said.contains("panicked"), "{said}");
+    assert!(said.contains("1 character is in no font of this machine and is shown as its code point: U+6211"), "{said}");
+    let record: Value = serde_json::from_slice(&fs::read(record).unwrap()).unwrap();
+    assert_eq!((&record["figure"]["without_glyph"], &record["figure"]["fonts"]), (&serde_json::json!(["U+6211"]), &Value::Null));
+    assert!(picture.exists());
+}
