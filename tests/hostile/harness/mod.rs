@@ -163,8 +163,8 @@ fn fault_of(err: &Error) -> Option<String> {
     let line = err.to_string();
     let is_line = line.len() < MAX_LINE && !line.contains(char::is_control);
     match err {
-        Error::Refused { .. } if is_line => None,
-        Error::Refused { .. } => Some(format!("refused in more than a line: {line:.300}")),
+        Error::Refused { .. } | Error::OtherKind { .. } if is_line => None,
+        Error::Refused { .. } | Error::OtherKind { .. } => Some(format!("refused in more than a line: {line:.300}")),
         Error::Cancelled | Error::Internal(_) => Some(line),
     }
 }
