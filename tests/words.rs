@@ -325,7 +325,7 @@ fn tokenizers_that_make_far_more_of_a_text_than_it_holds_are_refused() {
     let template = json!({"type": "TemplateProcessing", "single": vec![json!({"Sequence": {"id": "A", "type_id": 0}}); 9000],
         "pair": [], "special_tokens": {}});
     let padding = json!({"strategy": {"Fixed": 1_u64 << 45}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0,
-        "pad_type_id": 0, "pad_token": "!"});
+        "pad_type_id": 0, "pad_token": "<fill>"});
     let bytes = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
     let map = json!({"type": "Precompiled", "precompiled_charsmap": "/////w=="});
     for (parts, words) in [
