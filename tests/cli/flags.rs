@@ -173,3 +173,21 @@ fn an_evaluation_refuses_what_its_methods_do_not_read() {
     let table = desk.run(&format!("{line} --method attention --method similarity --head 1")).done().stdout;
     assert!(table.contains("attention") && table.contains("similarity"), "{table}");
 }
+
+/// What names no map, no segment or no picture is refused before anything is written.
+#[test]
+fn questions_without_an_answer_of_their_own_are_refused() {
+    let desk = Desk::new();
+    desk.write("bank.txt", "The bank of the river.");
+    for (line, words) in [
+        ("explain cat.jpg --model %vit --method kmeans", &["--method kmeans", "divides pictures", "`tokenscope segment`"][..]),
+        ("segment cat.jpg --model %vit --clusters 3 --solo 99", &["--solo 99", "there are", "0 to 2"]),
+        ("explain cat.jpg --model %vit --method class-relevance --token 1,1 --token cls", &["one map whatever the token"]),
+        ("@bank.txt --method kmeans --clusters 3 --screenshot @w.png", &["--method kmeans", "the input is a text"]),
+        ("@bank.txt --segments --screenshot @w.png", &["--segments", "the input is a text"]),
+    ] {
+        let out = if line.contains("--screenshot") { "" } else { " --out @o.png" };
+        desk.run(&format!("{line}{out}")).refused(words);
+    }
+    assert_eq!(desk.names("."), ["bank.txt"]);
+}

@@ -113,3 +113,11 @@ fn the_bias_of_the_decoder_counts() {
         scores(&model).iter().zip(scores(&plain)).map(|(with, without)| (with - without - 0.25).abs()).fold(0.0, f32::max);
     assert!(apart < 1e-5, "{apart}");
 }
+
+#[test]
+fn a_head_that_config_names_and_the_weights_lack_is_said() {
+    let headless = changed("bert_classifier", |_| (), |weights| weights.retain(|name, _| !name.starts_with("classifier.")));
+    let said = notices(&load(headless.path()));
+    assert!(said.contains("config.json names BertForSequenceClassification") && said.contains("head are missing"), "{said}");
+    assert_eq!(notices(&load(&own_models().join("bert"))), "", "a bare model promises nothing");
+}
