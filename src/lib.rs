@@ -18,8 +18,10 @@
 //!          |        |      |
 //!     hub/ model/ input/   |           models of the hub · checkpoints, forward with a trace, backward · pictures and words
 //!              \    |     /
-//!   builtin/ store/ letters/ guard/     models and samples that the binary carries · files of tensors · fonts and shaping · code that may
-//!         \     |     /                 panic
+//!   builtin/ store/ letters/            models and samples that the binary carries · files of tensors · fonts and shaping
+//!         \     |     /
+//!               guard/                  other people's code that may panic
+//!                 |
 //!                domain/               plain data and pure functions; std and serde only
 //! ```
 //!

@@ -15,7 +15,8 @@ const ROWS: &[&[&str]] = &[
     &["engine", "figure"],
     &["method", "segment", "measure", "render"],
     &["model", "input", "hub"],
-    &["builtin", "store", "algebra", "letters", "guard"],
+    &["builtin", "store", "algebra", "letters"],
+    &["guard"],
     &["domain"],
 ];
 

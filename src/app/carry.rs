@@ -8,7 +8,7 @@ use super::wanted::token_at;
 use crate::domain::span::Span;
 use crate::domain::text::Text;
 use crate::domain::token::TokenRef;
-use crate::engine::{Photo, Scene};
+use crate::engine::Scene;
 
 /// What was pinned or selected, and the scene that its positions are counted in.
 #[derive(Debug, Default)]
@@ -46,10 +46,9 @@ fn carry(session: &mut Session, before: &Scene, now: &Scene) -> Option<&'static 
         return None;
     }
     let (pinned, span) = (session.pinned.take(), session.span.take());
-    let is_lost = |was: bool, is: bool| was && !is;
     session.pinned = pinned.as_ref().and_then(|token| token_in(token, before, now));
     session.span = span.and_then(|span| span_in(span, before, now));
-    let lost = is_lost(pinned.is_some(), session.pinned.is_some()) || is_lost(span.is_some(), session.span.is_some());
+    let lost = pinned.is_some() && session.pinned.is_none() || span.is_some() && session.span.is_none();
     lost.then_some("What was pinned is let go: this model does not see it")
 }
 
@@ -70,21 +69,13 @@ fn token_in(token: &TokenRef, before: &Scene, now: &Scene) -> Option<TokenRef> {
 
 /// The position of the patch that holds the middle of another model's patch.
 fn patch_in(patch: usize, before: &Scene, now: &Scene) -> Option<usize> {
-    let (from, to) = (before.photo.as_ref()?, now.photo.as_ref()?);
-    let (row, col) = before.layout.grid.row_col(patch);
-    let (old, new) = (before.layout.grid, now.layout.grid);
-    let middle = |photo: &Photo, row: usize, col: usize| {
-        let seen = photo.seen;
-        (seen.x + (col as f64 + 0.5) / old.cols as f64 * seen.width, seen.y + (row as f64 + 0.5) / old.rows as f64 * seen.height)
-    };
-    let (x, y) = middle(from, row, col);
-    let part = |at: f64, start: f64, length: f64, count: usize| {
-        let cell = ((at - start) / length * count as f64).floor();
-        (cell >= 0.0 && cell < count as f64).then_some(cell as usize)
-    };
-    let col = part(x, to.seen.x, to.seen.width, new.cols)?;
-    let row = part(y, to.seen.y, to.seen.height, new.rows)?;
-    new.patch_at(row, col).map(|patch| now.layout.position_of(patch))
+    let (from, to) = (before.photo.as_ref()?.seen, now.photo.as_ref()?.seen);
+    let grid = before.layout.grid;
+    let (row, col) = grid.row_col(patch);
+    let x = from.x + (col as f64 + 0.5) / grid.cols as f64 * from.width;
+    let y = from.y + (row as f64 + 0.5) / grid.rows as f64 * from.height;
+    let found = now.layout.grid.patch_from_uv((x - to.x) / to.width, (y - to.y) / to.height);
+    found.map(|patch| now.layout.position_of(patch))
 }
 
 /// The position of the piece in which another tokenizer's piece begins; a special token where one stands at the same end.

@@ -16,6 +16,7 @@ use crate::domain::text::{Piece, Text};
 use crate::engine::{Scene, Scoring};
 use crate::method::{Info, Uses};
 use crate::segment::Cutting;
+use crate::store::count_in_words;
 
 /// What the panel reads.
 pub struct Shown<'a> {
@@ -199,7 +200,7 @@ fn text_facts(text: &Text) -> String {
 fn model_facts(scene: &Scene) -> String {
     let model = &scene.model;
     let patch = if scene.layout.text.is_some() { String::new() } else { format!(" patch {},", model.patch_size) };
-    let parameters = words::count(model.num_parameters);
+    let parameters = count_in_words(model.num_parameters);
     let (layers, heads, width) = (model.num_layers, model.num_heads, model.width);
     format!("{}, {layers} layers, {heads} heads, width {width},{patch} {parameters} parameters", model.kind())
 }

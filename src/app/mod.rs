@@ -312,14 +312,11 @@ impl App {
         }
     }
 
-    /// Whether the user stopped something that the screen needs.
-    fn is_stopped(&mut self) -> bool {
-        self.wanted().iter().any(|(key, _)| self.answers.refusal_of(key) == Some(&Error::Cancelled))
-    }
-
-    /// Whether something that the screen needs was refused.
-    fn is_failed(&mut self) -> bool {
-        self.wanted().iter().any(|(key, _)| self.answers.refusal_of(key).is_some_and(|err| *err != Error::Cancelled))
+    /// Whether the user stopped something that the screen needs, and whether something was refused.
+    fn unanswered(&mut self) -> (bool, bool) {
+        let wanted = self.wanted();
+        let why = wanted.iter().filter_map(|(key, _)| self.answers.refusal_of(key)).map(|err| *err == Error::Cancelled);
+        why.fold((false, false), |(stopped, failed), is_stop| (stopped || is_stop, failed || !is_stop))
     }
 
     fn running(&self) -> Option<(String, Progress)> {

@@ -169,7 +169,7 @@ impl App {
                 bar::tokens_ui(ui, &self.session, &self.view, scene, commands);
             });
         }
-        let (stopped, failed) = (self.is_stopped(), self.is_failed());
+        let (stopped, failed) = self.unanswered();
         if self.view.scene.is_none() && running.is_none() && self.notice.is_none() && !stopped {
             // The first page has nothing to read out.
             return;

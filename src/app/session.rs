@@ -244,7 +244,7 @@ impl Session {
             Mode::Heatmap => self.choose_method(FALLBACK),
             Mode::Segments => FALLBACK.clone_into(&mut self.segmenter),
         }
-        Some(format!("{} {lacking}: ULTra is shown instead", info.name))
+        Some(format!("{}: {lacking}: ULTra is shown instead", info.name))
     }
 
     /// The layer as a number from 0, once L is known.

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use super::stdout::print;
-use super::tasks::parameters;
 use crate::builtin::{IMAGE_MODEL, SAMPLES, TEXT_MODEL};
 use crate::domain::info::Info;
 use crate::domain::request::{Input, ModelRef, Request, Task};
@@ -13,7 +12,7 @@ use crate::engine::{Engine, ModelFacts, Outline, Output, Verification, families,
 use crate::hub::Settings;
 use crate::method::{Control, METHODS};
 use crate::segment::SEGMENTERS;
-use crate::store::size_in_words;
+use crate::store::{count_in_words, size_in_words};
 
 pub(super) fn methods() -> Result<()> {
     print("heatmaps: tokenscope explain INPUT --method ID")?;
@@ -48,7 +47,7 @@ fn print_facts(name: &str, facts: &ModelFacts) -> Result<()> {
         facts.num_layers,
         facts.num_heads,
         facts.width,
-        parameters(facts.num_parameters as u64)
+        count_in_words(facts.num_parameters)
     ))
 }
 
@@ -81,7 +80,7 @@ fn print_outline(path: &Path, outline: &Outline) -> Result<()> {
         count(outline.num_layers),
         count(outline.num_heads),
         count(outline.width),
-        parameters(outline.num_parameters),
+        count_in_words(outline.num_parameters as usize),
         size_in_words(estimate.bytes),
         estimate.format
     ))

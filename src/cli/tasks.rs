@@ -13,7 +13,7 @@ use crate::engine::{Engine, Estimate, Output, Scene, model_path, outline, tensor
 use crate::figure::{self, FigureStyle};
 use crate::measure::Score;
 use crate::method::Reach;
-use crate::store::size_in_words;
+use crate::store::{count_in_words, size_in_words};
 
 pub(super) fn explain(args: &args::Explain, verbose: bool) -> Result<()> {
     let (request, style) = args.request()?;
@@ -155,15 +155,6 @@ fn check_maps_differ(output: &Output) -> Result<()> {
         .remedy("name one, or none"))
 }
 
-/// A number of parameters in words: `45.3 K`, `5.7 M`.
-pub(super) fn parameters(count: u64) -> String {
-    match count {
-        0..1_000_000 => format!("{:.1} K", count as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} M", count as f64 / 1e6),
-        _ => format!("{:.1} B", count as f64 / 1e9),
-    }
-}
-
 /// What `--verbose` says of an answer.
 pub(super) fn describe(scene: &Scene, started: Instant) {
     let model = &scene.model;
@@ -174,7 +165,7 @@ pub(super) fn describe(scene: &Scene, started: Instant) {
         model.num_layers,
         model.num_heads,
         model.width,
-        parameters(model.num_parameters as u64)
+        count_in_words(model.num_parameters)
     ));
     if let Some(photo) = &scene.photo {
         let (height, width) = photo.input_size;

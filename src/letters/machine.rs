@@ -1,7 +1,6 @@
 //! The fonts of this machine, by fontique: fontconfig, Core Text or DirectWrite say which font has a script.
 
 use std::collections::HashMap;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use fontique::{
@@ -12,6 +11,7 @@ use skrifa::Tag;
 
 use super::characters::{is_emoji, script_of};
 use super::face::Face;
+use crate::guard::quietly;
 
 /// The fonts, listed when the first character needs them.
 static MACHINE: LazyLock<Mutex<Machine>> = LazyLock::new(|| Mutex::new(Machine::new(fonts_of_machine())));
@@ -60,12 +60,7 @@ pub fn prepare() {
 /// The list of fonts: empty where the system has none, which fontique does not expect of fontconfig.
 fn fonts_of_machine() -> Collection {
     let listed = |system_fonts| Collection::new(CollectionOptions { shared: false, system_fonts });
-    // Where no font is there is nothing that a trace would help with.
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
-    let found = catch_unwind(|| listed(true));
-    panic::set_hook(hook);
-    found.unwrap_or_else(|_| listed(false))
+    quietly(|| listed(true)).unwrap_or_else(|| listed(false))
 }
 
 impl Machine {
@@ -84,7 +79,7 @@ impl Machine {
             return found.clone();
         }
         // A font that fontique or harfrust cannot read is no reason to end.
-        let found = catch_unwind(AssertUnwindSafe(|| self.search(grapheme, accepts))).unwrap_or(None);
+        let found = quietly(|| self.search(grapheme, accepts)).flatten();
         self.found.insert(grapheme.to_owned(), found.clone());
         found
     }

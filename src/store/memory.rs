@@ -20,6 +20,16 @@ pub fn size_in_words(bytes: u64) -> String {
     }
 }
 
+/// A number of things as people read it: 5,717,416 as `5.7 M`.
+pub fn count_in_words(number: usize) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        1_000..1_000_000 => format!("{:.1} K", number as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} M", number as f64 / 1e6),
+        _ => format!("{:.1} B", number as f64 / 1e9),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

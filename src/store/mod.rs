@@ -21,6 +21,6 @@ pub use bytes::{Bytes, folder_of, read_file, unreadable};
 pub use convert::first_not_finite;
 pub use digest::{Digest, hexadecimal};
 pub use files::{Format, Location, TensorFiles};
-pub use memory::{available_memory, size_in_words};
+pub use memory::{available_memory, count_in_words, size_in_words};
 pub use misnamed::{misnamed, without_mark};
 pub use place::Place;
