@@ -19,6 +19,11 @@ pub struct Carried {
 }
 
 impl Carried {
+    /// The scene that was last brought here, also when another page has been shown since.
+    pub fn scene(&self) -> Option<&Arc<Scene>> {
+        self.scene.as_ref()
+    }
+
     /// Brings a session's token and span into a scene, and remembers them. Returns what the user should know.
     ///
     /// What came with another step of the history, or with a file, is already counted in the scene that it names.

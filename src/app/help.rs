@@ -7,6 +7,8 @@ use super::keys::{BINDINGS, GESTURES};
 
 /// Above and below the list: its title, and some of the window.
 const BORDER: f32 = 90.0;
+/// From line to line, in points: closer than controls, for there is nothing to click.
+const LINE_HEIGHT: f32 = 18.0;
 /// A narrower window holds one column of keys.
 const TWO_COLUMNS: f32 = 1000.0;
 
@@ -26,8 +28,9 @@ pub fn help_ui(ctx: &egui::Context, commands: &mut Vec<Command>) {
             let columns = if ctx.content_rect().width() < TWO_COLUMNS { 1 } else { 2 };
             let half = lines.len().div_ceil(columns);
             let most = ctx.content_rect().height() - BORDER;
-            let scrolled = ScrollArea::vertical().max_height(most);
-            let grid = Grid::new("keys").num_columns(4).spacing([18.0, 7.0]);
+            ui.spacing_mut().interact_size.y = LINE_HEIGHT;
+            let scrolled = ScrollArea::vertical().max_height(most).min_scrolled_height(most);
+            let grid = Grid::new("keys").num_columns(4).spacing([18.0, 5.0]);
             scrolled.show(ui, |ui| {
                 grid.show(ui, |ui| {
                     for row in 0..half {

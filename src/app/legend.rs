@@ -10,7 +10,9 @@ use super::command::Command;
 use super::session::Session;
 use super::view::{CutView, MapView};
 use super::{theme, words};
-use crate::domain::colormap::{Colormap, label_colour};
+use crate::domain::colormap::label_colour;
+use crate::domain::request::Cut;
+use crate::segment::Cutting;
 
 const BAR_WIDTH: f32 = 18.0;
 const NUM_TICKS: usize = 5;
@@ -31,7 +33,8 @@ pub fn colour_bar_ui(ui: &mut Ui, session: &Session, map: &MapView, pointed: Opt
     let height = (ui.available_height() - 28.0).clamp(60.0, 420.0);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height + 20.0), Sense::hover());
     let bar = Rect::from_min_size(rect.min + vec2(2.0, 10.0), vec2(BAR_WIDTH, height));
-    ui.painter().add(bar_mesh(colormap, bar));
+    let colour = |unit: f32| colour_in(ui, session, map, colormap.colour(unit));
+    ui.painter().add(bar_mesh(bar, colormap.table().iter().map(|&entry| colour_in(ui, session, map, entry))));
     let ink = ui.visuals().text_color();
     ui.painter().rect_stroke(bar, 0.0, Stroke::new(1.0, theme::palette(ui.visuals()).quiet), StrokeKind::Outside);
     let font = TextStyle::Small.resolve(ui.style());
@@ -40,7 +43,7 @@ pub fn colour_bar_ui(ui: &mut Ui, session: &Session, map: &MapView, pointed: Opt
     for tick in 0..NUM_TICKS {
         let part = tick as f32 / (NUM_TICKS - 1) as f32;
         let value = constant.unwrap_or_else(|| egui::lerp(map.range.low..=map.range.high, part));
-        if constant.is_some() && 2 * tick + 1 != NUM_TICKS {
+        if constant.is_some_and(|value| map.range.unit(value) != part) {
             continue;
         }
         let y = egui::lerp(bar.bottom()..=bar.top(), part);
@@ -54,7 +57,7 @@ pub fn colour_bar_ui(ui: &mut Ui, session: &Session, map: &MapView, pointed: Opt
         );
     }
     let beyond = map.beyond();
-    beyond_ui(ui, map, &beyond, (bar, colormap));
+    beyond_ui(ui, map, &beyond, (bar, &colour));
     if let Some(value) = pointed.filter(|v| v.is_finite()) {
         let y = egui::lerp(bar.bottom()..=bar.top(), map.range.unit(value));
         for (width, colour) in [(4.0, Color32::BLACK), (2.0, Color32::WHITE)] {
@@ -74,11 +77,7 @@ pub fn colour_bar_ui(ui: &mut Ui, session: &Session, map: &MapView, pointed: Opt
 }
 
 /// Points at the ends of the bar beyond which there are values, in the colour that they are drawn in.
-fn beyond_ui(ui: &Ui, map: &MapView, [below, above]: &[Vec<usize>; 2], (bar, colormap): (Rect, Colormap)) {
-    let end = |unit: f32| {
-        let [r, g, b] = colormap.colour(unit);
-        Color32::from_rgb(r, g, b)
-    };
+fn beyond_ui(ui: &Ui, map: &MapView, [below, above]: &[Vec<usize>; 2], (bar, colour): (Rect, &dyn Fn(f32) -> Color32)) {
     let edge = Stroke::new(1.0, theme::palette(ui.visuals()).quiet);
     for (is_there, y, tip, unit) in [
         (!below.is_empty(), bar.bottom(), BEYOND, 0.0),
@@ -86,7 +85,7 @@ fn beyond_ui(ui: &Ui, map: &MapView, [below, above]: &[Vec<usize>; 2], (bar, col
     ] {
         if is_there {
             let points = vec![pos2(bar.left(), y), pos2(bar.right(), y), pos2(bar.center().x, y + tip)];
-            ui.painter().add(egui::Shape::convex_polygon(points, end(unit), edge));
+            ui.painter().add(egui::Shape::convex_polygon(points, colour(unit), edge));
         }
     }
 }
@@ -108,30 +107,35 @@ fn beyond_words(map: &MapView, [below, above]: &[Vec<usize>; 2]) -> String {
     [("below", below), ("above", above)].map(list).concat()
 }
 
-fn bar_mesh(colormap: Colormap, bar: Rect) -> Mesh {
+/// A colour as the map shows it. Words are coloured on the page alone, so their bar is too; a picture shines through its map
+/// differently at every place, and its bar has the colours themselves.
+fn colour_in(ui: &Ui, session: &Session, map: &MapView, [r, g, b]: [u8; 3]) -> Color32 {
+    let is_text = map.source.0.scene.layout.text.is_some();
+    let share = if is_text { session.look.opacity.clamp(0.0, 1.0) } else { 1.0 };
+    theme::palette(ui.visuals()).canvas.lerp_to_gamma(Color32::from_rgb(r, g, b), share)
+}
+
+fn bar_mesh(bar: Rect, colours: impl ExactSizeIterator<Item = Color32>) -> Mesh {
     let mut mesh = Mesh::default();
-    let step = bar.height() / 256.0;
-    for (entry, &[r, g, b]) in colormap.table().iter().enumerate() {
+    let step = bar.height() / colours.len() as f32;
+    for (entry, colour) in colours.enumerate() {
         let bottom = bar.bottom() - entry as f32 * step;
-        mesh.add_colored_rect(
-            Rect::from_min_max(pos2(bar.left(), bottom - step), pos2(bar.right(), bottom)),
-            Color32::from_rgb(r, g, b),
-        );
+        mesh.add_colored_rect(Rect::from_min_max(pos2(bar.left(), bottom - step), pos2(bar.right(), bottom)), colour);
     }
     mesh
 }
 
 /// What the colours of a painted map mean.
-pub fn paint_ui(ui: &mut Ui, map: &MapView) {
+pub fn paint_ui(ui: &mut Ui, session: &Session, map: &MapView) {
     let Some(paint) = map.paint() else { return };
     ui.label(RichText::new("Colours").strong());
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
         for (words, colour) in &paint.legend {
             ui.horizontal_top(|ui| {
                 let (swatch, _) = ui.allocate_exact_size(vec2(16.0, 16.0), Sense::hover());
-                let [r, g, b] = colour.map(|channel| (channel.clamp(0.0, 1.0) * 255.0).round() as u8);
+                let colour = colour.map(|channel| (channel.clamp(0.0, 1.0) * 255.0).round() as u8);
                 let edge = Stroke::new(1.0, theme::palette(ui.visuals()).quiet);
-                ui.painter().rect(swatch, 3.0, Color32::from_rgb(r, g, b), edge, StrokeKind::Outside);
+                ui.painter().rect(swatch, 3.0, colour_in(ui, session, map, colour), edge, StrokeKind::Outside);
                 ui.add(egui::Label::new(RichText::new(words).small()).wrap());
             });
         }
@@ -142,10 +146,12 @@ pub fn paint_ui(ui: &mut Ui, map: &MapView) {
 pub fn segments_ui(ui: &mut Ui, session: &Session, cut: &CutView, pointed: Option<usize>, commands: &mut Vec<Command>) {
     let count = cut.shares.len();
     ui.label(RichText::new(words::segments(cut.num_segments())).strong());
-    let hint = if cut.num_segments() > 1 {
-        "Click one to see it alone".to_owned()
-    } else {
-        format!("{} found nothing to tell apart: every patch has the same label", cut.segments.method.name)
+    let is_fixed = cut.segments.cutting == Cutting::Fixed;
+    let hint = match cut.num_segments() {
+        2.. => "Click one to see it alone".to_owned(),
+        _ if !is_fixed && cut.cut == Cut::Clusters(1) => "One segment, as asked".to_owned(),
+        _ if cut.segments.cutting == Cutting::Tree => "Cut this high, everything is one segment; cut lower".to_owned(),
+        _ => format!("{} found nothing to tell apart: every patch has the same label", cut.segments.method.name),
     };
     ui.add(egui::Label::new(RichText::new(hint).small().color(theme::palette(ui.visuals()).quiet)).wrap());
     let height = 24.0;

@@ -45,8 +45,6 @@ pub enum Row {
         map: Heatmap,
         /// Limits of the colours.
         range: Range,
-        /// Whether all values that set these limits are the same.
-        is_flat: bool,
     },
 }
 
@@ -58,9 +56,8 @@ impl Row {
 
     /// Where a token's value lies in the range, 0..1; NaN where there is none. A row that is the same everywhere is at its low end.
     pub fn unit(&self, position: usize) -> f32 {
-        let Self::Has { map, range, is_flat } = self else { return f32::NAN };
-        let unit = map.values.get(position).map_or(f32::NAN, |&value| range.unit(value));
-        if *is_flat && !unit.is_nan() { unit.floor() } else { unit }
+        let Self::Has { map, range } = self else { return f32::NAN };
+        map.values.get(position).map_or(f32::NAN, |&value| range.unit(value))
     }
 }
 
@@ -111,8 +108,8 @@ impl Matrix {
         let pooled = Heatmap { grid: scene.layout.grid, values: all.into() };
         let shared = pooled.range(session.range(self.method.signed));
         for row in &mut self.rows {
-            if let Row::Has { range, is_flat, .. } = row {
-                (*range, *is_flat) = (shared, false);
+            if let Row::Has { range, .. } = row {
+                *range = shared;
             }
         }
     }
@@ -154,11 +151,8 @@ fn row(session: &Session, answers: &Answers, scene: &Scene, (target, layer): (Ta
     let Some(map) = map_of(answer, target, own(session, answer.method, target.1)) else { return Row::Waits };
     let own = own(session, answer.method, target.1);
     let ranged = ranged(&map, scene, target, own);
-    let mut values = ranged.iter().filter_map(|&p| map.values.get(p)).filter(|v| v.is_finite());
-    let first = values.next().copied();
-    let is_flat = values.all(|v| Some(*v) == first);
     let range = map.range_over(session.range(answer.method.signed), ranged.into_iter());
-    Row::Has { map, range, is_flat }
+    Row::Has { map, range }
 }
 
 /// The target's row of an answer, or the span's mean of rows.

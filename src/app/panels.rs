@@ -136,8 +136,9 @@ impl App {
 
     /// Takes what is pinned to another model, and leaves a method that it lacks.
     fn follow_model(&mut self, scene: &Arc<Scene>) {
-        let named = |scene: &Scene| (scene.model.name.clone(), scene.model.folder.clone(), scene.model.tower);
-        let is_other = self.view.scene.as_ref().is_some_and(|before| named(before) != named(scene));
+        let reads = |scene: &Scene| scene.layout.text.is_some();
+        let named = |scene: &Scene| (scene.model.name.clone(), scene.model.folder.clone(), scene.model.tower, reads(scene));
+        let is_other = self.carried.scene().is_some_and(|before| named(before) != named(scene));
         let before = (self.session.pinned.clone(), self.session.span);
         let lacking = if is_other { self.session.leave_lacking(scene) } else { None };
         let lost = self.carried.bring(&mut self.session, scene).map(str::to_owned);
@@ -221,7 +222,7 @@ impl App {
         let frame = theme::strip_frame(ui.style());
         Panel::right("strip").frame(frame).exact_size(width).resizable(false).show_separator_line(false).show(ui, |ui| {
             match (self.session.mode, &self.view.map, &self.view.cut) {
-                (Mode::Heatmap, Some(map), _) if is_painted => legend::paint_ui(ui, map),
+                (Mode::Heatmap, Some(map), _) if is_painted => legend::paint_ui(ui, &self.session, map),
                 (Mode::Heatmap, Some(map), _) => {
                     let pointed = self.pointing.patch.map(|p| scene.layout.position_of(p));
                     legend::colour_bar_ui(ui, &self.session, map, pointed.and_then(|p| map.value_at(p)));

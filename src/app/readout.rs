@@ -101,6 +101,7 @@ fn pointed(session: &Session, view: &View, scene: &Scene, patch: usize) -> Strin
             let standing = match map.own_entry() {
                 Some(own) if own == patch => format!("  |  {}", map.own_words()),
                 _ if value.is_nan() => String::new(),
+                _ if sorted.first() == sorted.last() => "  |  the same as all others".to_owned(),
                 own => {
                     let others = if own.is_some() { " others" } else { "" };
                     format!("  |  rank {} of {}{others}", rank(&sorted, *value), sorted.len())

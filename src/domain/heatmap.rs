@@ -64,7 +64,8 @@ impl Heatmap {
             RangeRule::MinMax => (at(0.0), at(100.0)),
             RangeRule::Percentile { low, high } => (at(low.min(high)), at(high.max(low))),
             RangeRule::Symmetric => {
-                let bound = at(0.0).abs().max(at(100.0).abs());
+                // Zero stays in the middle of a map that is zero everywhere.
+                let bound = at(0.0).abs().max(at(100.0).abs()).max(LEAST_STEP);
                 (-bound, bound)
             }
             RangeRule::Fixed { low, high } => (low.min(high), high.max(low)),
@@ -132,6 +133,9 @@ pub enum RangeRule {
     },
 }
 
+/// How far apart limits are drawn that coincide at zero.
+const LEAST_STEP: f32 = 1e-12;
+
 /// Limits between which colours run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Range {
@@ -149,17 +153,16 @@ impl Range {
 
     /// The one value of a map that is the same everywhere, whose range is made up.
     pub fn constant(self) -> Option<f32> {
-        let middle = f32::midpoint(self.low, self.high);
-        (self.high - self.low <= (middle.abs() * 2.5e-3).max(2.5e-12)).then_some(middle)
+        let value = if self.low < 0.0 && self.high > 0.0 { 0.0 } else { self.low };
+        (self.high - self.low <= (value.abs() * 1.25e-3).max(2.5 * LEAST_STEP)).then_some(value)
     }
 
-    /// A constant map still needs a scale: limits that coincide are drawn apart.
+    /// A constant map still needs a scale: limits that coincide are drawn apart, and its value takes the first colour.
     fn widened(self) -> Self {
         if self.high > self.low {
             return self;
         }
-        let step = (self.low.abs() * 1e-3).max(1e-12);
-        Self { low: self.low - step, high: self.low + step }
+        Self { low: self.low, high: self.low + (self.low.abs() * 1e-3).max(LEAST_STEP) }
     }
 }
 
@@ -215,6 +218,19 @@ mod tests {
                 assert!(range.low < range.high && range.low.is_finite() && range.high.is_finite(), "{range:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_constant_map_has_the_first_colour_and_a_signed_one_of_zeros_the_middle() {
+        let range = |value: f32, rule| Heatmap { grid: layout().grid, values: vec![value; 4].into() }.range(rule);
+        for value in [0.0, 2.0, -3.0, 1e20] {
+            let range = range(value, RangeRule::MinMax);
+            assert_eq!((range.unit(value), range.constant()), (0.0, Some(value)));
+        }
+        let zeros = range(0.0, RangeRule::Symmetric);
+        assert_eq!((zeros.unit(0.0), zeros.constant()), (0.5, Some(0.0)));
+        assert_eq!(range(2.0, RangeRule::Symmetric), Range { low: -2.0, high: 2.0 });
+        assert_eq!(Range { low: 1.0, high: 2.0 }.constant(), None);
     }
 
     #[test]

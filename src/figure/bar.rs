@@ -55,7 +55,10 @@ fn alone(value: f64) -> String {
 /// The scale of a bar that is `height` points high.
 pub fn scale(bar: &Bar, height: f64) -> Scale {
     if let Some(value) = bar.range.constant() {
-        return Scale { ticks: vec![Tick { unit: 0.5, text: alone(f64::from(value)) }], exponent: 0 };
+        return Scale {
+            ticks: vec![Tick { unit: f64::from(bar.range.unit(value)), text: alone(f64::from(value)) }],
+            exponent: 0,
+        };
     }
     let (low, high) = (f64::from(bar.range.low), f64::from(bar.range.high));
     let largest = low.abs().max(high.abs());

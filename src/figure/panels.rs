@@ -218,15 +218,9 @@ fn cells_panel(explanation: &Explanation, text: &Text, style: &FigureStyle) -> O
     for row in explanation.layer_rows().into_iter().rev() {
         let map = explanation.heatmap_of(&row, target);
         let ranged = explanation.ranged_of(&map, target);
-        let range = map.range_over(rule, ranged.iter().copied());
-        let mut limits = ranged.iter().filter_map(|&p| map.values.get(p)).filter(|v| v.is_finite());
-        let first = limits.next().copied();
-        // A row that is the same everywhere has no colour to show.
-        let is_flat = limits.all(|v| Some(*v) == first);
+        let range = map.range_over(rule, ranged.into_iter());
         let colour = |&value: &f32| {
-            let unit = range.unit(value);
-            let unit = if is_flat { unit.floor() } else { unit };
-            if value.is_nan() { [255; 3] } else { over_white(colormap.colour(unit), style.opacity) }
+            if value.is_nan() { [255; 3] } else { over_white(colormap.colour(range.unit(value)), style.opacity) }
         };
         colours.extend(map.values.iter().map(colour));
     }

@@ -343,7 +343,7 @@ fn segments(request: &Request, scene: Arc<Scene>, method: &'static Info, layer: 
     })))
 }
 
-/// A bump around the target that widens with the layer; the target's own entry is far larger.
+/// A bump around the target that widens with the layer; the target's own entry is far larger, and at layer 0 the only one.
 fn row(position: usize, layer: usize, signed: bool, grid: Grid) -> Vec<f32> {
     let place = |p: usize| {
         let (row, col) = grid.row_col(p.saturating_sub(1));
@@ -356,7 +356,12 @@ fn row(position: usize, layer: usize, signed: bool, grid: Grid) -> Vec<f32> {
         let value = if position == 0 { 0.01 * p as f32 } else { near + 0.001 * p as f32 };
         if signed { value - 0.4 } else { value }
     };
-    (0..=grid.len()).map(|p| if p == position { 9.0 } else { bump(p) }).collect()
+    let value = |p: usize| match layer {
+        _ if p == position => 9.0,
+        0 => 0.0,
+        _ => bump(p),
+    };
+    (0..=grid.len()).map(value).collect()
 }
 
 /// A score in which the strongest sources are missed twice as much as others.

@@ -75,6 +75,15 @@ fn a_method_that_the_next_model_lacks_gives_way_and_says_so() {
     assert_eq!(harness.state().session().method, "ultra");
     harness.get_by_label_contains(": ULTra is shown instead");
     assert!(harness.state().view().map.is_some());
+
+    // By way of the first page too.
+    let session = Session { method: "logit-lens".into(), input: Some("sample:bank.txt".into()), ..opened() };
+    let mut harness = window(session, &Scripted::at_once());
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::H);
+    harness.run_ok();
+    open(&mut harness, "meadow.png");
+    assert_eq!(harness.state().session().method, "ultra");
+    harness.get_by_label_contains("needs a text: ULTra is shown instead");
 }
 
 #[test]
@@ -136,6 +145,16 @@ fn the_own_entry_has_no_rank_and_the_others_are_counted_without_it() {
     harness.run_ok();
     harness.get_by_label_contains(" of 23 others");
     assert!(harness.get_by_label(&patch(1, 1)).value().unwrap().ends_with("own entry, drawn as the largest other"));
+}
+
+#[test]
+fn where_all_are_equal_nobody_is_first() {
+    let mut harness = window(Session { layer: 0, ..opened() }, &Scripted::at_once());
+    harness.get_by_label(&patch(1, 1)).click();
+    harness.run_ok();
+    harness.get_by_label(&patch(1, 2)).hover();
+    harness.run_ok();
+    harness.get_by_label_contains("relevance 0  |  the same as all others");
 }
 
 #[test]
@@ -235,8 +254,10 @@ fn one_segment_is_one_segment() {
     let harness = window(session, &Scripted::at_once());
     harness.get_by_label("1 segment");
     harness.get_by_label_contains(", 1 segment");
-    harness.get_by_label_contains("found nothing to tell apart");
+    harness.get_by_label("One segment, as asked");
     harness.get_by_label("Segment 0, all");
+    let session = Session { cut: Cut::Distance(2.0), ..harness.state().session().clone() };
+    window(session, &Scripted::at_once()).get_by_label_contains("everything is one segment; cut lower");
 }
 
 #[test]

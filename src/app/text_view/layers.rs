@@ -144,7 +144,9 @@ impl Layers {
         }
         if let Some(texture) = &self.texture {
             let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-            painter.image(texture.handle.id(), placed.rect, whole, Color32::WHITE);
+            // As strong as the grounds of the words above and as the colour bar beside them.
+            let tint = Color32::WHITE.gamma_multiply(page.session.look.opacity.clamp(0.0, 1.0));
+            painter.image(texture.handle.id(), placed.rect, whole, tint);
         }
         paint_marks(painter, page, matrix, placed);
         paint_numbers(painter, page, placed, palette.quiet, ui.visuals().text_color());
