@@ -12,6 +12,8 @@ mod checkpoint;
 mod harness;
 #[path = "hostile/head.rs"]
 mod head;
+#[path = "hostile/hub.rs"]
+mod hub;
 #[path = "hostile/ids.rs"]
 mod ids;
 #[path = "hostile/journal.rs"]
@@ -41,7 +43,7 @@ mod tokenizer;
 
 use harness::{Figures, Reader, run};
 
-/// Every reader. What the hub answers has no row yet.
+/// Every reader.
 fn readers() -> Vec<Box<dyn Reader>> {
     vec![
         Box::new(checkpoint::Config),
@@ -65,6 +67,7 @@ fn readers() -> Vec<Box<dyn Reader>> {
         Box::new(record::Records::default()),
         Box::new(session::Sessions),
         Box::new(journal::Journals::new()),
+        Box::new(hub::Answers),
     ]
 }
 

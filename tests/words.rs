@@ -249,7 +249,7 @@ fn a_broken_vocabulary_is_refused() {
         assert!(said().contains(&format!("vocab.txt: lacks {lacks}")), "{}", said());
     }
     fs::write(desk.path().join("vocab.txt"), b"[UNK]\n\xff").unwrap();
-    assert!(said().contains("vocab.txt: is not UTF-8 at byte 6"));
+    assert!(said().contains("vocab.txt: is not UTF-8 at byte 6") && said().contains("download the file again"), "{}", said());
     fs::remove_file(desk.path().join("vocab.txt")).unwrap();
     for broken in ["", "[]", r#"{"a": -1}"#, r#"{"a": "b"}"#] {
         write("vocab.json", broken);

@@ -49,6 +49,15 @@ pub(super) fn decode(place: impl Display, bytes: Vec<u8>) -> Result<String> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
+/// Decodes a file that belongs to a model, as [`decode`] does.
+///
+/// # Errors
+/// Those of [`decode`], with the remedy for what was not written by hand.
+pub(super) fn decode_file(file: &Path, bytes: Vec<u8>, expected: &str) -> Result<String> {
+    let refused = |err: Error| err.expected(format!("{expected} in UTF-8")).remedy("download the file again, or remove it");
+    decode(file.display(), bytes).map_err(refused)
+}
+
 fn from_utf16(place: &impl Display, bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String> {
     let (pairs, rest) = bytes.as_chunks::<2>();
     let mut text = String::with_capacity(bytes.len());

@@ -9,7 +9,7 @@ use tokenizers::models::ModelWrapper;
 use tokenizers::tokenizer::Tokenizer as Inner;
 use tokenizers::{AddedToken, PaddingParams};
 
-use super::text_file::decode;
+use super::text_file::decode_file;
 use super::tokenizer_bounds::{Bounds, check_written};
 use super::tokenizer_class::{Algorithm, CLASSES, Class, Pieces, class_of};
 use super::tokenizer_making::{Assembled, Making, no_tokenizer};
@@ -31,7 +31,7 @@ pub(super) fn assemble(folder: &Path) -> Result<Option<Assembled>> {
     if !file.exists() || reads_pieces_alone(folder)? {
         return from_pieces(folder);
     }
-    let text = decode(file.display(), read_file(&file, MAX_FILE, "a tokenizer.json")?)?;
+    let text = decode_file(&file, read_file(&file, MAX_FILE, "a tokenizer.json")?, "a tokenizer.json")?;
     let Parsed { inner: written, padding, added } = parse(&file, text.as_bytes())?;
     let settings = Settings::read(folder, Some(added))?;
     let said = class_of(&settings, text.contains("\"ByteLevel\""));

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokenizers::AddedToken;
 
-use super::text_file::decode;
+use super::text_file::decode_file;
 use crate::domain::{Error, Result};
 use crate::store::{misnamed, read_file};
 
@@ -188,7 +188,7 @@ pub(super) fn config(file: &Path) -> Result<Value> {
         return Ok(Value::Null);
     }
     let expected = format!("a {}", file.file_name().unwrap_or_default().display());
-    let text = decode(file.display(), read_file(file, MAX_FILE, &expected)?)?;
+    let text = decode_file(file, read_file(file, MAX_FILE, &expected)?, &expected)?;
     serde_json::from_str(&text).map_err(|err| {
         let other = || Error::refused(file.display(), format!("is no JSON ({err})")).expected(expected);
         misnamed(file.display(), text.as_bytes()).unwrap_or_else(|| other().remedy("download the file again, or remove it"))

@@ -11,7 +11,7 @@ use tokenizers::models::unigram::Unigram;
 use tokenizers::normalizers::Precompiled;
 
 use super::sentencepiece::{self, Kind};
-use super::text_file::decode;
+use super::text_file::decode_file;
 use super::tokenizer_bounds::check_map;
 use super::tokenizer_class::{Algorithm, CLASSES, Class, PLAIN, Pieces, class_of};
 use super::tokenizer_settings::Settings;
@@ -174,7 +174,7 @@ fn merges(file: &Path, pieces: &Numbers) -> Result<Vec<(String, String)>> {
 }
 
 fn read_lines(file: &Path, expected: &str) -> Result<String> {
-    let text = decode(file.display(), read_file(file, MAX_FILE, expected)?)?;
+    let text = decode_file(file, read_file(file, MAX_FILE, expected)?, expected)?;
     // Any text can be read as lines of pieces: a pointer or a web page must not become a vocabulary.
     misnamed(file.display(), text.as_bytes()).map_or(Ok(text), Err)
 }
