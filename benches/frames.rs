@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use eframe::egui::{self, Event, MouseWheelUnit, Pos2, RawInput, Rect, TouchPhase, pos2, vec2};
-use tokenscope::app::session::MatrixLook;
-use tokenscope::app::{App, Session};
+use tokenscope::app::state::MatrixLook;
+use tokenscope::app::{App, Lane};
 use tokenscope::domain::request::{Input, Request, Task, Tokens};
 use tokenscope::domain::text::{Piece, Text};
 use tokenscope::domain::token::TokenLayout;
@@ -119,7 +119,9 @@ impl Stage {
     fn new(matrix: MatrixLook) -> Self {
         let scene = scene();
         let string = scene.layout.text.as_ref().map_or_else(String::new, |t| t.string.clone());
-        let session = Session { input: Some(Input::Text(string)), matrix, ..Session::default() };
+        let mut session = Lane::default();
+        session.question.input = Some(Input::Text(string));
+        session.look.matrix = matrix;
         let ctx = egui::Context::default();
         let app = App::new(&ctx, session, Box::new(Script(scene, Vec::new())));
         let mut stage = Self { ctx, app, frame: 0 };

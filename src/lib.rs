@@ -49,7 +49,7 @@
 //! - [`figure`]: lays an answer out in print units and writes pictures, numbers and the record. Needs no display and no GPU.
 //! - [`cli`]: flags, progress, exit codes. [`app`]: session, commands, panels; a frame waits for nothing and computes nothing.
 //!
-//! From a click to a pixel: pointer, patch, command, session, [`app::Session::wanted`], worker, rows, heatmap, texture. The old
+//! From a click to a pixel: pointer, patch, command, lane, [`app::Lane::wanted`], worker, rows, heatmap, texture. The old
 //! map stays, dimmed, until the new one is there.
 //!
 //! # Numbers

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use tokenscope::app::session::MatrixLook;
-use tokenscope::app::{self, Session};
+use tokenscope::app::state::Question;
+use tokenscope::app::{self, Lane, Mode, Selection};
 use tokenscope::cli::{self, Next, WindowArgs};
 use tokenscope::domain::Result;
 use tokenscope::domain::request::{Task, Tokens};
@@ -23,52 +23,50 @@ fn main() -> ExitCode {
 }
 
 fn window(args: &WindowArgs) -> Result<()> {
-    let session = session(args);
+    let lane = lane(args);
     if let Some(out) = &args.screenshot {
-        return app::screenshot(session, out, args.screenshot_size);
+        return app::screenshot(lane, out, args.screenshot_size);
     }
     let started = Instant::now();
     let tell = move || eprintln!("first map after {:.2} s", started.elapsed().as_secs_f64());
     let on_first_map: Option<Box<dyn FnOnce()>> = if args.verbose { Some(Box::new(tell)) } else { None };
-    match (app::run(session, on_first_map), &args.or_figure) {
+    match (app::run(lane, on_first_map), &args.or_figure) {
         (Err(err), Some(path)) => cli::figure_instead(args, &err, path),
         (done, _) => done,
     }
 }
 
-/// The session that the flags describe.
-fn session(args: &WindowArgs) -> Session {
+/// The lane that the flags describe.
+fn lane(args: &WindowArgs) -> Lane {
     let request = &args.request;
-    let (pinned, span) = match &request.tokens {
-        Tokens::These(tokens) => (tokens.first().cloned(), None),
-        Tokens::Span(span) => (None, Some(*span)),
-        Tokens::All => (None, None),
-    };
-    let mut session = Session {
+    let is_segmenter = segment::by_id(&request.method).is_some();
+    let mut question = Question {
         input: args.input.clone(),
         model: args.model.clone(),
         tower: request.tower,
         size: request.size,
         device: request.device,
         layer: request.layer,
-        pinned,
-        span,
-        matrix: MatrixLook { shown: request.layers, ..MatrixLook::default() },
-        method: request.method.clone(),
         params: request.params.clone(),
         generation: request.generation,
         sampling: request.generation.unwrap_or_default(),
-        ..Session::default()
+        ..Question::default()
     };
-    session.look.colormap = args.colormap;
-    session.cut = args.cut.unwrap_or(session.cut);
-    let is_segmenter = segment::by_id(&request.method).is_some();
+    if !is_segmenter {
+        question.method.clone_from(&request.method);
+    }
+    let selection = match &request.tokens {
+        Tokens::These(tokens) => tokens.first().cloned().map_or(Selection::None, Selection::Token),
+        Tokens::Span(span) => Selection::Span(*span),
+        Tokens::All => Selection::None,
+    };
+    let mut lane = Lane { question, selection, ..Lane::default() };
+    lane.look.matrix.shown = request.layers;
+    lane.look.colormap = args.colormap;
+    lane.look.cut = args.cut.unwrap_or(lane.look.cut);
     if matches!(request.task, Task::Segment { .. }) || is_segmenter {
-        session.mode = app::Mode::Segments;
-        session.segmenter.clone_from(&request.method);
+        lane.question.segmenter.clone_from(&request.method);
+        lane.show(Mode::Segments);
     }
-    if is_segmenter {
-        session.method = Session::default().method;
-    }
-    session
+    lane
 }

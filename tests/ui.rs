@@ -3,7 +3,8 @@
 use eframe::egui::{Key, Modifiers, Vec2, accesskit::Toggled};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
-use tokenscope::app::{App, Mode, Session, Theme};
+use tokenscope::app::state::file;
+use tokenscope::app::{App, Document, Lane, Mode, Prefs, Selection, Theme};
 use tokenscope::domain::request::{Cut, Head, Request, Rows, Task, Tokens};
 use tokenscope::domain::token::TokenRef;
 
@@ -37,17 +38,30 @@ mod texts;
 #[path = "ui/truths.rs"]
 mod truths;
 
-fn opened() -> Session {
-    Session { input: Some("meadow.png".into()), model: Some("tiny".into()), theme: Theme::Dark, ..Session::default() }
+/// A lane, changed.
+fn with(mut lane: Lane, change: impl FnOnce(&mut Lane)) -> Lane {
+    change(&mut lane);
+    lane
 }
 
-fn window(session: Session, oracle: &Scripted) -> Harness<'static, App> {
+fn opened() -> Lane {
+    with(Lane::default(), |l| {
+        l.question.input = Some("meadow.png".into());
+        l.question.model = Some("tiny".into());
+    })
+}
+
+fn dark() -> Prefs {
+    Prefs { theme: Theme::Dark }
+}
+
+fn window(session: Lane, oracle: &Scripted) -> Harness<'static, App> {
     let oracle = oracle.clone();
     let size = Vec2::new(1000.0, 640.0);
     let mut harness = Harness::builder()
         .with_size(size)
         .with_max_steps(12)
-        .build_eframe(move |cc| App::new(&cc.egui_ctx, session, Box::new(oracle)));
+        .build_eframe(move |cc| App::new(&cc.egui_ctx, session, Box::new(oracle)).with_prefs(dark()));
     harness.run_ok();
     harness
 }
@@ -72,7 +86,7 @@ fn tasks(wishes: &[Request]) -> Vec<(Task, bool)> {
 #[test]
 fn wishes_are_ordered_trace_table_exact() {
     let scene = script::scene();
-    let mut session = Session { pinned: Some("2,3".parse().unwrap()), ..opened() };
+    let mut session = with(opened(), |l| l.selection = Selection::Token("2,3".parse().unwrap()));
     assert_eq!(tasks(&session.wanted(None)), [(Task::Trace, false)]);
     let wanted = session.wanted(Some(&scene));
     assert_eq!(tasks(&wanted), [(Task::Trace, false), (Task::Explain, true), (Task::Explain, false)]);
@@ -80,10 +94,10 @@ fn wishes_are_ordered_trace_table_exact() {
     assert_eq!(wanted[1].layer, 3);
     assert_eq!(wanted[2].tokens, Tokens::These(vec!["2,3".parse().unwrap()]));
 
-    session.mode = Mode::Segments;
+    session.show(Mode::Segments);
     let before = session.wanted(Some(&scene));
     assert_eq!(tasks(&before)[1], (Task::Segment { cut: Cut::default() }, false));
-    session.cut = Cut::Clusters(5);
+    session.look.cut = Cut::Clusters(5);
     assert_eq!(session.wanted(Some(&scene)), before, "the cut is made in the window");
 }
 
@@ -91,23 +105,25 @@ fn wishes_are_ordered_trace_table_exact() {
 fn equal_questions_have_equal_keys() {
     let scene = script::scene();
     let session = opened();
-    let top = Session { layer: 3, ..opened() };
-    let looks = Session { outlines: false, theme: Theme::Light, ..opened() };
+    let top = with(opened(), |l| l.question.layer = 3);
+    let looks = with(opened(), |l| l.look.outlines = false);
     let mut head = opened();
-    head.params.head = Head::One(1);
+    head.question.params.head = Head::One(1);
     for other in [top, looks, head] {
         assert_eq!(session.wanted(Some(&scene)), other.wanted(Some(&scene)), "ultra looks at no head");
     }
 }
 
 #[test]
-fn a_session_survives_json() {
-    let mut session = Session { pinned: Some("reg0".parse().unwrap()), cut: Cut::Clusters(4), solo: Some(2), ..opened() };
-    session.params.head = Head::One(1);
-    let text = serde_json::to_string(&session).unwrap();
-    assert_eq!(serde_json::from_str::<Session>(&text).unwrap(), session);
-    let partial: Session = serde_json::from_str(r#"{"layer": 2}"#).unwrap();
-    assert_eq!(partial, Session { layer: 2, ..Session::default() });
+fn a_session_survives_its_file() {
+    let mut session = with(opened(), |l| {
+        l.selection = Selection::Token("reg0".parse().unwrap());
+        l.look.cut = Cut::Clusters(4);
+        l.selection = Selection::Segment(2);
+    });
+    session.question.params.head = Head::One(1);
+    let document: Document = session.into();
+    assert_eq!(file::read("a.json", file::write(&document).unwrap().as_bytes()).unwrap(), document);
 }
 
 #[test]
@@ -136,7 +152,7 @@ fn a_click_pins_and_asks_for_the_exact_map() {
     oracle.0.borrow_mut().at_once = false;
     harness.get_by_label(&patch(2, 3)).click();
     harness.run_ok();
-    assert_eq!(harness.state().session().pinned, Some("2,3".parse().unwrap()));
+    assert_eq!(harness.state().lane().pinned().cloned(), Some("2,3".parse().unwrap()));
     let asked = oracle.0.borrow().newest().to_vec();
     assert_eq!(asked.len(), 1);
     assert_eq!((asked[0].params.rows, asked[0].tokens.clone()), (Rows::All, Tokens::These(vec!["2,3".parse().unwrap()])));
@@ -151,12 +167,12 @@ fn a_click_pins_and_asks_for_the_exact_map() {
     harness.get_by_label_contains("row 0, col 0");
     harness.get_by_label(&patch(2, 3)).click();
     harness.run_ok();
-    assert_eq!(harness.state().session().pinned, None, "a second click lets it go");
+    assert_eq!(harness.state().lane().pinned(), None, "a second click lets it go");
 }
 
 #[test]
 fn shift_previews_other_patches_while_one_is_pinned() {
-    let mut harness = window(Session { pinned: Some("2,3".parse().unwrap()), ..opened() }, &Scripted::at_once());
+    let mut harness = window(with(opened(), |l| l.selection = Selection::Token("2,3".parse().unwrap())), &Scripted::at_once());
     let cell = harness.get_by_label(&patch(0, 1)).rect().center();
     harness.hover_at(cell);
     harness.step();
@@ -169,7 +185,7 @@ fn shift_previews_other_patches_while_one_is_pinned() {
 #[test]
 fn escape_lets_go_and_arrows_move() {
     let mut harness = window(opened(), &Scripted::at_once());
-    let pinned = |h: &Harness<'_, App>| h.state().session().pinned.clone();
+    let pinned = |h: &Harness<'_, App>| h.state().lane().pinned().cloned();
     harness.get_by_label(&patch(2, 3)).click();
     harness.run_ok();
     for (key, token) in [(Key::ArrowUp, "1,3"), (Key::ArrowRight, "1,4"), (Key::ArrowRight, "1,5"), (Key::ArrowRight, "1,5")] {
@@ -187,28 +203,28 @@ fn prefix_tokens_are_chips() {
     let mut harness = window(opened(), &Scripted::at_once());
     harness.get_by_label("CLS").click();
     harness.run_ok();
-    assert_eq!(harness.state().session().pinned, Some("cls".parse().unwrap()));
+    assert_eq!(harness.state().lane().pinned().cloned(), Some("cls".parse().unwrap()));
     assert_eq!(harness.get_by_label("CLS").accesskit_node().toggled(), Some(Toggled::True));
 }
 
 #[test]
 fn keys_step_layers_and_heads_and_switch_views() {
-    let mut harness = window(Session { method: "attention".into(), ..opened() }, &Scripted::at_once());
+    let mut harness = window(with(opened(), |l| l.question.method = "attention".into()), &Scripted::at_once());
     for key in [Key::OpenBracket, Key::OpenBracket, Key::CloseBracket] {
         harness.key_press(key);
         harness.run_ok();
     }
-    assert_eq!(harness.state().session().layer, 2);
+    assert_eq!(harness.state().lane().question.layer, 2);
     for _ in 0..3 {
         harness.key_press(Key::Period);
     }
     harness.run_ok();
-    assert_eq!(harness.state().session().params.head, Head::One(0));
+    assert_eq!(harness.state().lane().question.params.head, Head::One(0));
     harness.key_press(Key::H);
     harness.key_press(Key::Num2);
     harness.run_ok();
-    assert!(!harness.state().session().look.overlay);
-    assert_eq!(harness.state().session().mode, Mode::Segments);
+    assert!(!harness.state().lane().look.overlay);
+    assert_eq!(harness.state().lane().question.mode, Mode::Segments);
 }
 
 #[test]
@@ -218,7 +234,7 @@ fn undo_goes_back_and_redo_forth() {
     harness.run_ok();
     harness.key_press(Key::OpenBracket);
     harness.run_ok();
-    let state = |h: &Harness<'_, App>| (h.state().session().layer, h.state().session().pinned.is_some());
+    let state = |h: &Harness<'_, App>| (h.state().lane().question.layer, h.state().lane().pinned().is_some());
     assert_eq!(state(&harness), (2, true));
     for want in [(-1, true), (-1, false)] {
         harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
@@ -241,7 +257,7 @@ fn a_refusal_is_shown_and_the_window_goes_on() {
     harness.run_ok();
     harness.get_by_label_contains("broken.png: not an image");
     harness.get_by_label_contains("Expected: PNG or JPEG. Open another file.");
-    assert_eq!(harness.state().session().input, Some("meadow.png".into()), "what was open stays open");
+    assert_eq!(harness.state().lane().question.input, Some("meadow.png".into()), "what was open stays open");
     assert!(harness.state().view().map.is_some());
     harness.get_by_label(&patch(0, 1)).hover();
     harness.step();
@@ -302,26 +318,38 @@ fn an_idle_window_asks_for_no_frame() {
 #[test]
 fn the_legend_solos_and_the_cut_recuts_in_the_window() {
     let oracle = Scripted::at_once();
-    let mut harness = window(Session { mode: Mode::Segments, cut: Cut::Clusters(2), ..opened() }, &oracle);
+    let mut harness = window(
+        with(opened(), |l| {
+            l.show(Mode::Segments);
+            l.look.cut = Cut::Clusters(2);
+        }),
+        &oracle,
+    );
     harness.get_by_label("2 segments");
     let asked = oracle.0.borrow().wishes.len();
     harness.get_by_label_contains("Segment 1,").click();
     harness.run_ok();
-    assert_eq!(harness.state().session().solo, Some(1));
+    assert_eq!(harness.state().lane().solo(), Some(1));
     assert_eq!(harness.get_by_label_contains("Segment 1,").accesskit_node().toggled(), Some(Toggled::True));
     harness.key_press(Key::Escape);
     harness.run_ok();
-    assert_eq!(harness.state().session().solo, None);
+    assert_eq!(harness.state().lane().solo(), None);
     harness.get_by_label("distance").click();
     harness.run_ok();
-    assert!(matches!(harness.state().session().cut, Cut::Distance(_)));
+    assert!(matches!(harness.state().lane().look.cut, Cut::Distance(_)));
     harness.get_by_label("2 segments");
     assert_eq!(oracle.0.borrow().wishes.len(), asked, "cutting asks nothing");
 }
 
 #[test]
 fn a_layer_without_an_answer_says_so() {
-    let harness = window(Session { method: "attention".into(), layer: 0, ..opened() }, &Scripted::at_once());
+    let harness = window(
+        with(opened(), |l| {
+            l.question.method = "attention".into();
+            l.question.layer = 0;
+        }),
+        &Scripted::at_once(),
+    );
     assert!(harness.state().view().obstacle.as_ref().unwrap().contains("starts at layer 1"));
     assert!(harness.state().view().map.is_none());
 }
@@ -329,8 +357,8 @@ fn a_layer_without_an_answer_says_so() {
 #[test]
 fn what_the_model_lacks_is_refused_with_what_it_has() {
     for (session, what) in [
-        (Session { pinned: Some("9,9".parse().unwrap()), ..opened() }, "patches 0,0 to 3,5"),
-        (Session { layer: 40, ..opened() }, "0..3, or -1 for the top"),
+        (with(opened(), |l| l.selection = Selection::Token("9,9".parse().unwrap())), "patches 0,0 to 3,5"),
+        (with(opened(), |l| l.question.layer = 40), "0..3, or -1 for the top"),
     ] {
         let harness = window(session, &Scripted::at_once());
         harness.get_by_label_contains(what);
@@ -343,13 +371,14 @@ fn a_session_file_is_opened_and_a_broken_one_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("session.json");
     let mut harness = window(opened(), &Scripted::at_once());
-    for (text, layer) in [(serde_json::to_string(&Session { layer: 1, ..opened() }).unwrap(), 1), ("{".to_owned(), 1)] {
+    let saved = file::write(&with(opened(), |l| l.question.layer = 1).into()).unwrap();
+    for (text, layer) in [(saved.as_str(), 1), ("{", 1), ("{}", 1), (&saved.replace(": 2", ": 3"), 1)] {
         std::fs::write(&path, text).unwrap();
         harness.input_mut().dropped_files.push(dropped(path.to_str().unwrap()));
         harness.run_ok();
-        assert_eq!(harness.state().session().layer, layer);
+        assert_eq!(harness.state().lane().question.layer, layer);
     }
-    harness.get_by_label_contains("Expected: a session that this program saved.");
+    harness.get_by_label_contains("Expected: version 1 to 2. Update the program.");
 }
 
 #[test]
@@ -384,7 +413,7 @@ fn dropped_folders_are_models_and_zoom_keeps_patches_under_the_pointer() {
     let mut harness = window(opened(), &oracle);
     harness.input_mut().dropped_files.push(dropped(env!("CARGO_MANIFEST_DIR")));
     harness.run_ok();
-    assert_eq!(harness.state().session().model, Some(env!("CARGO_MANIFEST_DIR").into()));
+    assert_eq!(harness.state().lane().question.model, Some(env!("CARGO_MANIFEST_DIR").into()));
     let before = harness.get_by_label(&patch(1, 1)).rect();
     harness.hover_at(before.center());
     harness.key_press(Key::Plus);
@@ -414,7 +443,7 @@ fn dropped(path: &str) -> eframe::egui::DroppedFileHandle {
 }
 
 /// A window that draws, where there is an adapter. Pictures are small, few, and from one kind of machine: queries come first.
-fn picture(name: &str, session: Session, act: impl FnOnce(&mut Harness<'static, App>)) {
+fn picture(name: &str, (session, theme): (Lane, Theme), act: impl FnOnce(&mut Harness<'static, App>)) {
     use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
     let options = eframe::egui_wgpu::RendererOptions::PREDICTABLE;
     let state = std::panic::catch_unwind(|| create_render_state(default_wgpu_setup(), options));
@@ -429,7 +458,7 @@ fn picture(name: &str, session: Session, act: impl FnOnce(&mut Harness<'static, 
         .with_max_steps(12)
         .with_render_cursor(false)
         .renderer(WgpuTestRenderer::from_render_state(state))
-        .build_eframe(move |cc| App::new(&cc.egui_ctx, session, Box::new(Scripted::at_once())));
+        .build_eframe(move |cc| App::new(&cc.egui_ctx, session, Box::new(Scripted::at_once())).with_prefs(Prefs { theme }));
     harness.run_ok();
     act(&mut harness);
     harness.run_ok();
@@ -439,7 +468,7 @@ fn picture(name: &str, session: Session, act: impl FnOnce(&mut Harness<'static, 
 
 #[test]
 fn picture_of_a_pinned_patch() {
-    picture("pinned", opened(), |harness| {
+    picture("pinned", (opened(), Theme::Dark), |harness| {
         harness.get_by_label(&patch(2, 3)).click();
         harness.run_ok();
         harness.get_by_label(&patch(1, 1)).hover();
@@ -448,5 +477,5 @@ fn picture_of_a_pinned_patch() {
 
 #[test]
 fn picture_of_the_light_empty_window() {
-    picture("welcome", Session { theme: Theme::Light, ..Session::default() }, samples::wait_for_pictures);
+    picture("welcome", (Lane::default(), Theme::Light), samples::wait_for_pictures);
 }

@@ -2,7 +2,7 @@
 //! other kind of input is put aside for it.
 
 use super::App;
-use super::banner::Banner;
+use crate::app::shell::banner::Banner;
 use crate::domain::Error;
 use crate::domain::request::ModelRef;
 use crate::engine::{Output, Reply};
@@ -10,12 +10,12 @@ use crate::engine::{Output, Reply};
 impl App {
     pub(super) fn receive(&mut self, reply: Reply) {
         let is_wanted = self.asked.contains(&reply.key);
-        let opening = [self.session.prompt_request(), self.session.trace_request()];
+        let opening = [self.document.lane().prompt_request(), self.document.lane().trace_request()];
         let trace = opening.into_iter().flatten().find(|r| r.key() == reply.key);
         match &reply.result {
             // Every token brings another, and the last one makes the others needless.
             Ok(Output::Continuation(continuation)) => return self.receive_continuation(&reply, Some(continuation)),
-            Ok(Output::Scene(_)) => self.opened = trace.or(self.opened.take()),
+            Ok(Output::Scene(_)) => self.stage.opened = trace.or(self.stage.opened.take()),
             // The badge says so.
             Err(_) if self.badge_key().as_ref() == Some(&reply.key) => {}
             Err(Error::OtherKind { reads_texts, .. }) if is_wanted && trace.is_some() && self.can_swap() => {
@@ -29,7 +29,7 @@ impl App {
                 } else {
                     let is_asked = self.wanted().iter().any(|(key, _)| *key == reply.key);
                     let about_question = || Banner::of_question(err.clone(), reply.key.clone());
-                    self.banner = Some(if is_asked { about_question() } else { Banner::at(err.clone(), &self.session) });
+                    self.banner = Some(if is_asked { about_question() } else { Banner::at(err.clone(), self.document.lane()) });
                 }
             }
             _ => {}
@@ -39,35 +39,37 @@ impl App {
 
     /// Shows an error until the user goes on to something else.
     pub(super) fn refuse(&mut self, error: Error) {
-        self.banner = Some(Banner::at(error, &self.session));
+        self.banner = Some(Banner::at(error, self.document.lane()));
     }
 
     /// Takes an error off the screen when what it is about is over.
     pub(super) fn drop_old_error(&mut self) {
         let Some(banner) = self.banner.take() else { return };
         let keys: Vec<String> = self.wanted().into_iter().map(|(key, _)| key).collect();
-        self.banner = Some(banner).filter(|banner| banner.is_current(&self.session, |key| keys.iter().any(|asked| asked == key)));
+        self.banner =
+            Some(banner).filter(|banner| banner.is_current(self.document.lane(), |key| keys.iter().any(|asked| asked == key)));
     }
 
     /// Whether another model can take the place of one that reads the other kind of input. What a command line asks for first is
     /// refused instead.
     fn can_swap(&self) -> bool {
-        self.at_home || self.opened.is_some()
+        self.stage.at_home || self.stage.opened.is_some()
     }
 
     /// Keeps a model that reads the other kind of input until such an input is opened, and shows the open input by the model
     /// that it had, or by the one that was kept for its kind.
     fn swap_models(&mut self, reads_texts: bool) {
-        let opened = self.opened.as_ref().filter(|opened| Some(&opened.input) == self.session.input.as_ref());
-        let kept = self.session.other_model.take();
+        let question = &mut self.document.lane_mut().question;
+        let opened = self.stage.opened.as_ref().filter(|opened| Some(&opened.input) == question.input.as_ref());
+        let kept = question.other_model.take();
         let before = match opened {
             Some(opened) => Some(opened.model.clone()).filter(|model| !model.is_built_in()),
             None => kept,
         };
-        self.session.other_model = std::mem::replace(&mut self.session.model, before);
-        self.session.tower = opened.and_then(|opened| opened.tower);
-        self.history.amend(&self.session);
-        let name = self.session.other_model.as_ref().map_or_else(String::new, ModelRef::name);
+        question.other_model = std::mem::replace(&mut question.model, before);
+        question.tower = opened.and_then(|opened| opened.tower);
+        let name = question.other_model.as_ref().map_or_else(String::new, ModelRef::name);
+        self.history.amend(&self.document);
         self.notice = Some(if reads_texts {
             format!("{name} reads texts: open a text, or type one, to use it")
         } else {
@@ -77,25 +79,25 @@ impl App {
 
     /// To the input and the model that were shown before something could not be opened, or to the first page.
     fn go_back(&mut self) {
-        if self.at_home {
-            self.session.input = None;
-            self.history.amend(&self.session);
-        } else if let Some(opened) = &self.opened {
-            self.session.input = Some(opened.input.clone());
-            self.session.model = Some(opened.model.clone());
-            (self.session.size, self.session.device, self.session.tower) = (opened.size, opened.device, opened.tower);
-            self.history.amend(&self.session);
+        if self.stage.at_home {
+            self.document.lane_mut().question.input = None;
+            self.history.amend(&self.document);
+        } else if let Some(opened) = &self.stage.opened {
+            let question = &mut self.document.lane_mut().question;
+            (question.input, question.model) = (Some(opened.input.clone()), Some(opened.model.clone()));
+            (question.size, question.device, question.tower) = (opened.size, opened.device, opened.tower);
+            self.history.amend(&self.document);
         }
     }
 
     /// Names the model where another kind of input brought another one, unless both are the program's own.
     pub(super) fn name_switch(&mut self, before: Option<&ModelRef>) {
-        let now = self.session.model_in_use();
+        let now = self.document.lane().question.model_in_use();
         if let (Some(before), Some(now)) = (before, &now)
             && before != now
             && !(before.is_built_in() && now.is_built_in())
         {
-            let kept = if self.session.other_model.as_ref() == Some(before) { " is kept" } else { "" };
+            let kept = if self.document.lane().question.other_model.as_ref() == Some(before) { " is kept" } else { "" };
             self.notice = Some(format!("Shown by {}; {}{kept} for the other kind of input", now.name(), before.name()));
         }
     }

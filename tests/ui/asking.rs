@@ -2,17 +2,21 @@
 
 use super::*;
 use eframe::egui::accesskit::Role;
-use tokenscope::app::menu::{GROUPS, lacking, segmenters};
+use tokenscope::app::ask::obstacle::lacking;
+use tokenscope::app::ask::registry::{GROUPS, segmenters};
 use tokenscope::domain::request::Scalar;
 use tokenscope::method::{METHODS, Reach, Uses};
 use tokenscope::segment::Cutting;
 
-fn divided(segmenter: &str) -> Session {
-    Session { mode: Mode::Segments, segmenter: segmenter.to_owned(), ..opened() }
+fn divided(segmenter: &str) -> Lane {
+    with(opened(), |l| {
+        l.show(Mode::Segments);
+        l.question.segmenter = segmenter.to_owned();
+    })
 }
 
 /// The tokens of the explanations that a state wants.
-fn explained(session: &Session) -> Vec<Tokens> {
+fn explained(session: &Lane) -> Vec<Tokens> {
     let wanted = session.wanted(Some(&script::scene()));
     wanted.into_iter().filter(|w| w.task == Task::Explain).map(|w| w.tokens).collect()
 }
@@ -25,8 +29,8 @@ fn these(token: &str) -> Tokens {
 fn rows_are_asked_for_by_what_they_cost() {
     let scene = script::scene();
     for info in METHODS.iter().map(|m| m.info()).filter(|info| lacking(info, &scene).is_none()) {
-        let bare = Session { method: info.id.to_owned(), ..opened() };
-        let pinned = Session { pinned: Some("1,1".parse().unwrap()), ..bare.clone() };
+        let bare = with(opened(), |l| l.question.method = info.id.to_owned());
+        let pinned = with(bare.clone(), |l| l.selection = Selection::Token("1,1".parse().unwrap()));
         let (first, second) = (explained(&bare), explained(&pinned));
         match info.reach {
             Reach::Rows => {
@@ -42,17 +46,23 @@ fn rows_are_asked_for_by_what_they_cost() {
 #[test]
 fn methods_without_rows_need_no_exact_map_and_layers_below_are_not_asked() {
     let scene = script::scene();
-    let mut session = Session { method: "attention".into(), pinned: Some("cls".parse().unwrap()), ..opened() };
+    let mut session = with(opened(), |l| {
+        l.question.method = "attention".into();
+        l.selection = Selection::Token("cls".parse().unwrap());
+    });
     // The map of the token alone is that of the table; it is asked for what it shows beside.
     assert_eq!(tasks(&session.wanted(Some(&scene))), [(Task::Trace, false), (Task::Explain, true), (Task::Explain, false)]);
-    session.layer = 0;
+    session.question.layer = 0;
     assert_eq!(tasks(&session.wanted(Some(&scene))), [(Task::Trace, false)]);
 }
 
 #[test]
 fn a_map_that_is_the_same_for_all_does_not_follow_the_pointer() {
-    let mut session = Session { model: Some("clip".into()), method: "agreement".to_owned(), ..opened() };
-    session.params.scalar = Scalar::Text("a cat".to_owned());
+    let mut session = with(opened(), |l| {
+        l.question.model = Some("clip".into());
+        l.question.method = "agreement".to_owned();
+    });
+    session.question.params.scalar = Scalar::Text("a cat".to_owned());
     let mut harness = window(session, &Scripted::at_once());
     harness.get_by_label("This map is the same for every token; point to read values");
     harness.get_by_label(&patch(1, 2)).hover();
@@ -76,14 +86,14 @@ fn every_method_stands_in_the_menu_and_says_what_it_lacks() {
     assert!(harness.get_by_label("Agreement").accesskit_node().is_disabled());
     harness.get_by_label("Similarity").click_accesskit();
     harness.run_ok();
-    assert_eq!(harness.state().session().method, "similarity");
+    assert_eq!(harness.state().lane().question.method, "similarity");
 }
 
 #[test]
 fn a_count_is_a_part_of_the_question_only_where_there_is_no_tree() {
     let scene = script::scene();
     let asked = |segmenter: &str, cut| {
-        let session = Session { cut, ..divided(segmenter) };
+        let session = with(divided(segmenter), |l| l.look.cut = cut);
         session.segment_request(&scene).map(|request| request.task)
     };
     for (info, cutting) in segmenters().filter(|(info, _)| lacking(info, &scene).is_none()) {
@@ -108,7 +118,7 @@ fn segmenters_are_chosen_and_keep_the_old_picture_until_the_new_one_is_there() {
     let name = tokenscope::segment::by_id("kmeans").unwrap().info().name;
     harness.get_by_label(name).click();
     harness.run_ok();
-    assert_eq!(harness.state().session().segmenter, "kmeans");
+    assert_eq!(harness.state().lane().question.segmenter, "kmeans");
     harness.get_by_label("6 segments");
     assert!(harness.query_by_label("distance").is_none(), "there is no tree to cut at a distance");
     oracle.0.borrow_mut().at_once = false;
@@ -123,12 +133,12 @@ fn segmenters_are_chosen_and_keep_the_old_picture_until_the_new_one_is_there() {
 fn parameters_of_a_segmenter_are_controls_and_a_part_of_the_question() {
     let oracle = Scripted::at_once();
     let mut harness = window(divided("kmeans"), &oracle);
-    let chosen = |harness: &Harness<'_, App>| serde_json::to_string(&harness.state().session().params.knobs).unwrap();
+    let chosen = |harness: &Harness<'_, App>| serde_json::to_string(&harness.state().lane().question.params.knobs).unwrap();
     harness.get_by_label("smooth").click();
     harness.run_ok();
     assert_eq!(chosen(&harness), r#"{"edges":"smooth"}"#);
     let asked = oracle.0.borrow().wishes.iter().rev().find_map(|w| w.first().cloned()).unwrap();
-    assert_eq!(asked.params.knobs, harness.state().session().params.knobs);
+    assert_eq!(asked.params.knobs, harness.state().lane().question.params.knobs);
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     harness.run_ok();
     assert_eq!(chosen(&harness), "{}");
@@ -148,16 +158,16 @@ fn type_scalar(harness: &mut Harness<'_, App>, words: &str) {
 fn scalars_are_typed_in_any_spelling_and_refusals_stand_below() {
     let mut harness = window(opened(), &Scripted::at_once());
     type_scalar(&mut harness, "nonsense");
-    assert_eq!(harness.state().session().params.scalar, Scalar::Auto);
+    assert_eq!(harness.state().lane().question.params.scalar, Scalar::Auto);
     harness.get_by_label_contains("scalar nonsense: unknown value");
     type_scalar(&mut harness, "norm");
-    assert_eq!(harness.state().session().params.scalar, Scalar::Norm);
+    assert_eq!(harness.state().lane().question.params.scalar, Scalar::Norm);
     assert!(harness.query_by_label_contains("nonsense").is_none());
 }
 
 #[test]
 fn a_right_click_offers_to_explain_along_a_patch() {
-    let mut harness = window(Session { method: "attention".to_owned(), ..opened() }, &Scripted::at_once());
+    let mut harness = window(with(opened(), |l| l.question.method = "attention".to_owned()), &Scripted::at_once());
     let at = harness.get_by_label(&patch(1, 1)).rect().center();
     harness.hover_at(at);
     harness.step();
@@ -171,11 +181,11 @@ fn a_right_click_offers_to_explain_along_a_patch() {
     if let Ok(along) = "token:1,1".parse::<Scalar>() {
         harness.get_by_label("Explain along this patch").click();
         harness.run_ok();
-        let session = harness.state().session();
-        assert_eq!((session.method.as_str(), &session.params.scalar), ("ultra", &along));
+        let session = harness.state().lane();
+        assert_eq!((session.question.method.as_str(), &session.question.params.scalar), ("ultra", &along));
     } else {
         harness.get_by_label("Keep the map of this patch").click();
         harness.run_ok();
-        assert_eq!(harness.state().session().pinned, Some("1,1".parse().unwrap()));
+        assert_eq!(harness.state().lane().pinned().cloned(), Some("1,1".parse().unwrap()));
     }
 }

@@ -3,12 +3,15 @@
 use super::*;
 use tokenscope::domain::request::Input;
 
-fn showing(model: &str) -> Session {
-    Session { model: Some(model.into()), method: "similarity".to_owned(), ..opened() }
+fn showing(model: &str) -> Lane {
+    with(opened(), |l| {
+        l.question.model = Some(model.into());
+        l.question.method = "similarity".to_owned();
+    })
 }
 
 /// High enough for everything.
-fn tall(session: Session) -> Harness<'static, App> {
+fn tall(session: Lane) -> Harness<'static, App> {
     let mut harness = Harness::builder()
         .with_size(Vec2::new(1300.0, 1500.0))
         .with_max_steps(12)
@@ -30,7 +33,7 @@ fn exhibits_of_every_kind_stand_beside_the_map_and_can_be_hidden() {
     harness.get_by_label("layer 1, token t2: 0.2700 probability");
     harness.get_by_label("Hide charts and tables").click();
     harness.run_ok();
-    assert!(harness.query_by_label("river").is_none() && !harness.state().session().exhibits);
+    assert!(harness.query_by_label("river").is_none() && !harness.state().lane().look.exhibits);
     harness.key_press(Key::E);
     harness.run_ok();
     harness.get_by_label("river");
@@ -57,35 +60,36 @@ fn a_click_on_a_matrix_of_layers_and_tokens_goes_there() {
     let mut harness = tall(showing(script::SHOWS));
     harness.get_by_label_contains("layer 1, token t9:").click();
     harness.run_ok();
-    let session = harness.state().session();
-    assert_eq!((session.layer, session.pinned.clone()), (1, Some("1,2".parse().unwrap())));
+    let session = harness.state().lane();
+    assert_eq!((session.question.layer, session.pinned().cloned()), (1, Some("1,2".parse().unwrap())));
 }
 
 #[test]
 fn a_method_without_exhibits_has_no_panel() {
-    let mut harness = window(Session { method: "similarity".to_owned(), ..opened() }, &Scripted::at_once());
+    let mut harness = window(with(opened(), |l| l.question.method = "similarity".to_owned()), &Scripted::at_once());
     assert!(harness.query_by_label("Hide charts and tables").is_none() && harness.state().view().beside.is_none());
     harness.key_press(Key::E);
     harness.run_ok();
-    assert!(!harness.state().session().exhibits);
+    assert!(!harness.state().lane().look.exhibits);
 }
 
 #[test]
 fn colours_that_mean_themselves_have_a_legend_in_place_of_a_colour_bar() {
     let mut session = showing(script::PAINTS);
-    session.pinned = Some("1,1".parse().unwrap());
+    session.selection = Selection::Token("1,1".parse().unwrap());
     let harness = window(session.clone(), &Scripted::at_once());
     assert!(harness.state().view().map.as_ref().unwrap().paint().is_some());
     harness.get_by_label("queries");
     assert!(harness.query_by_label_contains("Colour bar").is_none());
     assert!(harness.query_by_label("Range").is_none(), "there is nothing to range over");
-    session.input = Some(Input::Text("A bank of a river".to_owned()));
-    session.pinned = None;
+    session.question.input = Some(Input::Text("A bank of a river".to_owned()));
+    session.selection = Selection::None;
     let harness = window(session, &Scripted::at_once());
     harness.get_by_label("keys");
 }
 
 #[test]
 fn picture_of_a_painted_map_with_charts() {
-    picture("exhibits", Session { pinned: Some("1,1".parse().unwrap()), ..showing(script::PAINTS) }, |_| ());
+    let lane = with(showing(script::PAINTS), |l| l.selection = Selection::Token("1,1".parse().unwrap()));
+    picture("exhibits", (lane, Theme::Dark), |_| ());
 }

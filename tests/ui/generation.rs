@@ -1,7 +1,7 @@
 //! The window while a causal model continues a text: a real engine, one answer a frame.
 
 use super::*;
-use tokenscope::app::generation::Generating;
+use tokenscope::app::command::continuation::Generating;
 use tokenscope::domain::request::{Generation, Input};
 use tokenscope::domain::{Progress, Result};
 use tokenscope::engine::{Engine, Oracle, Output, Reply};
@@ -33,13 +33,17 @@ impl Oracle for Direct {
     }
 }
 
-fn session(model: &std::path::Path) -> Session {
+fn session(model: &std::path::Path) -> Lane {
     let input = Some(Input::Text("The cat sat".to_owned()));
     let sampling = Generation { tokens: 6, ..Generation::default() };
-    Session { input, model: Some(model.to_owned().into()), sampling, theme: Theme::Dark, ..Session::default() }
+    with(Lane::default(), |l| {
+        l.question.input = input;
+        l.question.model = Some(model.to_owned().into());
+        l.question.sampling = sampling;
+    })
 }
 
-fn opened_by_engine(session: Session) -> Harness<'static, App> {
+fn opened_by_engine(session: Lane) -> Harness<'static, App> {
     let mut harness = Harness::builder()
         .with_size(Vec2::new(1280.0, 800.0))
         .with_max_steps(400)
@@ -106,7 +110,7 @@ fn words_appear_one_by_one_and_each_is_explained() {
     harness.get_by_label("Discard").click();
     harness.step();
     settle(&mut harness);
-    assert_eq!((string(&harness).as_str(), harness.state().session().pinned.clone()), ("The cat sat", None));
+    assert_eq!((string(&harness).as_str(), harness.state().lane().pinned().cloned()), ("The cat sat", None));
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     settle(&mut harness);
     assert_eq!(num_tokens(&harness), prompt + 12, "undo brings it back");
@@ -118,7 +122,7 @@ fn a_token_is_explained_while_the_text_grows() {
     let folder = tempfile::tempdir().unwrap();
     causal::write(folder.path(), &serde_json::Value::Null);
     let sampling = Generation { tokens: 20, temperature: 1.0, seed: 3, ..Generation::default() };
-    let mut harness = opened_by_engine(Session { sampling, ..session(folder.path()) });
+    let mut harness = opened_by_engine(with(session(folder.path()), |l| l.question.sampling = sampling));
     let prompt = num_tokens(&harness);
     harness.get_by_label("Generate").click();
     while num_tokens(&harness) < prompt + 4 {
@@ -135,7 +139,7 @@ fn a_token_is_explained_while_the_text_grows() {
     settle(&mut harness);
     let stopped = num_tokens(&harness);
     assert!((there..=there + 2).contains(&stopped), "{there}, {stopped}");
-    assert_eq!(harness.state().session().generation.map(|g| g.tokens), Some(stopped - prompt));
+    assert_eq!(harness.state().lane().question.generation.map(|g| g.tokens), Some(stopped - prompt));
     harness.get_by_label(&format!("Underlined: {} generated tokens", stopped - prompt));
     assert_eq!(shown(&harness), Some(prompt + 2), "what was pinned stays");
 }
@@ -145,8 +149,8 @@ fn a_session_keeps_its_continuation_and_a_refusal_ends_it() {
     let folder = tempfile::tempdir().unwrap();
     causal::write(folder.path(), &serde_json::Value::Null);
     let generation = Some(Generation { tokens: 5, temperature: 0.9, seed: 11, top_p: 0.8 });
-    let saved = Session { generation, ..session(folder.path()) };
-    let read: Session = serde_json::from_str(&serde_json::to_string(&saved).unwrap()).unwrap();
+    let saved = with(session(folder.path()), |l| l.question.generation = generation);
+    let read: Lane = serde_json::from_str(&serde_json::to_string(&saved).unwrap()).unwrap();
     assert_eq!(read, saved);
     let harness = opened_by_engine(saved.clone());
     let again = opened_by_engine(read);
@@ -154,19 +158,19 @@ fn a_session_keeps_its_continuation_and_a_refusal_ends_it() {
     assert!(string(&harness).len() > "The cat sat".len());
 
     let long = Some(Input::Text("The cat sat on the mat. ".repeat(20)));
-    let harness = opened_by_engine(Session { input: long, ..saved });
-    assert_eq!(harness.state().session().generation, None);
+    let harness = opened_by_engine(with(saved, |l| l.question.input = long));
+    assert_eq!(harness.state().lane().question.generation, None);
     assert!(harness.state().error().unwrap().to_string().contains("leaves no room"));
 }
 
 #[test]
 fn models_that_cannot_continue_a_text_do_not_offer_it() {
-    let bank = Session { input: Some("sample:bank.txt".into()), ..Session::default() };
+    let bank = with(Lane::default(), |l| l.question.input = Some("sample:bank.txt".into()));
     let mut harness = window(bank.clone(), &Scripted::at_once());
     assert!(harness.query_by_label("Generate").is_none());
     harness.key_press_modifiers(Modifiers::COMMAND, Key::G);
     harness.run_ok();
-    assert_eq!(harness.state().session(), &bank);
+    assert_eq!(harness.state().lane(), &bank);
     let scene = harness.state().view().scene.clone();
     let mut session = bank.clone();
     Generating::Begin.apply(&mut session, scene.as_deref(), Default::default());
@@ -178,7 +182,7 @@ fn a_span_is_explained_while_the_text_grows_and_after() {
     let folder = tempfile::tempdir().unwrap();
     causal::write(folder.path(), &serde_json::Value::Null);
     let mut session = session(folder.path());
-    (session.span, session.matrix.shown) = (Some("2..4".parse().unwrap()), true);
+    (session.selection, session.look.matrix.shown) = (Selection::Span("2..4".parse().unwrap()), true);
     let mut harness = opened_by_engine(session);
     let prompt = num_tokens(&harness);
     let span = |harness: &Harness<'_, App>| harness.state().view().map.as_ref().and_then(|m| m.span);
@@ -194,5 +198,5 @@ fn a_span_is_explained_while_the_text_grows_and_after() {
     harness.get_by_label("Discard").click();
     harness.step();
     settle(&mut harness);
-    assert_eq!(harness.state().session().span, Some("2..4".parse().unwrap()), "it lies before the continuation");
+    assert_eq!(harness.state().lane().span(), Some("2..4".parse().unwrap()), "it lies before the continuation");
 }

@@ -15,7 +15,7 @@ use tokenscope::domain::request::ModelRef;
 use tokenscope::hub::{Patience, Settings};
 
 /// A window over a cache that holds `org/here`.
-fn window(settings: Settings, session: Session) -> Harness<'static, App> {
+fn window(settings: Settings, session: Lane) -> Harness<'static, App> {
     let folder = settings.cache.join("models--org--here/snapshots/abc");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("config.json"), "{}").unwrap();
@@ -52,7 +52,7 @@ fn search(harness: &mut Harness<'static, App>, text: &str) {
 }
 
 fn chosen(harness: &Harness<'_, App>) -> Option<ModelRef> {
-    harness.state().session().model.clone()
+    harness.state().lane().question.model.clone()
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn the_search_filters_and_what_is_here_opens_at_once() {
     harness.key_press(Key::Escape);
     harness.run_ok();
     assert!(harness.query_by_label("Models from the hub").is_none());
-    assert_eq!(chosen(&harness), opened().model);
+    assert_eq!(chosen(&harness), opened().question.model);
 
     let mut harness = window(Settings::at(folder.path()), opened());
     search(&mut harness, "https://huggingface.co/someone/else");
@@ -90,7 +90,7 @@ fn the_search_filters_and_what_is_here_opens_at_once() {
 fn offline_the_list_opens_what_is_here_and_says_why_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings { offline: Some("HF_HUB_OFFLINE".to_owned()), ..Settings::at(folder.path()) };
-    let mut harness = window(settings, Session::default());
+    let mut harness = window(settings, Lane::default());
     harness.get_by_label_contains("HF_HUB_OFFLINE is set, so nothing is downloaded");
     assert!(harness.get_by_label("Download facebook/dino-vits16").accesskit_node().is_disabled());
     harness.get_by_label("Open org/here").click();
@@ -146,10 +146,10 @@ fn a_download_shows_how_far_it_is_can_be_stopped_and_opens_at_its_end() {
     assert!(harness.get_by_label("Download org/vit").accesskit_node().is_disabled(), "one at a time");
     harness.get_by_label("Cancel").click();
     until(&mut harness, |harness| harness.query_by_label("Cancel").is_none());
-    assert_eq!(chosen(&harness), opened().model);
+    assert_eq!(chosen(&harness), opened().question.model);
     harness.get_by_label("Stopped. Download goes on where it was.");
     harness.get_by_label("Download org/vit").click();
-    until(&mut harness, |harness| chosen(harness) != opened().model);
+    until(&mut harness, |harness| chosen(harness) != opened().question.model);
     assert_eq!(chosen(&harness), Some(ModelRef::Hub("org/vit".to_owned())));
     assert_eq!(server.asked("model.safetensors").last().unwrap().range.as_deref(), Some("bytes=50000-"));
     harness.get_by_label("org/vit is here");
@@ -185,7 +185,7 @@ fn a_hub_that_behaves_badly_is_refused_in_one_line() {
         search(&mut harness, id);
         harness.get_by_label(&format!("Download {id}")).click();
         until(&mut harness, |harness| harness.query_by_label_contains(line).is_some());
-        assert_eq!(chosen(&harness), opened().model);
+        assert_eq!(chosen(&harness), opened().question.model);
         harness.key_press(Key::Escape);
         harness.run_ok();
         assert_eq!(harness.state().error(), None, "it was seen in the list");
@@ -244,5 +244,5 @@ fn a_download_that_fails_while_the_list_is_closed_is_told_in_the_window() {
     is_closed.store(true, Ordering::Relaxed);
     until(&mut harness, |harness| harness.state().error().is_some());
     assert!(harness.state().error().unwrap().to_string().contains("it is a web page"));
-    assert_eq!(chosen(&harness), opened().model);
+    assert_eq!(chosen(&harness), opened().question.model);
 }

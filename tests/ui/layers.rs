@@ -1,21 +1,21 @@
 //! The matrix of tokens by layers, spans and their score.
 
 use super::*;
-use tokenscope::app::matrix::Row;
-use tokenscope::app::session::MatrixLook;
+use tokenscope::app::resolve::matrix::Row;
+use tokenscope::app::state::MatrixLook;
 use tokenscope::domain::request::{Input, Own};
 use tokenscope::domain::span::Span;
 
-fn bank() -> Session {
-    Session { input: Some("sample:bank.txt".into()), theme: Theme::Dark, ..Session::default() }
+fn bank() -> Lane {
+    with(Lane::default(), |l| l.question.input = Some("sample:bank.txt".into()))
 }
 
-fn layered() -> Session {
-    Session { matrix: MatrixLook { shown: true, shared: false }, ..bank() }
+fn layered() -> Lane {
+    with(bank(), |l| l.look.matrix = MatrixLook { shown: true, shared: false })
 }
 
-fn causal() -> Session {
-    Session { model: Some(script::CAUSAL.into()), ..bank() }
+fn causal() -> Lane {
+    with(bank(), |l| l.question.model = Some(script::CAUSAL.into()))
 }
 
 fn press(harness: &mut Harness<'_, App>, key: Key) {
@@ -29,7 +29,7 @@ fn press_shift(harness: &mut Harness<'_, App>, key: Key) {
 }
 
 fn span(harness: &Harness<'_, App>) -> Option<String> {
-    harness.state().session().span.map(|span| span.to_string())
+    harness.state().lane().span().map(|span| span.to_string())
 }
 
 fn layers(wishes: &[Request]) -> Vec<i32> {
@@ -45,9 +45,9 @@ fn value(harness: &Harness<'_, App>, layer: usize, position: usize) -> f32 {
 fn the_matrix_asks_for_every_layer_the_shown_one_first() {
     let scene = script::text_scene("We sat on the bank.");
     assert_eq!(layers(&bank().wanted(Some(&scene))), [3]);
-    let low = Session { layer: 1, ..layered() };
+    let low = with(layered(), |l| l.question.layer = 1);
     assert_eq!(layers(&low.wanted(Some(&scene))), [1, 3, 2, 0]);
-    let attention = Session { method: "attention".into(), ..layered() };
+    let attention = with(layered(), |l| l.question.method = "attention".into());
     assert_eq!(layers(&attention.wanted(Some(&scene))), [3, 2, 1], "attention has no layer 0");
     assert_eq!(layers(&layered().wanted(Some(&script::scene()))), [3], "a picture has no matrix");
 }
@@ -71,7 +71,7 @@ fn the_matrix_is_opened_by_its_key_and_follows_the_pointer() {
     assert!(top.bottom() < bottom.top());
     harness.get_by_label("Hide").click();
     harness.run_ok();
-    assert!(!harness.state().session().matrix.shown && harness.query_by_label("Layer 2 of 3").is_none());
+    assert!(!harness.state().lane().look.matrix.shown && harness.query_by_label("Layer 2 of 3").is_none());
 }
 
 /// The middle of a cell of bank.txt's matrix, which has 34 columns.
@@ -97,16 +97,16 @@ fn a_cell_tells_its_value_and_a_click_goes_to_its_layer() {
         harness.event(eframe::egui::Event::PointerButton { pos, button, pressed, modifiers: Modifiers::NONE });
     }
     harness.run_ok();
-    let session = harness.state().session();
-    assert_eq!((session.layer, session.pinned.clone()), (1, Some("5".parse().unwrap())));
+    let session = harness.state().lane();
+    assert_eq!((session.question.layer, session.pinned().cloned()), (1, Some("5".parse().unwrap())));
     harness.get_by_label("Layer 2 of 3").click_accesskit();
     harness.run_ok();
-    assert_eq!(harness.state().session().layer, 2);
+    assert_eq!(harness.state().lane().question.layer, 2);
 }
 
 #[test]
 fn rows_without_an_answer_say_why() {
-    let mut harness = window(Session { method: "attention".into(), ..layered() }, &Scripted::at_once());
+    let mut harness = window(with(layered(), |l| l.question.method = "attention".into()), &Scripted::at_once());
     harness.run_ok();
     let value = harness.get_by_label("Layer 0 of 3").value().unwrap();
     assert!(value.contains("starts at layer 1"), "{value}");
@@ -144,7 +144,7 @@ fn a_long_text_has_rows_of_what_is_pinned() {
     deep.model.num_layers = 200;
     let unpinned = layered().wanted(Some(&deep));
     assert_eq!(unpinned.len(), 2, "the trace and the table");
-    let pinned = Session { pinned: Some("7".parse().unwrap()), ..layered() }.wanted(Some(&deep));
+    let pinned = with(layered(), |l| l.selection = Selection::Token("7".parse().unwrap())).wanted(Some(&deep));
     assert_eq!(pinned.len(), 3 + 201);
     assert!(pinned[3..].iter().all(|r| r.tokens == Tokens::These(vec!["7".parse().unwrap()])));
 }
@@ -190,14 +190,14 @@ fn a_selection_grows_by_keys_and_is_let_go() {
     }
     assert_eq!(harness.get_by_label("the, position 7").accesskit_node().toggled(), Some(Toggled::True));
     press_shift(&mut harness, Key::ArrowDown);
-    assert!(harness.state().session().span.is_some_and(|span| span.from == 8 && span.len() > 5));
+    assert!(harness.state().lane().span().is_some_and(|span| span.from == 8 && span.len() > 5));
     press(&mut harness, Key::ArrowRight);
     assert_eq!(span(&harness), None, "without Shift the end becomes the target");
-    assert!(harness.state().session().pinned.is_some());
+    assert!(harness.state().lane().pinned().is_some());
     press_shift(&mut harness, Key::ArrowRight);
     press(&mut harness, Key::Escape);
-    let session = harness.state().session();
-    assert_eq!((session.span, session.pinned.clone()), (None, None));
+    let session = harness.state().lane();
+    assert_eq!((session.span(), session.pinned().cloned()), (None, None));
 }
 
 #[test]
@@ -224,19 +224,19 @@ fn shift_clicks_and_double_clicks_select() {
 #[test]
 fn spans_are_asked_for_quickly_then_exactly_and_survive_json() {
     let scene = script::text_scene("We sat on the bank.");
-    let session = Session { span: Some(Span { from: 2, to: 4 }), ..bank() };
+    let session = with(bank(), |l| l.selection = Selection::Span(Span { from: 2, to: 4 }));
     let text = serde_json::to_string(&session).unwrap();
     assert!(text.contains(r#""span":"2..4""#), "{text}");
-    assert_eq!(serde_json::from_str::<Session>(&text).unwrap(), session);
+    assert_eq!(serde_json::from_str::<Lane>(&text).unwrap(), session);
     let wanted = session.wanted(Some(&scene));
     assert_eq!(wanted.iter().map(|w| w.params.rows).collect::<Vec<_>>()[1..], [Rows::Some(1), Rows::Some(1), Rows::All]);
-    let attention = Session { method: "attention".into(), ..session };
+    let attention = with(session, |l| l.question.method = "attention".into());
     assert_eq!(attention.wanted(Some(&scene)).len(), 3, "the trace, the span, the table");
 }
 
 #[test]
 fn a_span_that_the_text_lacks_is_let_go_with_a_word() {
-    let harness = window(Session { span: Some(Span { from: 30, to: 90 }), ..bank() }, &Scripted::at_once());
+    let harness = window(with(bank(), |l| l.selection = Selection::Span(Span { from: 30, to: 90 })), &Scripted::at_once());
     assert_eq!(span(&harness), None);
     assert!(harness.state().error().unwrap().to_string().contains("A..B with 0 <= A < B <= 34"));
 }
@@ -244,7 +244,7 @@ fn a_span_that_the_text_lacks_is_let_go_with_a_word() {
 #[test]
 fn of_a_causal_model_the_sources_lie_before_and_their_worth_is_measured() {
     let oracle = Scripted::at_once();
-    let mut harness = window(Session { matrix: MatrixLook { shown: true, shared: true }, ..causal() }, &oracle);
+    let mut harness = window(with(causal(), |l| l.look.matrix = MatrixLook { shown: true, shared: true }), &oracle);
     drag(&mut harness, "river, position 8", "boats, position 12");
     assert_eq!(span(&harness).as_deref(), Some("8..13"));
     let values = harness.state().view().map.as_ref().unwrap().heatmap.values.clone();
@@ -264,9 +264,9 @@ fn of_a_causal_model_the_sources_lie_before_and_their_worth_is_measured() {
 
 #[test]
 fn a_text_that_scrolls_selects_what_is_under_the_pointer() {
-    let text = Session { input: Some(Input::Text("One two three. ".repeat(60))), ..layered() };
+    let text = with(layered(), |l| l.question.input = Some(Input::Text("One two three. ".repeat(60))));
     let mut session = text;
-    session.params.own = Own::Keep;
+    session.question.params.own = Own::Keep;
     let mut harness = window(session, &Scripted::at_once());
     harness.run_ok();
     let names = harness.query_all_by_label_contains("at every layer").count();
@@ -277,7 +277,7 @@ fn a_text_that_scrolls_selects_what_is_under_the_pointer() {
 
 #[test]
 fn picture_of_the_layers() {
-    picture("layers", layered(), |harness| {
+    picture("layers", (layered(), Theme::Dark), |harness| {
         harness.get_by_label("bank, position 5").click();
         harness.run_ok();
         harness.hover_at(cell(harness, 2, 8));
@@ -286,7 +286,7 @@ fn picture_of_the_layers() {
 
 #[test]
 fn picture_of_a_span() {
-    picture("span", causal(), |harness| {
+    picture("span", (causal(), Theme::Dark), |harness| {
         drag(harness, "boats, position 12", "remembered, position 18");
     });
 }

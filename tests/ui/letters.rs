@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::layers::drag;
 use super::*;
-use tokenscope::app::fonts;
-use tokenscope::app::text_view::setting::Setting;
-use tokenscope::app::text_view::sheet::Shaper;
+use tokenscope::app::pane::text::setting::Setting;
+use tokenscope::app::pane::text::sheet::Shaper;
+use tokenscope::app::widgets::fonts;
 use tokenscope::domain::request::Input;
 use tokenscope::domain::text::{Piece, Text};
 use tokenscope::letters::face::Face;
@@ -22,8 +22,8 @@ fn others() -> Others {
     ])
 }
 
-fn typed(text: &str) -> Session {
-    Session { input: Some(Input::Text(text.to_owned())), theme: Theme::Dark, ..Session::default() }
+fn typed(text: &str) -> Lane {
+    with(Lane::default(), |l| l.question.input = Some(Input::Text(text.to_owned())))
 }
 
 fn rect(harness: &Harness<'_, App>, label: &str) -> eframe::egui::Rect {
@@ -41,9 +41,9 @@ fn hebrew_words_are_pointed_at_clicked_and_selected_where_they_are_seen() {
     assert_eq!(shown(&harness), Some(2));
     harness.get_by_label("ארבע, position 5").click();
     harness.run_ok();
-    assert_eq!(harness.state().session().pinned.as_ref().map(ToString::to_string).as_deref(), Some("5"));
+    assert_eq!(harness.state().lane().pinned().as_ref().map(ToString::to_string).as_deref(), Some("5"));
     drag(&mut harness, "שלום, position 1", "three, position 4");
-    let span = harness.state().session().span.unwrap();
+    let span = harness.state().lane().span().unwrap();
     assert_eq!((span.from, span.to), (1, 5));
 }
 
@@ -114,7 +114,7 @@ fn what_no_font_has_keeps_a_place() {
 #[test]
 fn picture_of_many_scripts() {
     let string = "שלום עולם (1) one مرحبا لا\nLeft: नमस्ते and שלום, مرحبا 2\ne\u{301}a 👩\u{200d}🚀 川 \u{378}";
-    picture("letters", typed("."), |harness| {
+    picture("letters", (typed("."), Theme::Dark), |harness| {
         fonts::install(&harness.ctx, others());
         harness.event(eframe::egui::Event::Paste(string.to_owned()));
     });

@@ -1,17 +1,17 @@
 //! The phrase that a picture is compared with.
 
 use super::*;
-use tokenscope::app::phrase::NEEDS;
+use tokenscope::app::ask::obstacle::NEEDS_PHRASE;
 use tokenscope::domain::colormap::Colormap;
 use tokenscope::domain::request::{Input, Scalar, Tower};
 
 /// A model of images and texts, as the script knows it by its name.
-fn clip() -> Session {
-    Session { model: Some("clip".into()), ..opened() }
+fn clip() -> Lane {
+    with(opened(), |l| l.question.model = Some("clip".into()))
 }
 
 fn scalar(harness: &Harness<'_, App>) -> Scalar {
-    harness.state().session().params.scalar.clone()
+    harness.state().lane().question.params.scalar.clone()
 }
 
 fn text(words: &str) -> Scalar {
@@ -62,7 +62,7 @@ fn a_phrase_is_typed_followed_undone_and_cleared() {
 #[test]
 fn agreement_waits_for_a_phrase_and_shows_cosines() {
     let oracle = Scripted::at_once();
-    let mut harness = window(Session { method: "agreement".to_owned(), ..clip() }, &oracle);
+    let mut harness = window(with(clip(), |l| l.question.method = "agreement".to_owned()), &oracle);
     assert!(harness.state().view().map.is_none());
     assert!(harness.state().view().obstacle.as_ref().unwrap().contains("Type a phrase"));
     type_phrase(&mut harness, "a cat", Key::Enter);
@@ -74,27 +74,27 @@ fn agreement_waits_for_a_phrase_and_shows_cosines() {
 
 #[test]
 fn a_phrase_leads_from_a_method_without_one_to_agreement() {
-    let mut session = Session { method: "attention".to_owned(), ..clip() };
+    let mut session = with(clip(), |l| l.question.method = "attention".to_owned());
     session.look.colormap = Some(Colormap::Gray);
     let mut harness = window(session, &Scripted::at_once());
     type_phrase(&mut harness, "a cat", Key::Enter);
-    let session = harness.state().session();
-    assert_eq!((session.method.as_str(), session.look.colormap), ("agreement", None));
+    let session = harness.state().lane();
+    assert_eq!((session.question.method.as_str(), session.look.colormap), ("agreement", None));
 }
 
 #[test]
 fn without_a_place_for_phrases_there_is_no_field_and_nothing_is_asked() {
-    let mut session = Session { method: "agreement".to_owned(), ..opened() };
-    session.params.scalar = text("a cat");
+    let mut session = with(opened(), |l| l.question.method = "agreement".to_owned());
+    session.question.params.scalar = text("a cat");
     let oracle = Scripted::at_once();
     let harness = window(session.clone(), &oracle);
     assert!(harness.query_by_label("Phrase to look for").is_none());
-    assert_eq!(harness.state().view().obstacle.as_deref(), Some(NEEDS));
-    session.method = "ultra".to_owned();
+    assert_eq!(harness.state().view().obstacle.as_deref(), Some(NEEDS_PHRASE));
+    session.question.method = "ultra".to_owned();
     let harness = window(session, &oracle);
     let obstacle = harness.state().view().obstacle.clone().unwrap();
-    assert!(obstacle.starts_with("Along text:") && obstacle.ends_with(NEEDS), "{obstacle}");
-    let mut harness = window(Session { method: "ultra".to_owned(), ..clip() }, &oracle);
+    assert!(obstacle.starts_with("Along text:") && obstacle.ends_with(NEEDS_PHRASE), "{obstacle}");
+    let mut harness = window(with(clip(), |l| l.question.method = "ultra".to_owned()), &oracle);
     type_phrase(&mut harness, "a cat", Key::Enter);
     harness.input_mut().dropped_files.push(dropped(env!("CARGO_MANIFEST_DIR")));
     harness.run_ok();
@@ -107,13 +107,13 @@ fn each_kind_of_input_has_its_tower_of_the_open_model() {
     harness.input_mut().events.push(eframe::egui::Event::Paste("Two cats".to_owned()));
     harness.run_ok();
     let tower = |harness: &Harness<'_, App>| harness.state().view().scene.as_ref().and_then(|s| s.model.tower);
-    assert_eq!(harness.state().session().input, Some(Input::Text("Two cats".to_owned())));
-    assert_eq!((harness.state().session().model.clone(), tower(&harness)), (clip().model, Some(Tower::Text)));
+    assert_eq!(harness.state().lane().question.input, Some(Input::Text("Two cats".to_owned())));
+    assert_eq!((harness.state().lane().question.model.clone(), tower(&harness)), (clip().question.model, Some(Tower::Text)));
     harness.get_by_label_contains("clip, text tower, 3 layers");
     assert!(harness.query_by_label("Phrase to look for").is_none());
     harness.input_mut().dropped_files.push(dropped("meadow.png"));
     harness.run_ok();
-    assert_eq!((harness.state().session().model.clone(), tower(&harness)), (clip().model, Some(Tower::Image)));
+    assert_eq!((harness.state().lane().question.model.clone(), tower(&harness)), (clip().question.model, Some(Tower::Image)));
 }
 
 /// Probabilities are percentages with a bar; plain values are neither.
@@ -125,7 +125,7 @@ fn predictions_are_shown_as_what_their_scores_mean() {
         ("regression", "Predicted values", "stars: 3.250"),
     ] {
         let oracle = Scripted::at_once();
-        let harness = window(Session { model: Some(model.into()), ..opened() }, &oracle);
+        let harness = window(with(opened(), |l| l.question.model = Some(model.into())), &oracle);
         harness.get_by_label(heading);
         harness.get_by_label(label);
     }

@@ -5,7 +5,7 @@ use tokenscope::builtin::SAMPLES;
 use tokenscope::domain::request::Input;
 
 fn input(harness: &Harness<'_, App>) -> Option<Input> {
-    harness.state().session().input.clone()
+    harness.state().lane().question.input.clone()
 }
 
 fn sample(name: &str) -> Option<Input> {
@@ -15,7 +15,7 @@ fn sample(name: &str) -> Option<Input> {
 #[test]
 fn the_first_page_offers_samples_and_says_what_else_to_do() {
     let oracle = Scripted::default();
-    let harness = window(Session::default(), &oracle);
+    let harness = window(Lane::default(), &oracle);
     harness.get_by_label("Open an image or a text...");
     harness.get_by_label("Type a text...");
     harness.get_by_label("Open a model folder...");
@@ -29,11 +29,11 @@ fn the_first_page_offers_samples_and_says_what_else_to_do() {
 #[test]
 fn a_card_opens_its_sample_and_the_button_goes_back() {
     for (card, name, label) in [("Cat", "cat.jpg", patch(0, 0)), ("Two banks", "bank.txt", "river, position 8".to_owned())] {
-        let mut harness = window(Session::default(), &Scripted::at_once());
+        let mut harness = window(Lane::default(), &Scripted::at_once());
         assert!(harness.get_by_label("Samples").accesskit_node().is_disabled());
         harness.get_by_label(&format!("Open the sample {card}")).click_accesskit();
         harness.run_ok();
-        assert_eq!((input(&harness), harness.state().session().model.clone()), (sample(name), None));
+        assert_eq!((input(&harness), harness.state().lane().question.model.clone()), (sample(name), None));
         harness.get_by_label(&label);
         harness.get_by_label("Samples").click();
         harness.run_ok();
@@ -46,13 +46,13 @@ fn a_card_opens_its_sample_and_the_button_goes_back() {
         harness.key_press_modifiers(Modifiers::COMMAND, Key::H);
         harness.run_ok();
         assert_eq!(input(&harness), None);
-        assert!(harness.state().session().look.overlay, "H alone is the overlay");
+        assert!(harness.state().lane().look.overlay, "H alone is the overlay");
     }
 }
 
 #[test]
 fn the_keyboard_opens_a_card() {
-    let mut harness = window(Session::default(), &Scripted::at_once());
+    let mut harness = window(Lane::default(), &Scripted::at_once());
     harness.get_by_label("Open the sample Coffee").focus();
     harness.run_ok();
     assert!(harness.get_by_label("Open the sample Coffee").is_focused());
@@ -63,19 +63,19 @@ fn the_keyboard_opens_a_card() {
 
 #[test]
 fn samples_of_a_kind_are_stepped_through() {
-    let mut harness = window(Session { input: sample("notes.jpg"), ..opened() }, &Scripted::at_once());
+    let mut harness = window(with(opened(), |l| l.question.input = sample("notes.jpg")), &Scripted::at_once());
     harness.get_by_label("Next sample").click();
     harness.run_ok();
     assert_eq!(input(&harness), sample(SAMPLES[0].name), "after the last photo comes the first");
     harness.key_press(Key::PageUp);
     harness.run_ok();
     assert_eq!(input(&harness), sample("notes.jpg"));
-    assert_eq!(harness.state().session().model, Some("tiny".into()), "the same kind, the same model");
+    assert_eq!(harness.state().lane().question.model, Some("tiny".into()), "the same kind, the same model");
     let mut harness = window(opened(), &Scripted::at_once());
     assert!(harness.query_by_label("Next sample").is_none());
     harness.key_press(Key::PageDown);
     harness.run_ok();
-    assert_eq!(harness.state().session(), &opened());
+    assert_eq!(harness.state().lane(), &opened());
 }
 
 #[test]
@@ -86,14 +86,14 @@ fn a_sample_of_the_other_kind_brings_its_own_model() {
     harness.get_by_label("Model: tiny");
     harness.get_by_label("Open the sample Negation").click_accesskit();
     harness.run_ok();
-    assert_eq!((input(&harness), harness.state().session().model.clone()), (sample("negation.txt"), None));
+    assert_eq!((input(&harness), harness.state().lane().question.model.clone()), (sample("negation.txt"), None));
 }
 
 #[test]
 fn a_refused_model_is_not_called_done_and_is_left() {
     let oracle = Scripted::at_once();
     oracle.0.borrow_mut().refuses = Some("broken".to_owned());
-    let mut harness = window(Session { model: Some("broken".into()), ..Session::default() }, &oracle);
+    let mut harness = window(with(Lane::default(), |l| l.question.model = Some("broken".into())), &oracle);
     harness.get_by_label("Open the sample Cat").click();
     harness.run_ok();
     harness.get_by_label_contains("not an image");
@@ -122,15 +122,15 @@ fn what_cannot_be_opened_from_the_first_page_leaves_it() {
     harness.get_by_label("Open the sample Cat");
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     harness.run_ok();
-    assert_eq!(input(&harness), opened().input);
+    assert_eq!(input(&harness), opened().question.input);
     harness.input_mut().dropped_files.push(dropped("broken.png"));
     harness.run_ok();
-    assert_eq!(input(&harness), opened().input, "undo had led away from the first page");
+    assert_eq!(input(&harness), opened().question.input, "undo had led away from the first page");
 }
 
 #[test]
 fn an_idle_first_page_asks_for_no_frame() {
-    let mut harness = window(Session::default(), &Scripted::at_once());
+    let mut harness = window(Lane::default(), &Scripted::at_once());
     wait_for_pictures(&mut harness);
     harness.run();
     let delay = harness.output().viewport_output.values().map(|v| v.repaint_delay).min();

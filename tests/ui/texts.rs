@@ -1,19 +1,19 @@
 //! The window with a text in it.
 
 use super::*;
-use tokenscope::app::text_view::setting::{Measure, Setting, Shape};
+use tokenscope::app::pane::text::setting::{Measure, Setting, Shape};
 use tokenscope::domain::request::Input;
 use tokenscope::figure::glyphs;
 use tokenscope::letters::clusters::{Cluster, Clusters};
 use tokenscope::letters::fonts::Fonts;
 use tokenscope::letters::units::Unit;
 
-fn bank() -> Session {
-    Session { input: Some("sample:bank.txt".into()), theme: Theme::Dark, ..Session::default() }
+fn bank() -> Lane {
+    with(Lane::default(), |l| l.question.input = Some("sample:bank.txt".into()))
 }
 
 fn pinned(harness: &Harness<'_, App>) -> Option<String> {
-    harness.state().session().pinned.as_ref().map(ToString::to_string)
+    harness.state().lane().pinned().as_ref().map(ToString::to_string)
 }
 
 fn press(harness: &mut Harness<'_, App>, key: Key) {
@@ -66,7 +66,7 @@ fn a_click_pins_a_word_and_escape_lets_it_go() {
     harness.run_ok();
     assert_eq!(pinned(&harness).as_deref(), Some("8"));
     let mut named = bank();
-    named.pinned = Some("river".parse().unwrap());
+    named.selection = Selection::Token("river".parse().unwrap());
     let mut harness = window(named, &Scripted::at_once());
     harness.get_by_label("river, position 8").click();
     harness.run_ok();
@@ -75,7 +75,7 @@ fn a_click_pins_a_word_and_escape_lets_it_go() {
 
 #[test]
 fn shift_previews_other_words_while_one_is_pinned() {
-    let mut harness = window(Session { pinned: Some("8".parse().unwrap()), ..bank() }, &Scripted::at_once());
+    let mut harness = window(with(bank(), |l| l.selection = Selection::Token("8".parse().unwrap())), &Scripted::at_once());
     harness.get_by_label("bank, position 5").hover();
     harness.step();
     assert_eq!(shown(&harness), Some(8));
@@ -102,7 +102,7 @@ fn arrows_go_through_the_text_and_its_lines() {
     let after = harness.get_by_label_contains(&label).rect();
     assert!(below > 5 && after.top() > before.bottom() && (after.center().x - before.center().x).abs() < 40.0);
     press(&mut harness, Key::OpenBracket);
-    assert_eq!(harness.state().session().layer, 2);
+    assert_eq!(harness.state().lane().question.layer, 2);
 }
 
 #[test]
@@ -110,21 +110,21 @@ fn the_words_keep_their_colours_where_a_special_token_holds_the_most() {
     let harness = window(bank(), &Scripted::at_once());
     let map = harness.state().view().map.as_ref().unwrap();
     assert!(map.heatmap.values[33] > 30.0 && map.range.high < 3.0, "{:?}", map.range);
-    let harness = window(Session { pinned: Some("8".parse().unwrap()), ..bank() }, &Scripted::at_once());
+    let harness = window(with(bank(), |l| l.selection = Selection::Token("8".parse().unwrap())), &Scripted::at_once());
     let map = harness.state().view().map.as_ref().unwrap();
     assert!(map.heatmap.values[8] > 30.0 && map.range.high < 3.0, "the own entry repeats the largest: {:?}", map.range);
 }
 
 #[test]
 fn what_makes_no_sense_for_a_text_cannot_be_asked() {
-    let mut harness = window(Session { mode: Mode::Segments, ..bank() }, &Scripted::at_once());
-    assert_eq!(harness.state().session().mode, Mode::Heatmap);
+    let mut harness = window(with(bank(), |l| l.show(Mode::Segments)), &Scripted::at_once());
+    assert_eq!(harness.state().lane().question.mode, Mode::Heatmap);
     assert!(harness.get_by_label("Segments").accesskit_node().is_disabled());
     assert!(harness.get_by_label("Grid").accesskit_node().is_disabled());
     assert!(harness.query_by_label("smooth").is_none());
     press(&mut harness, Key::S);
     press(&mut harness, Key::G);
-    assert_eq!((harness.state().session().mode, harness.state().session().look.grid), (Mode::Heatmap, false));
+    assert_eq!((harness.state().lane().question.mode, harness.state().lane().look.grid), (Mode::Heatmap, false));
     let photo = window(opened(), &Scripted::at_once());
     assert!(!photo.get_by_label("Segments").accesskit_node().is_disabled());
     photo.get_by_label("smooth");
@@ -139,24 +139,27 @@ fn a_text_is_typed_and_undone() {
     assert!(editor().is_focused());
     editor().type_text("Two cats sleeping");
     harness.run_ok();
-    assert_eq!(harness.state().session(), &opened(), "not yet");
+    assert_eq!(harness.state().lane(), &opened(), "not yet");
     harness.get_by_label("3 words");
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
     harness.run_ok();
-    let session = harness.state().session();
-    assert_eq!((session.input.clone(), session.model.clone()), (Some(Input::Text("Two cats sleeping".to_owned())), None));
+    let session = harness.state().lane();
+    assert_eq!(
+        (session.question.input.clone(), session.question.model.clone()),
+        (Some(Input::Text("Two cats sleeping".to_owned())), None)
+    );
     harness.get_by_label("sleep, position 3");
     harness.get_by_label("ing, position 4");
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     harness.run_ok();
-    assert_eq!(harness.state().session(), &opened());
+    assert_eq!(harness.state().lane(), &opened());
 
     press(&mut harness, Key::T);
     harness.get_by_label("Text to explain").type_text("x");
     harness.run_ok();
     press(&mut harness, Key::Escape);
     assert!(harness.query_by_label("Text to explain").is_none());
-    assert_eq!(harness.state().session(), &opened());
+    assert_eq!(harness.state().lane(), &opened());
 }
 
 #[test]
@@ -167,7 +170,7 @@ fn the_open_text_is_changed_in_the_editor() {
     assert!(harness.get_by_label("Text to explain").value().unwrap().starts_with("We sat on the bank"));
     harness.get_by_label("Cancel").click();
     harness.run_ok();
-    assert_eq!(harness.state().session(), &bank());
+    assert_eq!(harness.state().lane(), &bank());
 }
 
 #[test]
@@ -178,7 +181,7 @@ fn a_text_is_pasted_and_a_text_file_dropped() {
     let mut harness = window(opened(), &Scripted::at_once());
     harness.event(eframe::egui::Event::Paste("Green ideas\r\nsleep.\n".to_owned()));
     harness.run_ok();
-    assert_eq!(harness.state().session().input, Some(Input::Text("Green ideas\nsleep.".to_owned())));
+    assert_eq!(harness.state().lane().question.input, Some(Input::Text("Green ideas\nsleep.".to_owned())));
     let (ideas, sleep) = (harness.get_by_label("ideas, position 2").rect(), harness.get_by_label("sleep, position 3").rect());
     assert!(sleep.top() > ideas.bottom());
     harness.input_mut().dropped_files.push(dropped(path.to_str().unwrap()));
@@ -186,14 +189,14 @@ fn a_text_is_pasted_and_a_text_file_dropped() {
     harness.get_by_label("step, position 3");
     harness.event(eframe::egui::Event::Paste("  \n".to_owned()));
     harness.run_ok();
-    assert_eq!(harness.state().session().input, Some(path.into()), "blanks are no text");
+    assert_eq!(harness.state().lane().question.input, Some(path.into()), "blanks are no text");
 }
 
 /// More words than the scripted model reads, and more than the window holds.
-pub fn long() -> Session {
+pub fn long() -> Lane {
     let words: Vec<String> =
         (0..700).map(|n| format!("{}{}", ["water", "walking", "a", "harbour"][n % 4], [" ", ", ", ".\n"][n % 3])).collect();
-    Session { input: Some(Input::Text(words.concat())), theme: Theme::Dark, ..Session::default() }
+    with(Lane::default(), |l| l.question.input = Some(Input::Text(words.concat())))
 }
 
 #[test]
@@ -261,7 +264,7 @@ fn every_token_of_every_sample_has_a_place_of_its_own() {
 
 #[test]
 fn picture_of_a_text() {
-    picture("text", bank(), |harness| {
+    picture("text", (bank(), Theme::Dark), |harness| {
         harness.get_by_label("bank, position 5").click();
         harness.run_ok();
         harness.get_by_label("boats, position 12").hover();

@@ -37,52 +37,58 @@ fn pictures_and_texts_keep_their_own_models() {
     let mut harness = window(opened(), &Scripted::at_once());
     let (_desk, text) = text_file();
     open(&mut harness, &text);
-    assert_eq!(harness.state().session().model, None);
+    assert_eq!(harness.state().lane().question.model, None);
     harness.get_by_label("tiny for pictures");
     harness.get_by_label_contains("tiny is kept for the other kind of input");
     let reader = open_model(&mut harness, READER);
     open(&mut harness, "meadow.png");
-    assert_eq!(harness.state().session().model, Some("tiny".into()));
+    assert_eq!(harness.state().lane().question.model, Some("tiny".into()));
     harness.get_by_label_contains("Shown by tiny; reader is kept for the other kind of input");
     harness.get_by_label("reader for texts");
     open(&mut harness, &text);
-    assert_eq!(harness.state().session().model, Some(reader));
+    assert_eq!(harness.state().lane().question.model, Some(reader));
 }
 
 #[test]
 fn a_model_of_the_other_kind_is_kept_and_asks_for_its_input() {
     let mut harness = window(opened(), &Scripted::at_once());
     let reader = open_model(&mut harness, READER);
-    let session = harness.state().session();
-    assert_eq!((&session.model, &session.other_model), (&Some("tiny".into()), &Some(reader.clone())));
-    assert_eq!(session.input, Some("meadow.png".into()));
+    let session = harness.state().lane();
+    assert_eq!((&session.question.model, &session.question.other_model), (&Some("tiny".into()), &Some(reader.clone())));
+    assert_eq!(session.question.input, Some("meadow.png".into()));
     assert!(harness.state().error().is_none() && harness.state().view().map.is_some());
     harness.get_by_label_contains("reader reads texts: open a text, or type one, to use it");
     let (_desk, text) = text_file();
     open(&mut harness, &text);
-    assert_eq!(harness.state().session().model, Some(reader));
+    assert_eq!(harness.state().lane().question.model, Some(reader));
     let viewer = open_model(&mut harness, VIEWER);
     harness.get_by_label_contains("viewer reads pictures: open one to use it");
     open(&mut harness, "meadow.png");
-    assert_eq!(harness.state().session().model, Some(viewer));
+    assert_eq!(harness.state().lane().question.model, Some(viewer));
 }
 
 #[test]
 fn a_method_that_the_next_model_lacks_gives_way_and_says_so() {
-    let session = Session { method: "agreement".into(), model: Some("clip".into()), ..opened() };
+    let session = with(opened(), |l| {
+        l.question.method = "agreement".into();
+        l.question.model = Some("clip".into());
+    });
     let mut harness = window(session, &Scripted::at_once());
     open_model(&mut harness, "plain");
-    assert_eq!(harness.state().session().method, "ultra");
+    assert_eq!(harness.state().lane().question.method, "ultra");
     harness.get_by_label_contains(": ULTra is shown instead");
     assert!(harness.state().view().map.is_some());
 
     // By way of the first page too.
-    let session = Session { method: "logit-lens".into(), input: Some("sample:bank.txt".into()), ..opened() };
+    let session = with(opened(), |l| {
+        l.question.method = "logit-lens".into();
+        l.question.input = Some("sample:bank.txt".into());
+    });
     let mut harness = window(session, &Scripted::at_once());
     harness.key_press_modifiers(Modifiers::COMMAND, Key::H);
     harness.run_ok();
     open(&mut harness, "meadow.png");
-    assert_eq!(harness.state().session().method, "ultra");
+    assert_eq!(harness.state().lane().question.method, "ultra");
     harness.get_by_label_contains("needs a text: ULTra is shown instead");
 }
 
@@ -123,13 +129,13 @@ fn what_was_stopped_is_not_on_its_way() {
 
 #[test]
 fn a_method_of_single_heads_offers_and_names_the_head_that_it_shows() {
-    let mut harness = window(Session { method: "qk-modes".into(), ..opened() }, &Scripted::at_once());
-    let heads = |harness: &Harness<'_, App>| harness.state().session().heads(2);
+    let mut harness = window(with(opened(), |l| l.question.method = "qk-modes".into()), &Scripted::at_once());
+    let heads = |harness: &Harness<'_, App>| harness.state().lane().question.heads(2);
     assert_eq!(heads(&harness), [Head::One(0), Head::One(1)]);
     assert!(harness.query_by_value("mean of heads").is_none());
     harness.get_by_value("head 0");
     press(&mut harness, Key::Period);
-    assert_eq!(harness.state().session().params.head, Head::One(1));
+    assert_eq!(harness.state().lane().question.params.head, Head::One(1));
 }
 
 #[test]
@@ -149,7 +155,7 @@ fn the_own_entry_has_no_rank_and_the_others_are_counted_without_it() {
 
 #[test]
 fn where_all_are_equal_nobody_is_first() {
-    let mut harness = window(Session { layer: 0, ..opened() }, &Scripted::at_once());
+    let mut harness = window(with(opened(), |l| l.question.layer = 0), &Scripted::at_once());
     harness.get_by_label(&patch(1, 1)).click();
     harness.run_ok();
     harness.get_by_label(&patch(1, 2)).hover();
@@ -163,25 +169,25 @@ fn a_pin_stays_at_its_place_when_the_grid_changes() {
     harness.get_by_label(&patch(3, 4)).click();
     harness.run_ok();
     open_model(&mut harness, script::COARSE);
-    assert_eq!(harness.state().session().pinned, Some("1,2".parse().unwrap()));
+    assert_eq!(harness.state().lane().pinned().cloned(), Some("1,2".parse().unwrap()));
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     harness.run_ok();
-    assert_eq!(harness.state().session().pinned, Some("3,4".parse().unwrap()), "undo knows where it was");
+    assert_eq!(harness.state().lane().pinned().cloned(), Some("3,4".parse().unwrap()), "undo knows where it was");
     harness.get_by_label("CLS").click();
     harness.run_ok();
     open_model(&mut harness, script::COARSE);
-    assert_eq!(harness.state().session().pinned, Some("cls".parse().unwrap()));
+    assert_eq!(harness.state().lane().pinned().cloned(), Some("cls".parse().unwrap()));
 }
 
 #[test]
 fn a_pinned_word_stays_at_its_letters_when_the_tokenizer_changes() {
     let text = "sleeping cats";
-    let session = Session { input: Some(Input::Text(text.to_owned())), theme: Theme::Dark, ..Session::default() };
+    let session = with(Lane::default(), |l| l.question.input = Some(Input::Text(text.to_owned())));
     let mut harness = window(session, &Scripted::at_once());
     let pinned = |harness: &Harness<'_, App>| {
-        let (view, session) = (harness.state().view(), harness.state().session());
+        let (view, session) = (harness.state().view(), harness.state().lane());
         let scene = view.scene.clone().unwrap();
-        let position = scene.layout.resolve(session.pinned.as_ref()?).unwrap();
+        let position = scene.layout.resolve(session.pinned()?).unwrap();
         Some(scene.layout.text.as_ref().unwrap().pieces[position].span.start)
     };
     harness.get_by_label("cats, position 3").click();
@@ -194,7 +200,7 @@ fn a_pinned_word_stays_at_its_letters_when_the_tokenizer_changes() {
     harness.get_by_label("[CLS], position 0").click();
     harness.run_ok();
     open_model(&mut harness, LETTERS);
-    assert_eq!(harness.state().session().pinned, None, "there is no special token to go to");
+    assert_eq!(harness.state().lane().pinned(), None, "there is no special token to go to");
     harness.get_by_label_contains("is let go");
 }
 
@@ -211,9 +217,9 @@ fn words_that_are_no_scalar_stay_to_be_mended() {
     harness.key_press(Key::S);
     harness.get_by_label("Scalar in words").type_text("s:orange");
     harness.run_ok();
-    assert_eq!(harness.state().session().mode, Mode::Heatmap);
+    assert_eq!(harness.state().lane().question.mode, Mode::Heatmap);
     press(&mut harness, Key::Enter);
-    assert_eq!(harness.state().session().params.scalar.to_string(), "class:orange");
+    assert_eq!(harness.state().lane().question.params.scalar.to_string(), "class:orange");
 }
 
 #[test]
@@ -234,7 +240,7 @@ fn keys_that_do_nothing_say_why() {
 
 #[test]
 fn controls_that_nothing_looks_at_are_off() {
-    let session = Session { mode: Mode::Segments, ..opened() };
+    let session = with(opened(), |l| l.show(Mode::Segments));
     let mut harness = window(session.clone(), &Scripted::at_once());
     let is_disabled = |harness: &Harness<'_, App>| {
         let mut sliders = harness.query_all_by_label("Superpixels");
@@ -243,26 +249,29 @@ fn controls_that_nothing_looks_at_are_off() {
     assert!(is_disabled(&harness));
     harness.run_ok();
     let mut with_regions = session;
-    let knob = tokenscope::app::knobs::by_id("regions").unwrap();
-    with_regions.params.knobs.set(knob, "slic").unwrap();
+    let knob = tokenscope::app::ask::registry::knob("regions").unwrap();
+    with_regions.question.params.knobs.set(knob, "slic").unwrap();
     assert!(!is_disabled(&window(with_regions, &Scripted::at_once())));
 }
 
 #[test]
 fn one_segment_is_one_segment() {
-    let session = Session { mode: Mode::Segments, cut: Cut::Clusters(1), ..opened() };
+    let session = with(opened(), |l| {
+        l.show(Mode::Segments);
+        l.look.cut = Cut::Clusters(1);
+    });
     let harness = window(session, &Scripted::at_once());
     harness.get_by_label("1 segment");
     harness.get_by_label_contains(", 1 segment");
     harness.get_by_label("One segment, as asked");
     harness.get_by_label("Segment 0, all");
-    let session = Session { cut: Cut::Distance(2.0), ..harness.state().session().clone() };
+    let session = with(harness.state().lane().clone(), |l| l.look.cut = Cut::Distance(2.0));
     window(session, &Scripted::at_once()).get_by_label_contains("everything is one segment; cut lower");
 }
 
 #[test]
 fn values_beyond_the_colour_bar_are_named() {
-    let session = Session { input: Some("sample:bank.txt".into()), theme: Theme::Dark, ..Session::default() };
+    let session = with(Lane::default(), |l| l.question.input = Some("sample:bank.txt".into()));
     let harness = window(session, &Scripted::at_once());
     let label = harness.get_by_label_contains("Colour bar, ").accesskit_node().label().unwrap();
     assert!(label.ends_with("; above: [SEP] 40.00") || label.contains("above: [CLS]"), "{label}");

@@ -1,0 +1,154 @@
+//! What the user asked for is done: commands change the document, effects what is outside it.
+
+use eframe::egui;
+
+use super::App;
+use super::command::select::ends;
+use super::command::{Around, Ask, Command, Effect, open};
+use super::shell::banner::Banner;
+use super::shell::editor::Editor;
+use super::shell::files::{self, News, Opening};
+use super::state::Theme;
+use super::widgets::camera::Camera;
+use crate::domain::request::ModelRef;
+
+impl App {
+    pub(super) fn hear(&mut self, ctx: &egui::Context, news: News) {
+        match news {
+            News::Chosen(Ask::Input | Ask::Model, path) | News::Pasted(Ok(path)) => self.open(path),
+            News::Chosen(Ask::Knob { id, .. }, path) => {
+                let taken = open::take_file(&mut self.document.lane_mut().question.params.knobs, id, &path);
+                self.banner = taken.err().map(|err| Banner::at(err, self.document.lane()));
+            }
+            News::Chosen(Ask::Session, path) => self.files.save_session(ctx, &self.document, path),
+            News::Chosen(Ask::Figure, path) => {
+                if let Some(output) = self.stage.view.output(self.document.lane()) {
+                    self.files.save_figure(ctx, output, self.document.lane().clone(), path);
+                }
+            }
+            News::Saved(Ok(path)) => self.succeeded(format!("Wrote {}", path.display())),
+            News::Copied(Ok(())) => self.succeeded("Copied the figure".to_owned()),
+            News::Failed(err) | News::Saved(Err(err)) | News::Copied(Err(err)) | News::Pasted(Err(err)) => self.refuse(err),
+        }
+    }
+
+    /// Something was written. An error of an attempt before it is over.
+    pub(super) fn succeeded(&mut self, words: String) {
+        (self.notice, self.banner) = (Some(words), None);
+    }
+
+    /// A model has come. It is opened for whoever waits for it before the list, and only named to whoever went on.
+    pub(super) fn arrived(&mut self, ctx: &egui::Context, id: String) {
+        self.notice = Some(self.hub.arrival(&id));
+        self.answers.forget_failures();
+        if self.hub.is_open() {
+            self.banner = None;
+            self.hub.toggle(ctx);
+            let question = &mut self.document.lane_mut().question;
+            (question.model, question.tower) = (Some(ModelRef::Hub(id)), None);
+        }
+    }
+
+    /// Opens whatever a path turns out to be. What failed before may have been mended, so it is asked again.
+    pub(super) fn open(&mut self, path: std::path::PathBuf) {
+        self.banner = None;
+        self.answers.forget_failures();
+        match files::open(path) {
+            Opening::Command(command) => {
+                let (opens_input, before) = (command.opens_input(), self.document.lane().question.model_in_use());
+                let around = self.around();
+                command.apply(self.document.lane_mut(), None, around);
+                if opens_input {
+                    self.name_switch(before.as_ref());
+                }
+            }
+            Opening::Session(Ok(document)) => self.document = *document,
+            Opening::Session(Err(err)) => self.refuse(err),
+        }
+    }
+
+    pub(super) fn apply(&mut self, ctx: &egui::Context, commands: Vec<Command>) {
+        if !commands.is_empty() {
+            self.notice = None;
+        }
+        for command in commands {
+            let around = self.around();
+            if let Some(why) = command.has_no_effect(self.document.lane(), self.stage.view.scene.as_deref()) {
+                self.notice = Some(why);
+                continue;
+            }
+            let (opens_input, before) = (command.opens_input(), self.document.lane().question.model_in_use());
+            let effect = command.apply(self.document.lane_mut(), self.stage.view.scene.as_deref(), around);
+            if opens_input {
+                self.name_switch(before.as_ref());
+            }
+            if let Some(effect) = effect {
+                self.perform(ctx, effect);
+            }
+        }
+    }
+
+    pub(super) fn around(&self) -> Around {
+        let anchor = self.stage.text.anchor();
+        let ends = self.stage.view.scene.as_deref().and_then(|scene| ends(self.document.lane(), scene, anchor));
+        // A model that never opened anything may be of either kind.
+        let opened = self.stage.opened.as_ref().filter(|o| self.document.lane().question.model.as_ref() == Some(&o.model));
+        Around {
+            help: self.help,
+            banner: self.banner.is_some(),
+            lines: ends.map_or([None; 2], |(_, end)| self.stage.text.neighbours(end)),
+            anchor,
+            reads_texts: opened.map(|o| o.input.is_text()),
+            reads_both: opened.and_then(|o| self.answers.scene(o)).is_some_and(|s| s.model.tower.is_some()),
+            written: self.written(),
+        }
+    }
+
+    pub(super) fn perform(&mut self, ctx: &egui::Context, effect: Effect) {
+        match effect {
+            Effect::Ask(ask) => self.files.ask(ctx, ask, self.document.lane()),
+            Effect::OpenDropped(path) => self.open(path),
+            Effect::ToggleHub => self.hub.toggle(ctx),
+            Effect::Download(id) => self.hub.download(ctx, id),
+            Effect::StopDownload => self.hub.stop(),
+            Effect::TypeText => {
+                let draft = self.draft.take();
+                self.editor = Some(draft.unwrap_or_else(|| Editor::new(self.document.lane(), self.stage.view.scene.as_deref())));
+            }
+            Effect::Paste(picture) => self.files.keep_pasted(ctx, picture),
+            Effect::CopyFigure => {
+                if let Some(output) = self.stage.view.output(self.document.lane()) {
+                    self.files.copy_figure(ctx, output, self.document.lane().clone());
+                }
+            }
+            Effect::Undo => self.document = self.history.undo().unwrap_or_else(|| self.document.clone()),
+            Effect::Redo => self.document = self.history.redo().unwrap_or_else(|| self.document.clone()),
+            Effect::Cancel => self.cancel(),
+            Effect::Retry => {
+                self.banner = None;
+                self.answers.forget_failures();
+            }
+            Effect::CheckModel => {
+                self.checked = self.document.lane().question.model_in_use();
+                self.answers.forget_failures();
+            }
+            Effect::Dismiss => self.banner = None,
+            Effect::ToggleHelp => self.help = !self.help,
+            Effect::ToggleDebug => self.debug = !self.debug,
+            Effect::ToggleTheme => {
+                self.prefs.theme = if ctx.theme() == egui::Theme::Dark { Theme::Light } else { Theme::Dark };
+            }
+            Effect::ToggleFullScreen => {
+                let full = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
+                ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!full));
+            }
+            Effect::Zoom(factor) => {
+                if let Some(frame) = self.stage.frame {
+                    let at = ctx.pointer_hover_pos().filter(|p| frame.canvas.contains(*p));
+                    self.stage.camera.zoom_at(factor, at.unwrap_or(frame.canvas.center()), &frame);
+                }
+            }
+            Effect::ResetView => self.stage.camera = Camera::default(),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The error that is shown, and how long: until its question is no longer asked, or until the user goes on to something else.
+
+use eframe::egui::{self, RichText, Ui};
+
+use crate::app::ask::refusal;
+use crate::app::command::{Command, Effect};
+use crate::app::state::Lane;
+use crate::app::widgets::theme;
+use crate::domain::Error;
+use crate::domain::request::ModelRef;
+
+/// An error on the screen.
+#[derive(Debug)]
+pub struct Banner {
+    /// What is shown.
+    pub error: Error,
+    cause: Cause,
+}
+
+/// What an error is about.
+#[derive(Debug)]
+enum Cause {
+    /// The answer to a question, by its key.
+    Question(String),
+    /// Something done at this state: a file that was not written, an input that was left again.
+    State(Box<Lane>),
+}
+
+impl Banner {
+    /// The refusal of a question, shown as long as that is asked.
+    pub fn of_question(error: Error, key: String) -> Self {
+        Self { error, cause: Cause::Question(key) }
+    }
+
+    /// A refusal that is shown until the user asks for something else than `lane` does.
+    pub fn at(error: Error, lane: &Lane) -> Self {
+        Self { error, cause: Cause::State(Box::new(lane.clone())) }
+    }
+
+    /// Returns whether the error still concerns what the user does.
+    pub fn is_current(&self, lane: &Lane, is_asked: impl FnOnce(&str) -> bool) -> bool {
+        match &self.cause {
+            Cause::Question(key) => is_asked(key),
+            Cause::State(then) => asks_the_same(then, lane),
+        }
+    }
+}
+
+/// Whether two states differ in nothing but how answers are drawn.
+fn asks_the_same(a: &Lane, b: &Lane) -> bool {
+    (&a.question, &a.selection, a.look.cut, a.look.matrix) == (&b.question, &b.selection, b.look.cut, b.look.matrix)
+}
+
+/// The error, what to do about it, and how to be rid of it.
+pub fn banner_ui(ui: &mut Ui, error: &Error, model: Option<&ModelRef>, commands: &mut Vec<Command>) {
+    let palette = theme::palette(ui.visuals());
+    egui::Frame::new().fill(palette.banner).inner_margin(egui::Margin::symmetric(12, 8)).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if ui.button("Dismiss").on_hover_text("Esc").clicked() {
+                    commands.push(Command::Do(Effect::Dismiss));
+                }
+                if ui.button("Try again").clicked() {
+                    commands.push(Command::Do(Effect::Retry));
+                }
+                // A model that cannot be opened would meet every input with the same words.
+                if model.is_some_and(|model| !model.is_built_in()) && ui.button("Built-in models").clicked() {
+                    commands.push(Command::BuiltInModel);
+                    commands.push(Command::Do(Effect::Retry));
+                }
+                if matches!(model, Some(ModelRef::Hub(_))) && ui.button("Hub...").clicked() {
+                    commands.push(Command::Do(Effect::ToggleHub));
+                }
+                ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+                    ui.visuals_mut().override_text_color = Some(palette.on_banner);
+                    let (headline, detail) = refusal::parts(error);
+                    ui.add(egui::Label::new(RichText::new(headline).strong().color(palette.on_banner)).wrap());
+                    if !detail.is_empty() {
+                        ui.add(egui::Label::new(detail).wrap());
+                    }
+                });
+            });
+        });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_goes_when_something_else_is_asked() {
+        let error = || Error::refused("a.png", "is no picture");
+        let before = Lane::default();
+        let banner = Banner::at(error(), &before);
+        let mut drawn = before.clone();
+        drawn.look.outlines = false;
+        let mut asked = before.clone();
+        asked.question.layer = 3;
+        assert!(banner.is_current(&before, |_| false) && banner.is_current(&drawn, |_| false));
+        assert!(!banner.is_current(&asked, |_| true));
+        let banner = Banner::of_question(error(), "key".to_owned());
+        assert!(banner.is_current(&before, |key| key == "key") && !banner.is_current(&before, |_| false));
+    }
+}

@@ -1,0 +1,14 @@
+//! What surrounds the panes: bars, banners, dialogs, the list of the hub's models, and the window itself.
+
+pub mod banner;
+pub mod bar;
+pub mod debug;
+pub mod editor;
+pub mod export;
+pub mod files;
+pub mod gallery;
+pub mod help;
+pub mod hub;
+pub mod screenshot;
+pub mod welcome;
+pub mod window;
