@@ -27,7 +27,7 @@ impl App {
         if let Some(err) = self.hub.take_unseen_failure() {
             self.banner = Some(Banner::at(err, self.document.lane()));
         }
-        self.drop_old_error();
+        self.keep_error_current();
         self.wish();
         if self.oracle.running().is_some() || self.hub.on_its_way().is_some() {
             ctx.request_repaint_after(Duration::from_millis(100));

@@ -10,7 +10,7 @@ use super::shell::editor::Editor;
 use super::shell::files::{self, News, Opening};
 use super::state::Theme;
 use super::widgets::camera::Camera;
-use crate::domain::request::ModelRef;
+use crate::domain::request::{ModelRef, Request};
 
 impl App {
     pub(super) fn hear(&mut self, ctx: &egui::Context, news: News) {
@@ -73,7 +73,7 @@ impl App {
         }
         for command in commands {
             let around = self.around();
-            if let Some(why) = command.has_no_effect(self.document.lane(), self.stage.view.scene.as_deref()) {
+            if let Some(why) = command.has_no_effect(self.document.lane(), self.stage.view.scene.as_deref(), around) {
                 self.notice = Some(why);
                 continue;
             }
@@ -92,11 +92,15 @@ impl App {
         let anchor = self.stage.text.anchor();
         let ends = self.stage.view.scene.as_deref().and_then(|scene| ends(self.document.lane(), scene, anchor));
         // A model that never opened anything may be of either kind.
-        let opened = self.stage.opened.as_ref().filter(|o| self.document.lane().question.model.as_ref() == Some(&o.model));
+        let model = self.document.lane().question.model.as_ref();
+        let is_open = |opened: &&Request| model.map_or(opened.model.is_built_in(), |model| *model == opened.model);
+        let opened = self.stage.opened.as_ref().filter(is_open);
         Around {
             help: self.help,
             banner: self.banner.is_some(),
+            has_exhibits: self.stage.view.beside.is_some(),
             lines: ends.map_or([None; 2], |(_, end)| self.stage.text.neighbours(end)),
+            sides: ends.and_then(|(_, end)| self.stage.text.sides(end)),
             anchor,
             reads_texts: opened.map(|o| o.input.is_text()),
             reads_both: opened.and_then(|o| self.answers.scene(o)).is_some_and(|s| s.model.tower.is_some()),
@@ -132,7 +136,7 @@ impl App {
                 self.checked = self.document.lane().question.model_in_use();
                 self.answers.forget_failures();
             }
-            Effect::Dismiss => self.banner = None,
+            Effect::Dismiss => self.dismiss(),
             Effect::ToggleHelp => self.help = !self.help,
             Effect::ToggleDebug => self.debug = !self.debug,
             Effect::ToggleTheme => {

@@ -17,7 +17,7 @@ use super::shell::editor::{self, Editor, Outcome};
 use super::shell::{banner, bar, debug, help, welcome};
 use super::state::Mode;
 use super::widgets::camera::Camera;
-use super::widgets::theme;
+use super::widgets::{focus, theme};
 use crate::domain::Progress;
 use crate::engine::Scene;
 
@@ -51,6 +51,7 @@ impl App {
         if self.debug {
             debug::debug_ui(&ctx, &mut self.log, running.as_ref(), self.asked.len());
         }
+        focus::ring_ui(&ctx);
         if !commands.is_empty() {
             ctx.request_repaint();
         }
@@ -108,10 +109,10 @@ impl App {
             self.document.lane_mut().show(Mode::Heatmap);
             self.history.amend(&self.document);
         }
+        let shown_before = self.stage.carried.scene().is_some();
         if let Some(scene) = &opened {
             self.follow_model(scene);
         }
-        let shown_before = self.stage.view.scene.is_some();
         if let Some(Err(err)) = opened.map(|scene| self.document.lane_mut().mend(&scene)) {
             self.history.amend(&self.document);
             if shown_before {
@@ -153,18 +154,19 @@ impl App {
     }
 
     fn side_panels_ui(&mut self, ui: &mut Ui, running: Option<&Progress>, commands: &mut Vec<Command>) {
-        let (frame, badge) = (theme::panel_frame(ui.style()), self.badge());
+        let (frame, badge, reads_texts) = (theme::panel_frame(ui.style()), self.badge(), self.around().reads_texts);
         Panel::left("controls").frame(frame).exact_size(theme::CONTROLS_WIDTH).resizable(false).show(ui, |ui| {
-            let shown = controls::Shown { view: &self.stage.view, downloading: self.hub.on_its_way(), badge: &badge };
+            let shown =
+                controls::Shown { view: &self.stage.view, reads_texts, downloading: self.hub.on_its_way(), badge: &badge };
             controls::controls_ui(ui, self.document.lane_mut(), &shown, commands);
         });
         Panel::top("bar").frame(frame).resizable(false).show(ui, |ui| {
             bar::bar_ui(ui, self.document.lane(), &self.stage.view, &self.history, commands);
             bar::progress_ui(ui, running);
         });
-        if let Some(error) = self.banner.as_ref().map(|banner| &banner.error) {
+        if let Some(shown) = &self.banner {
             Panel::top("error").frame(egui::Frame::NONE).resizable(false).show(ui, |ui| {
-                banner::banner_ui(ui, error, self.document.lane().question.model.as_ref(), commands);
+                banner::banner_ui(ui, shown, self.document.lane().question.model.as_ref(), commands);
             });
         }
         if let (Mode::Heatmap, Some(scene)) = (self.document.lane().question.mode, &self.stage.view.scene) {
@@ -197,7 +199,7 @@ impl App {
             if waiting {
                 welcome::waiting_ui(ui, self.document.lane());
             } else {
-                welcome::welcome_ui(ui, self.document.lane(), &mut self.gallery, commands);
+                welcome::welcome_ui(ui, (self.document.lane(), self.around().reads_texts), &mut self.gallery, commands);
             }
             return;
         };

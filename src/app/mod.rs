@@ -53,6 +53,8 @@ pub struct App {
     /// Keys of the newest list of wishes.
     asked: Vec<String>,
     banner: Option<Banner>,
+    /// Keys of refused questions whose banner the user closed.
+    dismissed: Vec<String>,
     /// What was written or copied last, until the user does something else.
     notice: Option<String>,
     gallery: Gallery,
@@ -88,6 +90,7 @@ impl App {
             answers: Answers::default(),
             asked: Vec::new(),
             banner: None,
+            dismissed: Vec::new(),
             notice: None,
             gallery: Gallery::default(),
             editor: None,

@@ -25,7 +25,7 @@ impl App {
                 self.receive_continuation(&reply, None);
                 if trace.is_some() {
                     self.go_back();
-                    self.refuse(err.clone());
+                    self.banner = Some(Banner::of_opening(err.clone(), self.document.lane()));
                 } else {
                     let is_asked = self.wanted().iter().any(|(key, _)| *key == reply.key);
                     let about_question = || Banner::of_question(err.clone(), reply.key.clone());
@@ -42,12 +42,25 @@ impl App {
         self.banner = Some(Banner::at(error, self.document.lane()));
     }
 
-    /// Takes an error off the screen when what it is about is over.
-    pub(super) fn drop_old_error(&mut self) {
-        let Some(banner) = self.banner.take() else { return };
+    /// Takes an error off the screen when what it is about is over, and shows one that was met before and is met again.
+    pub(super) fn keep_error_current(&mut self) {
         let keys: Vec<String> = self.wanted().into_iter().map(|(key, _)| key).collect();
-        self.banner =
-            Some(banner).filter(|banner| banner.is_current(self.document.lane(), |key| keys.iter().any(|asked| asked == key)));
+        let is_asked = |key: &str| keys.iter().any(|asked| asked == key);
+        self.dismissed.retain(|key| is_asked(key));
+        self.banner = self.banner.take().filter(|banner| banner.is_current(self.document.lane(), is_asked));
+        if self.banner.is_none() {
+            let refusal = |key: &String| self.answers.refusal_of(key).filter(|err| **err != Error::Cancelled).cloned();
+            let is_new = |key: &&String| !self.dismissed.contains(key);
+            let met = keys.iter().filter(is_new).find_map(|key| Some((key, refusal(key)?)));
+            self.banner = met.map(|(key, error)| Banner::of_question(error, key.clone()));
+        }
+    }
+
+    /// Closes the banner; what was refused beside it stays unsaid too, as long as it is asked.
+    pub(super) fn dismiss(&mut self) {
+        self.banner = None;
+        let keys = self.wanted().into_iter().map(|(key, _)| key);
+        self.dismissed = keys.filter(|key| self.answers.refusal_of(key).is_some()).collect();
     }
 
     /// Whether another model can take the place of one that reads the other kind of input. What a command line asks for first is

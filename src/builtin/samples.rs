@@ -41,7 +41,7 @@ samples! {
     "dandelions.jpg", "Dandelions", "Many things of one kind";
     "brick.jpg", "Bricks", "Pattern and nothing else";
     "notes.jpg", "Notes", "Writing in a picture";
-    "bank.txt", "Two banks", "One word, two meanings: compare bank#1 with bank#2";
+    "bank.txt", "Two banks", "One word twice: what was each bank made from?";
     "review.txt", "A review", "Praise after complaint";
     "news.txt", "News", "Who did what, and why";
     "negation.txt", "Negation", "How far a not reaches";

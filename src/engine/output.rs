@@ -130,6 +130,13 @@ pub struct Photo {
     pub input_size: (usize, usize),
 }
 
+impl Photo {
+    /// Whether the model saw less than the whole picture.
+    pub fn is_cropped(&self) -> bool {
+        self.seen.width + 0.5 < self.picture.width as f64 || self.seen.height + 0.5 < self.picture.height as f64
+    }
+}
+
 impl Scene {
     /// Makes the sizes of the picture that drawing needs, unless they are there.
     pub fn make_levels(&self) {

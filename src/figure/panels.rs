@@ -264,7 +264,11 @@ fn of_segments(segments: &Segments, style: &FigureStyle) -> Result<Sheet> {
     let legend = legend_of(&segmentation);
     let exhibits = exhibits::of_segments(segments, &segmentation, style);
     let count = segmentation.colours.len();
-    let found = format!("{count} segment{}", if count == 1 { "" } else { "s" });
+    // A label that no pixel has is no segment.
+    let found = match segmentation.shares().into_iter().filter(|share| *share > 0.0).count() {
+        1 => "1 segment".to_owned(),
+        found => format!("{found} segments"),
+    };
     if let Some(solo) = style.solo.filter(|&solo| usize::from(solo) >= count) {
         return Err(Error::refused(
             format!("--solo {solo}"),

@@ -297,7 +297,7 @@ fn segmentation_of(segments: &Segments, style: &FigureStyle) -> Segmentation {
     // Minus infinity where no leaf is merged, which JSON lacks.
     let distance = segments.partition.tree().map(|tree| tree.threshold(cut).max(0.0));
     let boxes = segments.partition.boxes().to_vec();
-    Segmentation { cut, distance, num_segments: shares.len(), shares, boxes }
+    Segmentation { cut, distance, num_segments: shares.iter().filter(|share| **share > 0.0).count(), shares, boxes }
 }
 
 fn figure_of(layout: &Layout, colormap: Option<Colormap>) -> Figure {

@@ -120,7 +120,9 @@ pub(super) fn unknown(string: &str, pieces: &[Piece], ids: &[u32], unknown: Opti
     let lost: Vec<&Piece> = of_text.clone().filter(is_unknown).map(|(piece, _)| piece).collect();
     let name = &lost.first()?.piece;
     let quoted = quoted(lost.iter().map(|piece| letters(piece)));
-    let what = format!("{} of its {} tokens are {name}: the vocabulary has no piece for {quoted}", lost.len(), of_text.count());
+    let (count, are) = (of_text.count(), if lost.len() == 1 { "is" } else { "are" });
+    let of = if count == 1 { "its only token".to_owned() } else { format!("{} of its {count} tokens", lost.len()) };
+    let what = format!("{of} {are} {name}: the vocabulary has no piece for {quoted}");
     Some(Notice::new("the text", what).remedy("choose a model whose vocabulary has them"))
 }
 
@@ -138,7 +140,10 @@ pub(super) fn lost(string: &str, pieces: &[Piece], end: usize) -> Option<Notice>
     pass(read..end);
     let quoted = quoted(lost.iter().map(char::to_string));
     (!lost.is_empty()).then(|| {
-        let what = format!("{} of its letters have no token, and the model does not see them: {quoted}", lost.len());
+        let what = match lost.len() {
+            1 => format!("one of its letters has no token, and the model does not see it: {quoted}"),
+            count => format!("{count} of its letters have no token, and the model does not see them: {quoted}"),
+        };
         Notice::new("the text", what)
     })
 }
@@ -154,7 +159,10 @@ fn quoted(strings: impl Iterator<Item = String>) -> String {
             named.push(string);
         }
     }
-    // A mark alone is drawn on a dotted circle, or not at all.
-    let circle = |string: &str| if string.starts_with(is_mark) { "\u{25cc}" } else { "" };
-    named.iter().map(|string| format!("\"{}{string}\"", circle(string))).collect::<Vec<_>>().join(", ") + more
+    // A mark alone is drawn on a dotted circle, and small: its number says which it is.
+    let named = named.iter().map(|string| match string.chars().next().filter(|&c| is_mark(c)) {
+        Some(mark) => format!("\"\u{25cc}{string}\" (U+{:04X})", u32::from(mark)),
+        None => format!("\"{string}\""),
+    });
+    named.collect::<Vec<_>>().join(", ") + more
 }

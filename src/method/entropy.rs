@@ -27,7 +27,7 @@ static INFO: Info = Info {
     citation: "Lis et al., AttEntropy: Segmenting Unknown Objects in Complex Scenes using the Spatial Attention Entropy of \
                Semantic Segmentation Transformers, arXiv 2212.14397 (2022)",
     cost: "nothing beyond the forward pass",
-    unit: "entropy",
+    unit: "entropy / log N",
     signed: false,
     min_layer: 1,
     needs: &[],

@@ -167,8 +167,8 @@ fn dragging_over_words_shows_what_they_were_made_from() {
     let mut harness = window(bank(), &oracle);
     drag(&mut harness, "river, position 8", "boats, position 12");
     assert_eq!(span(&harness).as_deref(), Some("8..13"));
-    harness.get_by_label("selected: tokens 8..13");
-    harness.get_by_label_contains("layer 3 of 3, sources of tokens 8..13, scalar sum, exact");
+    harness.get_by_label("selected: tokens 8 to 12");
+    harness.get_by_label_contains("layer 3 of 3, sources of tokens 8 to 12, scalar sum, exact");
     let map = harness.state().view().map.as_ref().unwrap();
     let values = map.heatmap.values.clone();
     assert!(values[8..13].iter().all(|v| v.is_nan()) && values[13] > 0.0 && values[7] > 0.0);
@@ -249,7 +249,7 @@ fn of_a_causal_model_the_sources_lie_before_and_their_worth_is_measured() {
     assert_eq!(span(&harness).as_deref(), Some("8..13"));
     let values = harness.state().view().map.as_ref().unwrap().heatmap.values.clone();
     assert!(values[8..].iter().all(|v| v.is_nan()) && values[..8].iter().all(|v| v.is_finite()));
-    harness.get_by_label("sources of tokens 8..13 at every layer");
+    harness.get_by_label("sources of tokens 8 to 12 at every layer");
     assert!(value(&harness, 2, 9).is_nan() && value(&harness, 2, 7) > 0.0);
     harness.get_by_label("how much less likely the span is without its strongest sources");
     harness.get_by_label("Measure").click();

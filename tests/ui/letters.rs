@@ -42,6 +42,13 @@ fn hebrew_words_are_pointed_at_clicked_and_selected_where_they_are_seen() {
     harness.get_by_label("ארבע, position 5").click();
     harness.run_ok();
     assert_eq!(harness.state().lane().pinned().as_ref().map(ToString::to_string).as_deref(), Some("5"));
+    // Arrows go where they point: three stands to the right of ארבע, and further right is what comes before it.
+    let pinned = |harness: &Harness<'_, App>| harness.state().lane().pinned().map(ToString::to_string);
+    for (key, position) in [(Key::ArrowRight, "4"), (Key::ArrowRight, "3"), (Key::ArrowLeft, "4"), (Key::ArrowLeft, "5")] {
+        harness.key_press(key);
+        harness.run_ok();
+        assert_eq!(pinned(&harness).as_deref(), Some(position));
+    }
     drag(&mut harness, "שלום, position 1", "three, position 4");
     let span = harness.state().lane().span().unwrap();
     assert_eq!((span.from, span.to), (1, 5));

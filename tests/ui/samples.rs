@@ -83,7 +83,7 @@ fn a_sample_of_the_other_kind_brings_its_own_model() {
     let mut harness = window(opened(), &Scripted::at_once());
     harness.get_by_label("Samples").click();
     harness.run_ok();
-    harness.get_by_label("Model: tiny");
+    harness.get_by_label("Model: tiny for pictures, the built-in text model for texts.");
     harness.get_by_label("Open the sample Negation").click_accesskit();
     harness.run_ok();
     assert_eq!((input(&harness), harness.state().lane().question.model.clone()), (sample("negation.txt"), None));

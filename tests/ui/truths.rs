@@ -4,6 +4,7 @@ use super::script::{LETTERS, READER, VIEWER};
 use super::*;
 use tempfile::TempDir;
 use tokenscope::domain::request::{Input, ModelRef};
+use tokenscope::domain::span::Span;
 
 /// Drops a folder of this name, which the script takes for a model.
 fn open_model(harness: &mut Harness<'_, App>, name: &str) -> ModelRef {
@@ -47,6 +48,53 @@ fn pictures_and_texts_keep_their_own_models() {
     harness.get_by_label("reader for texts");
     open(&mut harness, &text);
     assert_eq!(harness.state().lane().question.model, Some(reader));
+}
+
+#[test]
+fn the_first_page_keeps_both_models_and_names_them() {
+    let mut harness = window(opened(), &Scripted::at_once());
+    let (_desk, text) = text_file();
+    let home = |harness: &mut Harness<'_, App>| {
+        harness.key_press_modifiers(Modifiers::COMMAND, Key::H);
+        harness.run_ok();
+    };
+    for _ in 0..2 {
+        home(&mut harness);
+        harness.get_by_label("Model: tiny for pictures, the built-in text model for texts.");
+        open(&mut harness, &text);
+        assert_eq!(harness.state().lane().question.model, None);
+        home(&mut harness);
+        harness.get_by_label("tiny for pictures");
+        open(&mut harness, "meadow.png");
+        assert_eq!(harness.state().lane().question.model, Some("tiny".into()));
+    }
+}
+
+#[test]
+fn an_error_that_is_met_again_is_said_again_and_once() {
+    let oracle = Scripted::at_once();
+    let mut harness = window(opened(), &oracle);
+    oracle.0.borrow_mut().refuses = Some("\"layer\":2".to_owned());
+    for _ in 0..2 {
+        press(&mut harness, Key::OpenBracket);
+        assert!(harness.state().error().is_some());
+        assert!(harness.query_by_label("Built-in models").is_none(), "the model is not at fault");
+        press(&mut harness, Key::Escape);
+        harness.run_ok();
+        assert!(harness.state().error().is_none(), "closed, it stays closed");
+        press(&mut harness, Key::CloseBracket);
+        assert!(harness.state().error().is_none());
+    }
+}
+
+#[test]
+fn a_layer_that_the_next_model_has_not_is_no_error() {
+    let mut harness = window(with(opened(), |l| l.question.layer = 3), &Scripted::at_once());
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::H);
+    harness.run_ok();
+    open_model(&mut harness, script::COARSE);
+    open(&mut harness, "meadow.png");
+    assert!(harness.state().error().is_none(), "{:?}", harness.state().error());
 }
 
 #[test]
@@ -143,7 +191,7 @@ fn the_own_entry_has_no_rank_and_the_others_are_counted_without_it() {
     let mut harness = window(opened(), &Scripted::at_once());
     harness.get_by_label(&patch(1, 1)).hover();
     harness.step();
-    harness.get_by_label_contains("  |  own entry, drawn as the largest other");
+    harness.get_by_label_contains("relevance 9.000  |  own entry, drawn as the largest other (");
     assert!(harness.query_by_label_contains("rank 1 of").is_none());
     harness.get_by_label(&patch(1, 1)).click();
     harness.run_ok();
@@ -236,6 +284,36 @@ fn keys_that_do_nothing_say_why() {
         press(&mut harness, key);
         harness.get_by_label_contains(said);
     }
+}
+
+#[test]
+fn what_cannot_be_done_says_so() {
+    let said = |session: Lane, key: Key, words: &str| {
+        let mut harness = window(session, &Scripted::at_once());
+        press(&mut harness, key);
+        harness.get_by_label_contains(words);
+    };
+    let bank = || with(Lane::default(), |l| l.question.input = Some("sample:bank.txt".into()));
+    said(opened(), Key::E, "ULTra has no charts and tables beside its map");
+    said(opened(), Key::CloseBracket, "Layer 3 is the last one");
+    said(with(opened(), |l| l.question.layer = 0), Key::OpenBracket, "Layer 0 is the first one");
+    said(with(opened(), |l| l.question.method = "attention".into()), Key::Comma, "There is no other head in this direction");
+    said(with(opened(), |l| l.show(Mode::Segments)), Key::ArrowDown, "Arrows move the pinned token of a heatmap");
+    said(bank(), Key::Plus, "This enlarges pictures");
+    said(Lane::default(), Key::M, "Nothing is open: choose a sample");
+    let mut harness = window(bank(), &Scripted::at_once());
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::G);
+    harness.run_ok();
+    harness.get_by_label_contains("reads whole texts and continues none");
+}
+
+#[test]
+fn a_selection_names_its_last_token() {
+    let span = Span { from: 2, to: 5 };
+    let lane = with(Lane::default(), |l| l.question.input = Some("sample:bank.txt".into()));
+    let harness = window(with(lane, |l| l.selection = Selection::Span(span)), &Scripted::at_once());
+    harness.get_by_label("selected: tokens 2 to 4");
+    harness.get_by_label_contains("sources of tokens 2 to 4");
 }
 
 #[test]

@@ -16,7 +16,9 @@ impl Lane {
         if !(-bound - 1..=bound).contains(&i64::from(question.layer)) {
             let place = format!("layer {}", question.layer);
             question.layer = -1;
-            return Err(Error::refused(place, "this model has no such layer").expected(format!("0..{top}, or -1 for the top")));
+            return Err(Error::refused(place, "this model has no such layer")
+                .expected(format!("0..{top}, or -1 for the top"))
+                .remedy(format!("layer {top} is shown")));
         }
         if let Head::One(head) = question.params.head
             && head >= scene.model.num_heads

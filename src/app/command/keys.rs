@@ -89,6 +89,8 @@ pub const BINDINGS: &[Binding] = &[
 
 /// What is done without a key of the table, for the help overlay.
 pub const GESTURES: &[(&str, &str)] = &[
+    ("Tab, Shift+Tab", "next control, the one before; Enter or Space presses it"),
+    ("Ctrl+Enter", "explain the text that is being typed"),
     ("Ctrl+C", "copy the figure"),
     ("Ctrl+V", "open a picture or a text from the clipboard"),
     ("point", "map of the patch or word under the pointer"),
@@ -98,6 +100,7 @@ pub const GESTURES: &[(&str, &str)] = &[
     ("drag, Shift+click", "select a part of a text: which input it was made from"),
     ("double-click", "select a sentence"),
     ("Space+drag", "pan (also the middle button)"),
+    ("Ctrl and +  -", "enlarge the window, or make it smaller"),
     ("drop", "an image, a text, a model folder or a session"),
 ];
 
@@ -105,9 +108,10 @@ pub const GESTURES: &[(&str, &str)] = &[
 /// keyboard.
 pub fn commands(ctx: &egui::Context, canvas_focused: bool) -> Vec<Command> {
     // An open list takes the keys that choose in it.
-    if ctx.text_edit_focused() || egui::Popup::is_any_open(ctx) {
+    if egui::Popup::is_any_open(ctx) {
         return Vec::new();
     }
+    let is_typing = ctx.text_edit_focused();
     let control_focused = ctx.memory(|m| m.focused().is_some()) && !canvas_focused;
     let events = ctx.input(|i| i.events.clone());
     let mut commands = Vec::new();
@@ -116,10 +120,12 @@ pub fn commands(ctx: &egui::Context, canvas_focused: bool) -> Vec<Command> {
             Event::Key { key, pressed: true, modifiers, repeat, .. } => {
                 let is_arrow = matches!(key, Key::ArrowUp | Key::ArrowDown | Key::ArrowLeft | Key::ArrowRight);
                 let found = BINDINGS.iter().find(|b| b.key == *key && matches(*modifiers, b));
+                let found = found.filter(|b| !is_typing || is_no_letter(b));
                 let command = found.filter(|_| !(is_arrow && control_focused)).map(|b| (b.command)());
                 commands.extend(command.filter(|c| !repeat || repeats(c)));
             }
             // The desktop's own key for it, whichever that is.
+            Event::Copy | Event::Paste(_) | Event::PasteImage(_) if is_typing => {}
             Event::Copy => commands.push(Command::Do(Effect::CopyFigure)),
             Event::Paste(text) => commands.extend(typed_input(text).map(Command::OpenInput)),
             Event::PasteImage(picture) => commands.push(Command::Do(Effect::Paste(picture.clone()))),
@@ -127,6 +133,11 @@ pub fn commands(ctx: &egui::Context, canvas_focused: bool) -> Vec<Command> {
         }
     }
     commands
+}
+
+/// Whether a key means nothing to a text field: it is held with Ctrl and neither takes back nor brings again what was typed.
+fn is_no_letter(binding: &Binding) -> bool {
+    binding.modifiers.command && binding.key != Key::Z || matches!(binding.key, Key::F1 | Key::F12)
 }
 
 /// Whether holding the key down goes on: steps do, switches do not flicker.

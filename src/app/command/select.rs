@@ -55,8 +55,11 @@ pub(super) fn grow_span(lane: &mut Lane, scene: &Scene, (rows, cols): (i64, i64)
     let (Some((anchor, end)), Some(_)) = (ends(lane, scene, around.anchor), &scene.layout.text) else {
         return move_pin(lane, scene, (rows, cols), around);
     };
-    let moved =
-        if rows == 0 { moved(scene.layout.grid, end, 0, cols).1 } else { around.lines[usize::from(rows > 0)].unwrap_or(end) };
+    let moved = match around.sides {
+        Some(sides) if rows == 0 => sides[usize::from(cols > 0)].unwrap_or(end),
+        None if rows == 0 => moved(scene.layout.grid, end, 0, cols).1,
+        _ => around.lines[usize::from(rows > 0)].unwrap_or(end),
+    };
     select(lane, scene, Span::between(anchor, moved));
 }
 
@@ -74,6 +77,7 @@ pub(super) fn move_pin(lane: &mut Lane, scene: &Scene, (rows, cols): (i64, i64),
     let next = match (patch, &layout.text) {
         (None, Some(_)) => layout.ranged().next(),
         (Some(from), Some(_)) if rows != 0 => around.lines[usize::from(rows > 0)].or(Some(from)),
+        (Some(from), Some(_)) if around.sides.is_some() => around.sides.and_then(|s| s[usize::from(cols > 0)]).or(Some(from)),
         (None, None) => grid.patch_at(grid.rows / 2, grid.cols / 2),
         (Some(from), _) => {
             let (row, col) = moved(grid, from, rows, cols);

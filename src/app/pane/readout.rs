@@ -6,9 +6,10 @@ use crate::app::command::{Command, Effect};
 use crate::app::resolve::view::{Pointing, View};
 use crate::app::state::{Lane, Mode};
 use crate::app::widgets::theme;
-use crate::app::widgets::values::rank;
+use crate::app::widgets::values::standing;
 use crate::app::widgets::words;
 use crate::domain::Progress;
+use crate::domain::request::Own;
 use crate::engine::Scene;
 use crate::method::Reach;
 
@@ -94,19 +95,21 @@ fn pointed(lane: &Lane, view: &View, scene: &Scene, patch: usize) -> String {
             let value = map.heatmap.values.get(patch)?;
             let sorted = map.ranked_values();
             let standing = match map.own_entry() {
-                Some(own) if own == patch => format!("  |  {}", map.own_words()),
-                _ if value.is_nan() => String::new(),
-                _ if sorted.first() == sorted.last() => "  |  the same as all others".to_owned(),
-                own => {
-                    let others = if own.is_some() { " others" } else { "" };
-                    format!("  |  rank {} of {}{others}", rank(&sorted, *value), sorted.len())
+                Some(own) if own == patch => {
+                    let drawn = if map.own == Own::Max { format!(" ({})", words::value(*value)) } else { String::new() };
+                    let own = map.own_value().unwrap_or(f32::NAN);
+                    return Some(format!("{} {}  |  {}{drawn}", map.method.unit, words::value(own), map.own_words()));
                 }
+                _ if value.is_nan() => String::new(),
+                own => format!("  |  {}", standing(&sorted, *value, own.is_some())),
             };
             Some(format!("{} {}{standing}", map.method.unit, words::value(*value)))
         }),
         Mode::Segments => view.cut.as_ref().and_then(|cut| {
             let label = usize::from(*cut.segmentation.patch_labels.get(patch)?);
-            Some(format!("segment {label}, {} of the picture", words::share(*cut.shares.get(label)?)))
+            let seen = scene.photo.as_ref().is_some_and(|photo| photo.is_cropped());
+            let of = if seen { "what the model sees" } else { "the picture" };
+            Some(format!("segment {label}, {} of {of}", words::share(*cut.shares.get(label)?)))
         }),
     };
     // Its own map has to be asked for.

@@ -39,11 +39,10 @@ pub fn colour_bar_ui(ui: &mut Ui, lane: &Lane, map: &MapView, pointed: Option<f3
     let ink = ui.visuals().text_color();
     ui.painter().rect_stroke(bar, 0.0, Stroke::new(1.0, theme::palette(ui.visuals()).quiet), StrokeKind::Outside);
     let font = TextStyle::Small.resolve(ui.style());
-    let decimals = words::decimals_for(map.range.high - map.range.low, NUM_TICKS);
+    let ticks = words::ticks(map.range.low, map.range.high, NUM_TICKS);
     let constant = map.range.constant();
-    for tick in 0..NUM_TICKS {
-        let part = tick as f32 / (NUM_TICKS - 1) as f32;
-        let value = constant.unwrap_or_else(|| egui::lerp(map.range.low..=map.range.high, part));
+    for (n, tick) in ticks.into_iter().enumerate() {
+        let part = n as f32 / (NUM_TICKS - 1) as f32;
         if constant.is_some_and(|value| map.range.unit(value) != part) {
             continue;
         }
@@ -52,7 +51,7 @@ pub fn colour_bar_ui(ui: &mut Ui, lane: &Lane, map: &MapView, pointed: Option<f3
         ui.painter().text(
             pos2(bar.right() + 7.0, y),
             Align2::LEFT_CENTER,
-            if constant.is_some() { words::value(value) } else { words::tick(value, decimals) },
+            constant.map_or(tick, words::value),
             font.clone(),
             ink,
         );

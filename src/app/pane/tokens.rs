@@ -29,7 +29,7 @@ pub fn tokens_ui(ui: &mut Ui, lane: &Lane, view: &View, scene: &Scene, commands:
             }
         }
         if let Some(span) = lane.span() {
-            let name = format!("selected: tokens {span}");
+            let name = format!("selected: {}", words::span(span));
             if ui.add(Button::selectable(true, name)).on_hover_text("Click to let it go (Esc)").clicked() {
                 commands.push(Command::Unpin);
             }

@@ -51,7 +51,8 @@ pub struct MapView {
     pub method: &'static Info,
     /// Where the values come from, and which row of it.
     pub source: (Arc<Explanation>, usize),
-    own: Own,
+    /// What became of the target's own entry.
+    pub own: Own,
 }
 
 impl MapView {
@@ -78,6 +79,11 @@ impl MapView {
     pub fn own_entry(&self) -> Option<usize> {
         let is_replaced = self.method.uses(Uses::Own) && self.span.is_none() && self.own != Own::Keep;
         self.source.0.scene.layout.patch_of(self.position).filter(|_| is_replaced)
+    }
+
+    /// The target's own entry as it was computed.
+    pub fn own_value(&self) -> Option<f32> {
+        self.source.0.row(self.source.1).get(self.position).copied()
     }
 
     /// What the own-entry rule made of the target's own entry, in words.

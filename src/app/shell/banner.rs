@@ -14,6 +14,8 @@ use crate::domain::request::ModelRef;
 pub struct Banner {
     /// What is shown.
     pub error: Error,
+    /// Whether an input or a model could not be opened.
+    pub is_of_opening: bool,
     cause: Cause,
 }
 
@@ -29,12 +31,22 @@ enum Cause {
 impl Banner {
     /// The refusal of a question, shown as long as that is asked.
     pub fn of_question(error: Error, key: String) -> Self {
-        Self { error, cause: Cause::Question(key) }
+        Self { error, is_of_opening: false, cause: Cause::Question(key) }
     }
 
     /// A refusal that is shown until the user asks for something else than `lane` does.
     pub fn at(error: Error, lane: &Lane) -> Self {
-        Self { error, cause: Cause::State(Box::new(lane.clone())) }
+        Self { error, is_of_opening: false, cause: Cause::State(Box::new(lane.clone())) }
+    }
+
+    /// A refusal to open an input or a model.
+    pub fn of_opening(error: Error, lane: &Lane) -> Self {
+        Self { is_of_opening: true, ..Self::at(error, lane) }
+    }
+
+    /// The question that it answers, by its key.
+    pub fn key(&self) -> Option<&str> {
+        if let Cause::Question(key) = &self.cause { Some(key) } else { None }
     }
 
     /// Returns whether the error still concerns what the user does.
@@ -52,7 +64,8 @@ fn asks_the_same(a: &Lane, b: &Lane) -> bool {
 }
 
 /// The error, what to do about it, and how to be rid of it.
-pub fn banner_ui(ui: &mut Ui, error: &Error, model: Option<&ModelRef>, commands: &mut Vec<Command>) {
+pub fn banner_ui(ui: &mut Ui, banner: &Banner, model: Option<&ModelRef>, commands: &mut Vec<Command>) {
+    let (error, model) = (&banner.error, model.filter(|_| banner.is_of_opening));
     let palette = theme::palette(ui.visuals());
     egui::Frame::new().fill(palette.banner).inner_margin(egui::Margin::symmetric(12, 8)).show(ui, |ui| {
         ui.horizontal(|ui| {

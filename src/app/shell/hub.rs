@@ -10,7 +10,7 @@ use eframe::egui::{
 use poll_promise::Promise;
 
 use crate::app::command::{Command, Effect};
-use crate::app::widgets::theme;
+use crate::app::widgets::{focus, theme};
 use crate::domain::request::ModelRef;
 use crate::domain::source::is_hub_id;
 use crate::domain::{Error, Notice, Result};
@@ -222,6 +222,7 @@ impl Picker {
             let height = (ctx.content_rect().height() * 0.45).clamp(120.0, 380.0);
             ScrollArea::vertical().max_height(height).min_scrolled_height(height).auto_shrink([false, false]).show(ui, |ui| {
                 self.rows_ui(ui, entered, commands);
+                focus::follow_ui(ui);
             });
             ui.separator();
             self.download_ui(ui, commands);

@@ -14,7 +14,7 @@ const MAX_WIDTH: f32 = 1080.0;
 const SIDE: f32 = 20.0;
 
 /// Draws the first page into the canvas.
-pub fn welcome_ui(ui: &mut Ui, lane: &Lane, gallery: &mut Gallery, commands: &mut Vec<Command>) {
+pub fn welcome_ui(ui: &mut Ui, (lane, reads_texts): (&Lane, Option<bool>), gallery: &mut Gallery, commands: &mut Vec<Command>) {
     let canvas = ui.max_rect();
     ui.painter().rect_filled(canvas, 0.0, theme::palette(ui.visuals()).canvas);
     ScrollArea::vertical().id_salt("samples").auto_shrink([false, false]).show(ui, |ui| {
@@ -27,7 +27,7 @@ pub fn welcome_ui(ui: &mut Ui, lane: &Lane, gallery: &mut Gallery, commands: &mu
         let rect = canvas.translate(ui.min_rect().min - canvas.min);
         let page = rect.with_min_x(rect.left() + left).with_max_x(rect.left() + left + width).with_min_y(rect.top() + top);
         let mut page = ui.new_child(UiBuilder::new().max_rect(page).layout(Layout::top_down(Align::Min)));
-        page_ui(&mut page, lane, gallery, commands);
+        page_ui(&mut page, (lane, reads_texts), gallery, commands);
         let used = page.min_rect();
         if (used.height() - height).abs() > 0.5 {
             ui.data_mut(|d| d.insert_temp(id, used.height()));
@@ -37,7 +37,7 @@ pub fn welcome_ui(ui: &mut Ui, lane: &Lane, gallery: &mut Gallery, commands: &mu
     });
 }
 
-fn page_ui(ui: &mut Ui, lane: &Lane, gallery: &mut Gallery, commands: &mut Vec<Command>) {
+fn page_ui(ui: &mut Ui, (lane, reads_texts): (&Lane, Option<bool>), gallery: &mut Gallery, commands: &mut Vec<Command>) {
     let quiet = theme::palette(ui.visuals()).quiet;
     ui.label(RichText::new("See what a token has come to mean").heading());
     let what = "Choose a sample, point at a patch or a word, and see what a transformer relates it to.";
@@ -62,24 +62,25 @@ fn page_ui(ui: &mut Ui, lane: &Lane, gallery: &mut Gallery, commands: &mut Vec<C
         ui.label(RichText::new("or drop or paste (Ctrl+V)").color(quiet));
     });
     ui.add_space(2.0);
-    model_ui(ui, lane, commands);
+    model_ui(ui, (lane, reads_texts), commands);
 }
 
 /// Which model will answer. One that was refused is named as what was chosen, no more.
-fn model_ui(ui: &mut Ui, lane: &Lane, commands: &mut Vec<Command>) {
+fn model_ui(ui: &mut Ui, (lane, reads_texts): (&Lane, Option<bool>), commands: &mut Vec<Command>) {
     let quiet = theme::palette(ui.visuals()).quiet;
-    ui.horizontal_wrapped(|ui| match &lane.question.model {
-        Some(model) => {
-            ui.label(RichText::new(format!("Model: {}", model.name())).color(quiet));
-            let tip = "Go back to the models that the program carries";
-            if ui.small_button("Use the built-in models").on_hover_text(tip).clicked() {
-                commands.push(Command::BuiltInModel);
-            }
-        }
-        None => {
-            let (image, text) = (ModelRef::Image.name(), ModelRef::Text.name());
-            let line = format!("Model: the {image} for pictures, the {text} for texts.");
-            ui.label(RichText::new(line).small().color(quiet));
+    let is_built_in = lane.question.model.is_none() && lane.question.other_model.is_none();
+    let models = if is_built_in { Some([ModelRef::Image, ModelRef::Text]) } else { lane.question.models(reads_texts) };
+    let name = |model: &ModelRef| if model.is_built_in() { format!("the {}", model.name()) } else { model.name() };
+    let line = match (models, &lane.question.model) {
+        (Some([pictures, texts]), _) => format!("Model: {} for pictures, {} for texts.", name(&pictures), name(&texts)),
+        (None, Some(model)) => format!("Model: {}", model.name()),
+        (None, None) => String::new(),
+    };
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new(line).small().color(quiet));
+        let tip = "Go back to the models that the program carries";
+        if !is_built_in && ui.small_button("Use the built-in models").on_hover_text(tip).clicked() {
+            commands.push(Command::BuiltInModel);
         }
     });
 }

@@ -80,6 +80,14 @@ impl Question {
         self.model.clone().or_else(|| self.input.as_ref().map(ModelRef::built_in_for))
     }
 
+    /// The models for pictures and for texts, once it is known which of them `model` is for: an open input says so, or, while none
+    /// is open, `reads_texts`.
+    pub fn models(&self, reads_texts: Option<bool>) -> Option<[ModelRef; 2]> {
+        let reads_texts = self.input.as_ref().map(Input::is_text).or(reads_texts)?;
+        let [pictures, texts] = if reads_texts { [&self.other_model, &self.model] } else { [&self.model, &self.other_model] };
+        Some([pictures.clone().unwrap_or(ModelRef::Image), texts.clone().unwrap_or(ModelRef::Text)])
+    }
+
     /// The method's facts; the first of the registry when the id is unknown, which a session file may bring about.
     pub fn info(&self) -> Option<&'static Info> {
         let named = method::by_id(&self.method).ok();

@@ -2,6 +2,7 @@
 
 pub mod camera;
 pub mod colour_strip;
+pub mod focus;
 pub mod fonts;
 pub mod inputs;
 pub mod note;

@@ -41,6 +41,8 @@ pub struct Palette {
     pub banner: Color32,
     /// Text of the error banner.
     pub on_banner: Color32,
+    /// Ring around what has the keyboard.
+    pub focus: Color32,
     /// Lines between groups.
     pub line: Color32,
     /// Lines between patches.
@@ -54,6 +56,7 @@ const LIGHT: Palette = Palette {
     quiet: Color32::from_rgb(82, 88, 98),
     banner: Color32::from_rgb(255, 228, 222),
     on_banner: Color32::from_rgb(122, 20, 8),
+    focus: Color32::from_rgb(200, 80, 0),
     line: Color32::from_rgb(212, 216, 222),
     grid: Color32::from_rgba_premultiplied(60, 60, 60, 60),
 };
@@ -65,6 +68,7 @@ const DARK: Palette = Palette {
     quiet: Color32::from_rgb(168, 175, 186),
     banner: Color32::from_rgb(74, 26, 22),
     on_banner: Color32::from_rgb(255, 208, 200),
+    focus: Color32::from_rgb(255, 176, 46),
     line: Color32::from_rgb(54, 59, 67),
     grid: Color32::from_rgba_premultiplied(60, 60, 60, 60),
 };

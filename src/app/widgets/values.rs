@@ -37,6 +37,22 @@ impl<'a> PatchValues<'a> {
     }
 }
 
+/// The values in ascending order, without those that are missing.
+pub fn sorted(values: &[f32]) -> Vec<f32> {
+    let mut sorted: Vec<f32> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+    sorted.sort_by(f32::total_cmp);
+    sorted
+}
+
+/// Where a value stands among those in ascending order: `rank 3 of 34`, or that there is no order.
+pub fn standing(sorted: &[f32], value: f32, are_others: bool) -> String {
+    if sorted.first() == sorted.last() {
+        return "the same as all others".to_owned();
+    }
+    let others = if are_others { " others" } else { "" };
+    format!("rank {} of {}{others}", rank(sorted, value), sorted.len())
+}
+
 /// 1 for what no value of an ascending list exceeds; equal values share the better rank.
 pub fn rank(sorted: &[f32], value: f32) -> usize {
     1 + sorted.len() - sorted.partition_point(|&v| v <= value)

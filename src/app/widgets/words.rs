@@ -1,6 +1,7 @@
 //! Numbers and tokens in words, the same in every panel.
 
 use crate::domain::request::{Head, Params};
+use crate::domain::span::Span;
 use crate::domain::text::Text;
 use crate::domain::token::{TokenKind, TokenLayout};
 use crate::engine::Scene;
@@ -25,16 +26,18 @@ pub fn value(value: f32) -> String {
     }
 }
 
-/// Decimals that tell `num_ticks` evenly spaced numbers apart; `None` where scientific notation is shorter to read.
-pub fn decimals_for(span: f32, num_ticks: usize) -> Option<usize> {
-    let step = span / num_ticks.saturating_sub(1).max(1) as f32;
+/// Evenly spaced numbers beside a scale, with as many decimals as tell them apart; scientific where that is shorter to read.
+pub fn ticks(low: f32, high: f32, count: usize) -> Vec<String> {
+    let step = (high - low) / count.saturating_sub(1).max(1) as f32;
+    let values = (0..count).map(|n| low + n as f32 * step);
     let decimals = 1 - step.abs().log10().floor() as i32;
-    (step.is_normal() && decimals <= 5).then(|| usize::try_from(decimals).unwrap_or(0))
-}
-
-/// A number beside a colour bar.
-pub fn tick(value: f32, decimals: Option<usize>) -> String {
-    decimals.map_or_else(|| format!("{value:.1e}"), |decimals| format!("{value:.decimals$}"))
+    if step.is_normal() && decimals <= 5 {
+        let decimals = usize::try_from(decimals).unwrap_or(0);
+        return values.map(|value| format!("{value:.decimals$}")).collect();
+    }
+    let largest = low.abs().max(high.abs());
+    let digits = (largest / step.abs()).log10().ceil().clamp(1.0, 6.0) as usize;
+    values.map(|value| format!("{value:.digits$e}")).collect()
 }
 
 /// `CLS`, `reg0`, `patch 3,4`; of a text the word, `bank#2` where it comes again, or the piece as the vocabulary spells it.
@@ -47,7 +50,15 @@ pub fn token(layout: &TokenLayout, position: usize) -> String {
 
 /// A token, or `sources of tokens 41..60`.
 pub fn target(layout: &TokenLayout, (position, span): Target) -> String {
-    span.map_or_else(|| token(layout, position), |span| format!("sources of tokens {span}"))
+    span.map_or_else(|| token(layout, position), |span| format!("sources of {}", self::span(span)))
+}
+
+/// `tokens 2 to 4`, the last one included; `token 7`.
+pub fn span(span: Span) -> String {
+    match span.to.saturating_sub(1) {
+        last if last <= span.from => format!("token {}", span.from),
+        last => format!("tokens {} to {last}", span.from),
+    }
 }
 
 /// `CLS`, `reg0`, `patch 3,4`.
@@ -158,9 +169,12 @@ mod tests {
 
     #[test]
     fn ticks_have_the_decimals_that_tell_them_apart() {
-        assert_eq!([0.0, 0.06, 0.12].map(|v| tick(v, decimals_for(0.24, 5))), ["0.000", "0.060", "0.120"]);
-        assert_eq!(tick(150.0, decimals_for(600.0, 5)), "150");
-        assert_eq!(tick(2.5e-7, decimals_for(1e-6, 5)), "2.5e-7");
+        assert_eq!(ticks(0.0, 0.24, 5)[..3], ["0.000", "0.060", "0.120"]);
+        assert_eq!(ticks(0.0, 600.0, 5)[1], "150");
+        assert_eq!(ticks(0.0, 1e-6, 5)[1], "2.5e-7");
+        // Close to each other and far from zero.
+        assert_eq!(ticks(1.2e-3, 1.4e-3, 5), ["1.20e-3", "1.25e-3", "1.30e-3", "1.35e-3", "1.40e-3"]);
+        assert_eq!(ticks(1.2e-4, 1.3e-4, 5), ["1.20e-4", "1.23e-4", "1.25e-4", "1.27e-4", "1.30e-4"]);
     }
 
     #[test]

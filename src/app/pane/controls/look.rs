@@ -174,6 +174,8 @@ fn tree_cut_ui(ui: &mut Ui, lane: &mut Lane, view: &View) {
         Cut::Distance(distance) => {
             let most = shown.map_or(1.0, farthest).max(1e-3);
             row_ui(ui, "Distance", "Clusters that are closer than this are one", |ui| {
+                // Its numbers are longer than those of other sliders.
+                ui.spacing_mut().slider_width -= 24.0;
                 let slider = Slider::new(distance, 0.0..=most.max(*distance)).logarithmic(true).smallest_positive(1e-4);
                 ui.add(slider.max_decimals(4))
             });

@@ -6,7 +6,7 @@ use crate::app::ask::obstacle::lacking;
 use crate::app::ask::registry::{GROUPS, segmenters};
 use crate::app::state::Lane;
 use crate::app::widgets::rows::row_ui;
-use crate::app::widgets::theme;
+use crate::app::widgets::{focus, theme};
 use crate::domain::info::Info;
 use crate::engine::Scene;
 use crate::method::METHODS;
@@ -59,9 +59,11 @@ fn menu_ui(ui: &mut Ui, (name, tip): (&str, &str), now: &Info, groups: Vec<Group
                     let why = lacking.map(|lacking| format!("{}\n\n{}", sentence(&lacking), describe(info)));
                     if item.on_disabled_hover_text(why.unwrap_or_default()).clicked() {
                         chosen = Some(info);
+                        ui.close();
                     }
                 }
             }
+            focus::follow_ui(ui);
         });
         let id = picker.response.id;
         picker.response.on_hover_text(describe(now));

@@ -16,7 +16,7 @@ use crate::app::command::Command;
 use crate::app::resolve::view::View;
 use crate::app::state::{Lane, Mode};
 use crate::app::widgets::rows::{heading_ui, row_ui, words_ui};
-use crate::app::widgets::words;
+use crate::app::widgets::{focus, words};
 use crate::domain::request::{Facet, Head, Own};
 use crate::engine::Scene;
 use crate::method::{Info, Uses};
@@ -26,6 +26,8 @@ use crate::segment::Cutting;
 pub struct Shown<'a> {
     /// What is on the screen.
     pub view: &'a View,
+    /// Whether the open model reads texts, as far as it was seen to read anything.
+    pub reads_texts: Option<bool>,
     /// The model that is being downloaded, and the share of it that is there.
     pub downloading: Option<(&'a str, f32)>,
     /// Whether the open model's numbers can be trusted.
@@ -62,6 +64,7 @@ pub fn controls_ui(ui: &mut Ui, lane: &mut Lane, shown: &Shown<'_>, commands: &m
             }
         }
         predictions::predictions_ui(ui, scene);
+        focus::follow_ui(ui);
     });
 }
 

@@ -51,10 +51,20 @@ pub fn open_ui(ui: &mut Ui, lane: &Lane, shown: &Shown<'_>, commands: &mut Vec<C
             commands.push(Command::Do(Effect::ToggleHub));
         }
     });
-    name_ui(ui, model, "the built-in ones");
-    if let Some(other) = &lane.question.other_model {
-        let kind = if lane.question.input.as_ref().is_some_and(Input::is_text) { "pictures" } else { "texts" };
-        quiet_ui(ui, &format!("{} for {kind}", other.name()));
+    match lane.question.models(shown.reads_texts).filter(|models| models.iter().any(|model| !model.is_built_in())) {
+        // Nothing is open that would need one of them.
+        Some([pictures, texts]) if lane.question.input.is_none() => {
+            quiet_ui(ui, &format!("{} for pictures", pictures.name()));
+            quiet_ui(ui, &format!("{} for texts", texts.name()));
+        }
+        models => {
+            name_ui(ui, model, "the built-in ones");
+            if let Some(other) = &lane.question.other_model {
+                let kind = if lane.question.input.as_ref().is_some_and(Input::is_text) { "pictures" } else { "texts" };
+                let kind = models.map_or("the other kind of input", |_| kind);
+                quiet_ui(ui, &format!("{} for {kind}", other.name()));
+            }
+        }
     }
     if let Some((id, share)) = shown.downloading {
         quiet_ui(ui, &format!("downloading {id}: {:.0} %", 100.0 * share));

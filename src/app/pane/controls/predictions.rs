@@ -36,14 +36,11 @@ pub fn predictions_ui(ui: &mut Ui, scene: &Scene) {
             font.clone(),
             colour,
         );
-        let clip = rect.with_max_x(number.left() - 8.0);
-        ui.painter_at(clip).text(
-            rect.left_center() - egui::vec2(0.0, 3.0),
-            egui::Align2::LEFT_CENTER,
-            &prediction.name,
-            font,
-            colour,
-        );
+        let mut name = egui::text::LayoutJob::simple_singleline(prediction.name.clone(), font, colour);
+        name.wrap = egui::text::TextWrapping::truncate_at_width(number.left() - 8.0 - rect.left());
+        let name = ui.painter().layout_job(name);
+        let at = rect.left_center() - egui::vec2(0.0, 3.0 + name.size().y / 2.0);
+        ui.painter().galley(at, name, colour);
         let label = format!("{}: {level}", prediction.name);
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &label));
         response.on_hover_text(format!("{} ({kind} {})", prediction.name, prediction.class));

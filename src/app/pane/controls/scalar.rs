@@ -32,7 +32,11 @@ pub fn scalar_ui(ui: &mut Ui, scalar: &mut Scalar, is_text: bool) {
         let read = if typed.is_empty() { Ok(Scalar::default()) } else { typed.parse::<Scalar>() };
         ui.data_mut(|d| d.remove::<Refused>(refused));
         match read {
-            Ok(read) => *scalar = read,
+            Ok(read) => {
+                *scalar = read;
+                // The model may refuse it still, and what is typed next is to mend it.
+                return_to_draft(ui, FIELD);
+            }
             Err(error) => {
                 let kept = Refused { before: scalar.clone(), typed, error };
                 ui.data_mut(|d| d.insert_temp(refused, kept));

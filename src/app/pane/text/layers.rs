@@ -16,6 +16,7 @@ use crate::app::resolve::matrix::{Matrix, Row};
 use crate::app::state::MatrixLook;
 use crate::app::widgets::rows::segmented_ui;
 use crate::app::widgets::theme;
+use crate::app::widgets::values;
 use crate::app::widgets::words;
 use crate::letters::characters::is_mark;
 
@@ -338,8 +339,14 @@ fn words_of_cell(page: Page<'_>, matrix: &Matrix, (layer, position): (usize, usi
                 format!("{} {}, own entry", matrix.method.unit, words::value(*value))
             }
             Some(value) => {
-                let (unit, count) = (matrix.method.unit, map.values.iter().filter(|value| !value.is_nan()).count());
-                format!("{unit} {}, rank {} of {count}", words::value(*value), map.rank(position))
+                let (unit, target) = (matrix.method.unit, matrix.target.0);
+                let is_other = |p: usize| !(p == target && matrix.replaces_own(page.lane, p));
+                let others: Vec<f32> = (0..map.values.len()).filter(|&p| is_other(p)).map(|p| map.values[p]).collect();
+                format!(
+                    "{unit} {}, {}",
+                    words::value(*value),
+                    values::standing(&values::sorted(&others), *value, others.len() < map.values.len())
+                )
             }
             None => "no value".to_owned(),
         },

@@ -104,6 +104,11 @@ impl TextView {
         self.set.as_ref().map_or([None; 2], |set| set.setting.neighbours(position))
     }
 
+    /// The tokens to the left and to the right of a token, once the text is set.
+    pub fn sides(&self, position: usize) -> Option<[Option<usize>; 2]> {
+        self.set.as_ref().map(|set| set.setting.sides(position))
+    }
+
     /// Whether the keyboard is on the text.
     pub fn has_keyboard(&self, ctx: &egui::Context) -> bool {
         self.placed.is_some_and(|p| ctx.memory(|m| m.has_focus(p.id)))

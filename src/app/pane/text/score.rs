@@ -18,7 +18,7 @@ pub fn panel_ui(ui: &mut Ui, page: Page<'_>, commands: &mut Vec<Command>) {
     }
     let frame = theme::panel_frame(ui.style());
     Panel::bottom("score").frame(frame).resizable(false).show(ui, |ui| {
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             if page.lane.span().is_none() {
                 return quiet_ui(ui, "Drag over words, or double-click a sentence, to see which input they were written from");
             }
@@ -54,8 +54,8 @@ fn sentence(removal: &Removal) -> String {
     let more = if *comprehensiveness < 0.0 { "more" } else { "less" };
     let tokens = if *num_tokens == 1 { "1 token".to_owned() } else { format!("{num_tokens} tokens") };
     format!(
-        "Without its {percent} % strongest sources ({tokens}) the span is {:.2} nats a token {more} likely; without as many at random: \
-         {random:.2}",
+        "Without its {percent} % strongest sources ({tokens}) the span is {:.2} nats a token {more} likely; without as \
+         many at random: {random:.2}",
         comprehensiveness.abs()
     )
 }

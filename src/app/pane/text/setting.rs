@@ -145,6 +145,27 @@ impl Setting {
         above.chain(below).find_map(in_line)
     }
 
+    /// The tokens to the left and to the right as the text is seen; beyond the end of a line, those where its reader goes on.
+    pub fn sides(&self, position: usize) -> [Option<usize>; 2] {
+        let Some(&Some((line, at))) = self.index.get(position) else { return [None; 2] };
+        let Some(places) = self.lines.get(line).map(|line| &line.places) else { return [None; 2] };
+        let other = |place: &&Place| place.position != position;
+        let left = places.iter().take(at).rev().find(other).map(|p| p.position);
+        let right = places.iter().skip(at + 1).find(other).map(|p| p.position);
+        let mut before = self.lines.iter().take(line).rev().map(|line| &line.places).filter(|places| !places.is_empty());
+        let mut after = self.lines.iter().skip(line + 1).map(|line| &line.places).filter(|places| !places.is_empty());
+        let first = |places: &Vec<Place>| places.first().map(|p| p.position);
+        let last = |places: &Vec<Place>| places.last().map(|p| p.position);
+        // Read from right to left, a line goes on at the right end of the next.
+        let is_rtl = first(places) > last(places);
+        let (to_left, to_right) = if is_rtl {
+            (after.next().and_then(last), before.next().and_then(first))
+        } else {
+            (before.next().and_then(last), after.next().and_then(first))
+        };
+        [left.or(to_left), right.or(to_right)]
+    }
+
     /// The nearest tokens in the line above and in the line below; lines without a token are passed over.
     pub fn neighbours(&self, position: usize) -> [Option<usize>; 2] {
         let Some(&Some((line, _))) = self.index.get(position) else { return [None; 2] };
