@@ -25,6 +25,8 @@ mod exhibits;
 mod generation;
 #[path = "ui/hub.rs"]
 mod hub;
+#[path = "ui/lanes.rs"]
+mod lanes;
 #[path = "ui/layers.rs"]
 mod layers;
 #[path = "ui/letters.rs"]
@@ -55,13 +57,16 @@ fn dark() -> Prefs {
     Prefs { theme: Theme::Dark }
 }
 
-fn window(session: Lane, oracle: &Scripted) -> Harness<'static, App> {
+fn window(lane: Lane, oracle: &Scripted) -> Harness<'static, App> {
+    window_of(lane.into(), oracle, Vec2::new(1000.0, 640.0))
+}
+
+fn window_of(document: Document, oracle: &Scripted, size: Vec2) -> Harness<'static, App> {
     let oracle = oracle.clone();
-    let size = Vec2::new(1000.0, 640.0);
     let mut harness = Harness::builder()
         .with_size(size)
         .with_max_steps(12)
-        .build_eframe(move |cc| App::new(&cc.egui_ctx, session, Box::new(oracle)).with_prefs(dark()));
+        .build_eframe(move |cc| App::new(&cc.egui_ctx, document, Box::new(oracle)).with_prefs(dark()));
     harness.run_ok();
     harness
 }

@@ -8,6 +8,7 @@ use eframe::egui;
 use super::App;
 use super::ask::verification::{self, Badge};
 use super::shell::banner::Banner;
+use super::state::LaneId;
 use crate::domain::request::Request;
 use crate::domain::{Error, Progress};
 use crate::engine::{Reply, Scene};
@@ -34,46 +35,65 @@ impl App {
         }
     }
 
-    /// The wishes of this state with their keys.
-    pub(super) fn wanted(&mut self) -> Vec<(String, Request)> {
-        let written = self.written();
-        if written.growing {
-            let wanted = self.document.lane().wanted_while_growing(self.stage.view.scene.as_deref(), self.next_tokens());
+    /// The wishes of a lane with their keys.
+    pub(super) fn wanted_by(&mut self, id: LaneId) -> Vec<(String, Request)> {
+        let lane = self.document.get(id);
+        if self.written(id).growing {
+            let wanted = lane.wanted_while_growing(self.stages.get(id).view.scene.as_deref(), self.next_tokens(id));
             return wanted.into_iter().map(|request| (request.key(), request)).collect();
         }
-        let scene = self.traced().cloned();
-        self.stage.wishes.of(self.document.lane(), scene.as_ref()).to_vec()
+        let scene = self.traced(id).cloned();
+        self.stages.get_mut(id).wishes.of(lane, scene.as_ref()).to_vec()
     }
 
-    /// The scene of the whole input, once it is there.
-    pub(super) fn traced(&self) -> Option<&Arc<Scene>> {
-        self.document.lane().trace_request().and_then(|request| self.answers.scene(&request))
+    /// The wishes of all lanes, each once: those of the lane in focus first.
+    pub(super) fn wanted(&mut self) -> Vec<(String, Request)> {
+        let mut all: Vec<(String, Request)> = Vec::new();
+        for id in self.document.ids() {
+            for (key, request) in self.wanted_by(id) {
+                if !all.iter().any(|(other, _)| *other == key) {
+                    all.push((key, request));
+                }
+            }
+        }
+        all
+    }
+
+    /// The scene of a lane's whole input, once it is there.
+    pub(super) fn traced(&self, id: LaneId) -> Option<&Arc<Scene>> {
+        self.document.get(id).trace_request().and_then(|request| self.answers.scene(&request))
     }
 
     pub(super) fn missing(&mut self) -> Vec<(String, Request)> {
         let wanted = self.wanted();
-        let check = self.traced().and_then(|scene| self.check_request(scene)).map(|request| (request.key(), request));
-        wanted.into_iter().chain(check).filter(|(key, _)| !self.answers.looked_up(key)).collect()
+        let ids = self.document.ids();
+        let checks = ids.into_iter().filter_map(|id| self.check_request(id, self.traced(id)?));
+        let checks: Vec<_> = checks.map(|request| (request.key(), request)).collect();
+        wanted.into_iter().chain(checks).filter(|(key, _)| !self.answers.looked_up(key)).collect()
     }
 
-    /// The check of the open model's numbers: of small ones always, of others when the user asked for it.
-    pub(super) fn check_request(&self, scene: &Scene) -> Option<Request> {
-        let model = self.document.lane().question.model_in_use().filter(|model| !model.is_built_in())?;
+    /// The check of a lane's model: of small ones always, of others when the user asked for it.
+    fn check_request(&self, id: LaneId, scene: &Scene) -> Option<Request> {
+        let model = self.document.get(id).question.model_in_use().filter(|model| !model.is_built_in())?;
         let asked = verification::is_checked_at_once(scene) || self.checked.as_ref() == Some(&model);
         asked.then(|| verification::request(model))
     }
 
+    /// Whether the numbers of the model in focus can be trusted.
     pub(super) fn badge(&self) -> Badge {
-        let Some(scene) = &self.stage.view.scene else { return Badge::None };
-        match self.check_request(scene) {
+        let id = self.document.focus;
+        let Some(scene) = &self.stages.get(id).view.scene else { return Badge::None };
+        match self.check_request(id, scene) {
             Some(request) => Badge::of(self.answers.verification(&request)),
             None if self.document.lane().question.model_in_use().is_some_and(|model| !model.is_built_in()) => Badge::Unasked,
             None => Badge::None,
         }
     }
 
-    pub(super) fn badge_key(&self) -> Option<String> {
-        self.stage.view.scene.as_ref().and_then(|scene| self.check_request(scene)).map(|request| request.key())
+    /// Whether a key is that of a check, whose refusal the badge tells.
+    pub(super) fn is_of_badge(&self, key: &str) -> bool {
+        let checks = self.stages.iter().filter_map(|(id, stage)| self.check_request(id, stage.view.scene.as_ref()?));
+        checks.into_iter().any(|request| request.key() == key)
     }
 
     pub(super) fn wish(&mut self) {
@@ -84,9 +104,9 @@ impl App {
         }
     }
 
-    /// Whether the user stopped something that the screen needs, and whether something was refused.
-    pub(super) fn unanswered(&mut self) -> (bool, bool) {
-        let wanted = self.wanted();
+    /// Whether the user stopped something that a lane needs, and whether something was refused.
+    pub(super) fn unanswered(&mut self, id: LaneId) -> (bool, bool) {
+        let wanted = self.wanted_by(id);
         let why = wanted.iter().filter_map(|(key, _)| self.answers.refusal_of(key)).map(|err| *err == Error::Cancelled);
         why.fold((false, false), |(stopped, failed), is_stop| (stopped || is_stop, failed || !is_stop))
     }

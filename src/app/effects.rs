@@ -3,6 +3,7 @@
 use eframe::egui;
 
 use super::App;
+use super::command::lanes::{self, LaneEdit};
 use super::command::select::ends;
 use super::command::{Around, Ask, Command, Effect, open};
 use super::shell::banner::Banner;
@@ -22,7 +23,7 @@ impl App {
             }
             News::Chosen(Ask::Session, path) => self.files.save_session(ctx, &self.document, path),
             News::Chosen(Ask::Figure, path) => {
-                if let Some(output) = self.stage.view.output(self.document.lane()) {
+                if let Some(output) = self.stage().view.output(self.document.lane()) {
                     self.files.save_figure(ctx, output, self.document.lane().clone(), path);
                 }
             }
@@ -72,16 +73,30 @@ impl App {
             self.notice = None;
         }
         for command in commands {
+            match lanes::edit(&mut self.document, &command) {
+                LaneEdit::Other => {}
+                LaneEdit::Done => {
+                    self.stages.sync(&self.document);
+                    continue;
+                }
+                LaneEdit::Refused(why) => {
+                    self.notice = Some(why);
+                    continue;
+                }
+            }
             let around = self.around();
-            if let Some(why) = command.has_no_effect(self.document.lane(), self.stage.view.scene.as_deref(), around) {
+            if let Some(why) = command.has_no_effect(self.document.lane(), self.stage().view.scene.as_deref(), around) {
                 self.notice = Some(why);
                 continue;
             }
             let (opens_input, before) = (command.opens_input(), self.document.lane().question.model_in_use());
-            let effect = command.apply(self.document.lane_mut(), self.stage.view.scene.as_deref(), around);
+            let scene = self.stage().view.scene.clone();
+            let selected = self.document.lane_mut().token_selection_mut().clone();
+            let effect = command.apply(self.document.lane_mut(), scene.as_deref(), around);
             if opens_input {
                 self.name_switch(before.as_ref());
             }
+            self.link_selections(&selected);
             if let Some(effect) = effect {
                 self.perform(ctx, effect);
             }
@@ -89,22 +104,22 @@ impl App {
     }
 
     pub(super) fn around(&self) -> Around {
-        let anchor = self.stage.text.anchor();
-        let ends = self.stage.view.scene.as_deref().and_then(|scene| ends(self.document.lane(), scene, anchor));
+        let anchor = self.stage().text.anchor();
+        let ends = self.stage().view.scene.as_deref().and_then(|scene| ends(self.document.lane(), scene, anchor));
         // A model that never opened anything may be of either kind.
         let model = self.document.lane().question.model.as_ref();
         let is_open = |opened: &&Request| model.map_or(opened.model.is_built_in(), |model| *model == opened.model);
-        let opened = self.stage.opened.as_ref().filter(is_open);
+        let opened = self.stage().opened.as_ref().filter(is_open);
         Around {
             help: self.help,
             banner: self.banner.is_some(),
-            has_exhibits: self.stage.view.beside.is_some(),
-            lines: ends.map_or([None; 2], |(_, end)| self.stage.text.neighbours(end)),
-            sides: ends.and_then(|(_, end)| self.stage.text.sides(end)),
+            has_exhibits: self.stage().view.beside.is_some(),
+            lines: ends.map_or([None; 2], |(_, end)| self.stage().text.neighbours(end)),
+            sides: ends.and_then(|(_, end)| self.stage().text.sides(end)),
             anchor,
             reads_texts: opened.map(|o| o.input.is_text()),
             reads_both: opened.and_then(|o| self.answers.scene(o)).is_some_and(|s| s.model.tower.is_some()),
-            written: self.written(),
+            written: self.written(self.document.focus),
         }
     }
 
@@ -117,11 +132,12 @@ impl App {
             Effect::StopDownload => self.hub.stop(),
             Effect::TypeText => {
                 let draft = self.draft.take();
-                self.editor = Some(draft.unwrap_or_else(|| Editor::new(self.document.lane(), self.stage.view.scene.as_deref())));
+                self.editor =
+                    Some(draft.unwrap_or_else(|| Editor::new(self.document.lane(), self.stage().view.scene.as_deref())));
             }
             Effect::Paste(picture) => self.files.keep_pasted(ctx, picture),
             Effect::CopyFigure => {
-                if let Some(output) = self.stage.view.output(self.document.lane()) {
+                if let Some(output) = self.stage().view.output(self.document.lane()) {
                     self.files.copy_figure(ctx, output, self.document.lane().clone());
                 }
             }
@@ -147,12 +163,12 @@ impl App {
                 ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!full));
             }
             Effect::Zoom(factor) => {
-                if let Some(frame) = self.stage.frame {
+                if let Some(frame) = self.stage().frame {
                     let at = ctx.pointer_hover_pos().filter(|p| frame.canvas.contains(*p));
-                    self.stage.camera.zoom_at(factor, at.unwrap_or(frame.canvas.center()), &frame);
+                    self.stage_mut().camera.zoom_at(factor, at.unwrap_or(frame.canvas.center()), &frame);
                 }
             }
-            Effect::ResetView => self.stage.camera = Camera::default(),
+            Effect::ResetView => self.stage_mut().camera = Camera::default(),
         }
     }
 }

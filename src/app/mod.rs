@@ -14,6 +14,8 @@ mod asking;
 mod effects;
 mod frame;
 mod growth;
+mod lanes;
+mod link;
 mod replies;
 mod stage;
 
@@ -25,7 +27,7 @@ pub use command::{Ask, Command, Effect};
 pub use resolve::view::View;
 pub use shell::screenshot::screenshot;
 pub use shell::window::run;
-pub use state::{Document, Lane, Look, Mode, Prefs, Selection, Theme};
+pub use state::{Document, Lane, LaneId, Links, Look, Mode, Prefs, Selection, Theme};
 
 use crate::domain::Error;
 use crate::domain::request::ModelRef;
@@ -34,12 +36,14 @@ use crate::hub::Settings;
 use ask::answers::Answers;
 use shell::banner::Banner;
 use shell::debug::FrameLog;
+use shell::dock::Dock;
 use shell::editor::Editor;
 use shell::files::Files;
 use shell::gallery::Gallery;
 use shell::hub::Picker;
-use stage::Stage;
+use stage::{Stage, Stages};
 use state::History;
+use widgets::camera::Camera;
 use widgets::theme;
 
 /// The window's contents, whoever opens the window and whoever answers.
@@ -47,7 +51,10 @@ pub struct App {
     document: Document,
     history: History,
     prefs: Prefs,
-    stage: Stage,
+    stages: Stages,
+    dock: Dock,
+    /// How pictures were looked at in the frame before.
+    cameras: Vec<(LaneId, Camera)>,
     oracle: Box<dyn Oracle>,
     answers: Answers,
     /// Keys of the newest list of wishes.
@@ -80,12 +87,13 @@ impl App {
     pub fn new(ctx: &egui::Context, document: impl Into<Document>, oracle: Box<dyn Oracle>) -> Self {
         let document = document.into();
         theme::install(ctx);
-        let stage = Stage { at_home: document.lane().question.input.is_none(), ..Stage::default() };
         Self {
             history: History::new(document.clone()),
+            stages: Stages::new(&document),
+            dock: Dock::default(),
+            cameras: Vec::new(),
             document,
             prefs: Prefs::default(),
-            stage,
             oracle,
             answers: Answers::default(),
             asked: Vec::new(),
@@ -135,9 +143,22 @@ impl App {
         self.document.lane()
     }
 
-    /// What is on the screen.
+    fn stage(&self) -> &Stage {
+        self.stages.get(self.document.focus)
+    }
+
+    fn stage_mut(&mut self) -> &mut Stage {
+        self.stages.get_mut(self.document.focus)
+    }
+
+    /// What is on the screen of a lane.
+    pub fn view_of(&self, id: LaneId) -> &View {
+        &self.stages.get(id).view
+    }
+
+    /// What is on the screen of the lane in focus.
     pub fn view(&self) -> &View {
-        &self.stage.view
+        &self.stages.get(self.document.focus).view
     }
 
     /// The error that is shown, if one is.
@@ -160,9 +181,9 @@ impl eframe::App for App {
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         let secs = frame.info().cpu_usage.filter(|s| s.is_finite() && *s >= 0.0);
         self.measured = secs.map(Duration::from_secs_f32);
-        let was_drawn = self.stage.view.map.is_some();
+        let was_drawn = self.view().map.is_some();
         self.window_ui(ui);
-        match (&self.on_first_map, was_drawn, self.stage.view.map.is_some()) {
+        match (&self.on_first_map, was_drawn, self.view().map.is_some()) {
             (Some(_), true, _) => self.on_first_map.take().into_iter().for_each(|tell| tell()),
             (Some(_), false, true) => ui.ctx().request_repaint(),
             _ => {}

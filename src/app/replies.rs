@@ -2,39 +2,60 @@
 //! other kind of input is put aside for it.
 
 use super::App;
-use crate::app::shell::banner::Banner;
+use super::shell::banner::Banner;
+use super::state::LaneId;
 use crate::domain::Error;
-use crate::domain::request::ModelRef;
+use crate::domain::request::{ModelRef, Request};
 use crate::engine::{Output, Reply};
 
 impl App {
     pub(super) fn receive(&mut self, reply: Reply) {
         let is_wanted = self.asked.contains(&reply.key);
-        let opening = [self.document.lane().prompt_request(), self.document.lane().trace_request()];
-        let trace = opening.into_iter().flatten().find(|r| r.key() == reply.key);
-        match &reply.result {
+        let ids = self.document.ids();
+        if let Ok(Output::Continuation(continuation)) = &reply.result {
             // Every token brings another, and the last one makes the others needless.
-            Ok(Output::Continuation(continuation)) => return self.receive_continuation(&reply, Some(continuation)),
-            Ok(Output::Scene(_)) => self.stage.opened = trace.or(self.stage.opened.take()),
+            ids.into_iter().for_each(|id| self.receive_continuation(id, &reply, Some(continuation)));
+            return;
+        }
+        // The lanes that this opens.
+        let opens: Vec<(LaneId, Request)> = ids.iter().filter_map(|&id| Some((id, self.opening(id, &reply.key)?))).collect();
+        match &reply.result {
+            Ok(Output::Scene(_)) => opens.into_iter().for_each(|(id, request)| self.stages.get_mut(id).opened = Some(request)),
+            Err(Error::Cancelled) => {}
             // The badge says so.
-            Err(_) if self.badge_key().as_ref() == Some(&reply.key) => {}
-            Err(Error::OtherKind { reads_texts, .. }) if is_wanted && trace.is_some() && self.can_swap() => {
-                self.swap_models(*reads_texts);
-            }
-            Err(err) if is_wanted && *err != Error::Cancelled => {
-                self.receive_continuation(&reply, None);
-                if trace.is_some() {
-                    self.go_back();
-                    self.banner = Some(Banner::of_opening(err.clone(), self.document.lane()));
-                } else {
-                    let is_asked = self.wanted().iter().any(|(key, _)| *key == reply.key);
-                    let about_question = || Banner::of_question(err.clone(), reply.key.clone());
-                    self.banner = Some(if is_asked { about_question() } else { Banner::at(err.clone(), self.document.lane()) });
+            Err(_) if self.is_of_badge(&reply.key) => {}
+            Err(err) if is_wanted => {
+                ids.into_iter().for_each(|id| self.receive_continuation(id, &reply, None));
+                if opens.is_empty() {
+                    self.refuse_question(err, &reply.key);
                 }
+                opens.into_iter().for_each(|(id, _)| self.refuse_opening(id, err));
             }
             _ => {}
         }
         self.answers.keep(reply);
+    }
+
+    /// The request by which a lane opens its input, or the text before a continuation, if it has this key.
+    fn opening(&self, id: LaneId, key: &str) -> Option<Request> {
+        let lane = self.document.get(id);
+        [lane.prompt_request(), lane.trace_request()].into_iter().flatten().find(|request| request.key() == key)
+    }
+
+    fn refuse_opening(&mut self, id: LaneId, err: &Error) {
+        match err {
+            Error::OtherKind { reads_texts, .. } if self.can_swap(id) => self.swap_models(id, *reads_texts),
+            err => {
+                self.go_back(id);
+                self.banner = Some(Banner::of_opening(err.clone(), self.document.get(id)));
+            }
+        }
+    }
+
+    fn refuse_question(&mut self, err: &Error, key: &str) {
+        let is_asked = self.wanted().iter().any(|(asked, _)| asked == key);
+        let about_question = || Banner::of_question(err.clone(), key.to_owned());
+        self.banner = Some(if is_asked { about_question() } else { Banner::at(err.clone(), self.document.lane()) });
     }
 
     /// Shows an error until the user goes on to something else.
@@ -47,7 +68,7 @@ impl App {
         let keys: Vec<String> = self.wanted().into_iter().map(|(key, _)| key).collect();
         let is_asked = |key: &str| keys.iter().any(|asked| asked == key);
         self.dismissed.retain(|key| is_asked(key));
-        self.banner = self.banner.take().filter(|banner| banner.is_current(self.document.lane(), is_asked));
+        self.banner = self.banner.take().filter(|banner| banner.is_current(&self.document, is_asked));
         if self.banner.is_none() {
             let refusal = |key: &String| self.answers.refusal_of(key).filter(|err| **err != Error::Cancelled).cloned();
             let is_new = |key: &&String| !self.dismissed.contains(key);
@@ -65,15 +86,15 @@ impl App {
 
     /// Whether another model can take the place of one that reads the other kind of input. What a command line asks for first is
     /// refused instead.
-    fn can_swap(&self) -> bool {
-        self.stage.at_home || self.stage.opened.is_some()
+    fn can_swap(&self, id: LaneId) -> bool {
+        self.stages.get(id).at_home || self.stages.get(id).opened.is_some()
     }
 
     /// Keeps a model that reads the other kind of input until such an input is opened, and shows the open input by the model
     /// that it had, or by the one that was kept for its kind.
-    fn swap_models(&mut self, reads_texts: bool) {
-        let question = &mut self.document.lane_mut().question;
-        let opened = self.stage.opened.as_ref().filter(|opened| Some(&opened.input) == question.input.as_ref());
+    fn swap_models(&mut self, id: LaneId, reads_texts: bool) {
+        let question = &mut self.document.get_mut(id).question;
+        let opened = self.stages.get(id).opened.as_ref().filter(|opened| Some(&opened.input) == question.input.as_ref());
         let kept = question.other_model.take();
         let before = match opened {
             Some(opened) => Some(opened.model.clone()).filter(|model| !model.is_built_in()),
@@ -91,12 +112,12 @@ impl App {
     }
 
     /// To the input and the model that were shown before something could not be opened, or to the first page.
-    fn go_back(&mut self) {
-        if self.stage.at_home {
-            self.document.lane_mut().question.input = None;
+    fn go_back(&mut self, id: LaneId) {
+        if self.stages.get(id).at_home {
+            self.document.get_mut(id).question.input = None;
             self.history.amend(&self.document);
-        } else if let Some(opened) = &self.stage.opened {
-            let question = &mut self.document.lane_mut().question;
+        } else if let Some(opened) = &self.stages.get(id).opened {
+            let question = &mut self.document.get_mut(id).question;
             (question.input, question.model) = (Some(opened.input.clone()), Some(opened.model.clone()));
             (question.size, question.device, question.tower) = (opened.size, opened.device, opened.tower);
             self.history.amend(&self.document);

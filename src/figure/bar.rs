@@ -102,9 +102,9 @@ fn numbers_width(scale: &Scale) -> f64 {
 
 /// Draws a bar whose colours begin at (`x`, `y`), `height` points high: at least [`LEAST_HEIGHT`].
 pub fn marks(bar: &Bar, (x, y): (f64, f64), height: f64) -> Vec<Mark> {
-    let scale = scale(bar, height);
     let heads = (if bar.beyond.1 { HEAD } else { 0.0 }, if bar.beyond.0 { HEAD } else { 0.0 });
     let rect = Rect { x, y: y + heads.0, width: THICKNESS, height: height - heads.0 - heads.1 };
+    let scale = scale(bar, rect.height);
     let table = bar.colormap.table().map(|colour| over_white(colour, bar.opacity));
     let mut marks = vec![
         Mark::Raster { rect, source: Source::Column(table.iter().rev().copied().collect()) },
@@ -166,6 +166,17 @@ mod tests {
         let scale = scale(&bar, 100.0);
         assert!(scale.ticks.windows(2).all(|w| w[0].unit < w[1].unit));
         (scale.ticks.into_iter().map(|t| t.text).collect(), scale.exponent)
+    }
+
+    #[test]
+    fn numbers_stand_apart_beside_the_lowest_bar() {
+        let range = Range { low: 0.017, high: 0.093 };
+        let bar = Bar { colormap: Colormap::Viridis, range, unit: "x", beyond: (true, true), opacity: 1.0 };
+        let marks = marks(&bar, (0.0, 0.0), LEAST_HEIGHT);
+        let baseline = |mark: &Mark| if let Mark::Text { at, upright: false, .. } = mark { Some(at.1) } else { None };
+        let mut baselines: Vec<f64> = marks.iter().filter_map(baseline).collect();
+        baselines.sort_by(f64::total_cmp);
+        assert!(baselines.len() >= 2 && baselines.windows(2).all(|pair| pair[1] - pair[0] >= SIZE), "{baselines:?}");
     }
 
     #[test]

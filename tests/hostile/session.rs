@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tokenscope::app::shell::files::{Opening, open};
-use tokenscope::app::state::{LaneId, file};
+use tokenscope::app::state::file;
 use tokenscope::app::{Document, Lane, Selection};
 use tokenscope::domain::Result;
 
@@ -21,7 +21,7 @@ impl Reader for Sessions {
         chosen.question.input = Some("photo.jpg".into());
         chosen.choose_method("attention");
         let mut both: Document = chosen.into();
-        both.lanes.push(Lane { id: LaneId(7), ..Lane::default() });
+        assert!(both.split());
         let seed = |document: &Document| Seed::new("session.json", file::write(document).unwrap(), Kind::Json);
         let first =
             r#"{"version":1,"input":{"file":"photo.jpg"},"layer":-1,"pinned":"7,7","method":"attention","mode":"heatmap"}"#;

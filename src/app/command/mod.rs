@@ -3,6 +3,7 @@
 
 pub mod continuation;
 pub mod keys;
+pub mod lanes;
 pub mod open;
 pub mod select;
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use eframe::egui;
 
 use crate::app::ask::continuation::Written;
-use crate::app::state::{Lane, MatrixLook, Mode, Selection};
+use crate::app::state::{Lane, LaneId, Links, MatrixLook, Mode, Selection};
 use crate::domain::request::{Input, ModelRef};
 use crate::domain::span::Span;
 use crate::domain::token::TokenRef;
@@ -81,6 +82,16 @@ pub enum Command {
     OpenModel(ModelRef),
     /// Back to the models that the program carries.
     BuiltInModel,
+    /// Opens another lane beside the one in focus, as its copy.
+    Split,
+    /// Closes a lane, or the one in focus.
+    CloseLane(Option<LaneId>),
+    /// Puts the focus on a lane.
+    Focus(LaneId),
+    /// Puts the focus on the lane so many places further.
+    StepLane(i64),
+    /// Sets what the lanes share.
+    Link(Links),
     /// Leaves what is innermost: help, banner, solo, pin.
     Escape,
     /// Something outside the document.
@@ -265,6 +276,8 @@ impl Command {
             Self::Escape if around.banner => return Some(Effect::Dismiss),
             Self::Escape if around.written.growing => Generating::Stop.apply(lane, scene, around),
             Self::Unpin | Self::Escape => lane.selection = Selection::None,
+            // These are done to the document: see `lanes`.
+            Self::Split | Self::CloseLane(_) | Self::Focus(_) | Self::StepLane(_) | Self::Link(_) => {}
             Self::Do(effect) => return Some(effect),
         }
         None

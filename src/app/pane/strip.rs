@@ -1,18 +1,19 @@
 //! The strip beside the picture: the colour bar with its numbers, or the legend of the segments.
 
 use eframe::egui::{
-    self, Align2, Color32, Mesh, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, TextStyle, Ui, pos2, vec2,
+    self, Align2, Color32, Mesh, Panel, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, TextStyle, Ui, pos2, vec2,
 };
 
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::app::command::Command;
-use crate::app::resolve::view::{CutView, MapView};
-use crate::app::state::Lane;
+use crate::app::resolve::view::{CutView, MapView, Pointing, View};
+use crate::app::state::{Lane, Mode};
 use crate::app::widgets::theme;
 use crate::app::widgets::words;
 use crate::domain::colormap::label_colour;
 use crate::domain::request::Cut;
+use crate::engine::Scene;
 use crate::segment::Cutting;
 
 const BAR_WIDTH: f32 = 18.0;
@@ -21,6 +22,31 @@ const NUM_TICKS: usize = 5;
 const BEYOND: f32 = 8.0;
 /// Of a phrase above the colour bar; the rest is in its tip.
 const MAX_CHARS: usize = 60;
+
+/// The strip beside the picture or the text: the colour bar, the meanings of colours, or the legend.
+pub fn strip_ui(ui: &mut Ui, (lane, view, pointing): (&Lane, &View, Pointing), scene: &Scene, commands: &mut Vec<Command>) {
+    let is_painted = view.map.as_ref().is_some_and(|map| map.paint().is_some());
+    let width = match lane.question.mode {
+        Mode::Heatmap if is_painted => theme::PAINT_STRIP,
+        Mode::Heatmap => theme::COLOUR_BAR_STRIP,
+        Mode::Segments => theme::LEGEND_STRIP,
+    };
+    let frame = theme::strip_frame(ui.style());
+    Panel::right("strip").frame(frame).exact_size(width).resizable(false).show_separator_line(false).show(ui, |ui| {
+        match (lane.question.mode, &view.map, &view.cut) {
+            (Mode::Heatmap, Some(map), _) if is_painted => paint_ui(ui, lane, map),
+            (Mode::Heatmap, Some(map), _) => {
+                let pointed = pointing.patch.map(|p| scene.layout.position_of(p));
+                colour_bar_ui(ui, lane, map, pointed.and_then(|p| map.value_at(p)));
+            }
+            (Mode::Segments, _, Some(cut)) => {
+                let label = pointing.patch.and_then(|p| cut.segmentation.patch_labels.get(p));
+                segments_ui(ui, lane, cut, label.map(|&l| l.into()), commands);
+            }
+            _ => ui.take_available_space(),
+        }
+    });
+}
 
 /// The colour bar of a map: limits and unit; a mark for the value under the pointer.
 pub fn colour_bar_ui(ui: &mut Ui, lane: &Lane, map: &MapView, pointed: Option<f32>) {

@@ -50,27 +50,37 @@ fn carry(selection: &mut Selection, before: &Scene, now: &Scene) -> Option<&'sta
     if !is_one_input {
         return None;
     }
-    let there = match &*selection {
+    let before = std::mem::replace(selection, selection_in(selection, before, now));
+    (before != Selection::None && *selection == Selection::None)
+        .then_some("What was pinned is let go: this model does not see it")
+}
+
+/// What is selected in one scene, as it is named in another; nothing where the other has it not.
+pub fn selection_in(selection: &Selection, before: &Scene, now: &Scene) -> Selection {
+    let there = match selection {
         Selection::Token(token) => token_in(token, before, now).map(Selection::Token),
         Selection::Span(span) => span_in(*span, before, now).map(Selection::Span),
-        Selection::None | Selection::Segment(_) => return None,
+        Selection::None | Selection::Segment(_) => None,
     };
-    let is_lost = there.is_none();
-    *selection = there.unwrap_or_default();
-    is_lost.then_some("What was pinned is let go: this model does not see it")
+    there.unwrap_or_default()
+}
+
+/// The position that stands for the same part of the input.
+pub fn position_in(position: usize, before: &Scene, now: &Scene) -> Option<usize> {
+    match (&before.layout.text, &now.layout.text) {
+        (Some(a), Some(b)) => word_in(position, a, b),
+        (None, None) => match before.layout.patch_of(position) {
+            Some(patch) => patch_in(patch, before, now),
+            // A class or register token, which has no place.
+            None => now.layout.resolve(&TokenRef::Prefix(before.layout.kind(position)?)).ok(),
+        },
+        _ => None,
+    }
 }
 
 /// The token that stands for the same part of the input, by the same name where that still means it.
 fn token_in(token: &TokenRef, before: &Scene, now: &Scene) -> Option<TokenRef> {
-    let position = before.layout.resolve(token).ok()?;
-    let place = match (&before.layout.text, &now.layout.text) {
-        (Some(a), Some(b)) => word_in(position, a, b)?,
-        _ => match before.layout.patch_of(position) {
-            Some(patch) => patch_in(patch, before, now)?,
-            // A class or register token, which has no place.
-            None => return now.layout.resolve(token).is_ok().then(|| token.clone()),
-        },
-    };
+    let place = position_in(before.layout.resolve(token).ok()?, before, now)?;
     let is_meant = now.layout.resolve(token).is_ok_and(|position| position == place);
     Some(if is_meant { token.clone() } else { token_at(&now.layout, place) })
 }
@@ -80,8 +90,11 @@ fn patch_in(patch: usize, before: &Scene, now: &Scene) -> Option<usize> {
     let (from, to) = (before.photo.as_ref()?.seen, now.photo.as_ref()?.seen);
     let grid = before.layout.grid;
     let (row, col) = grid.row_col(patch);
-    let x = from.x + (col as f64 + 0.5) / grid.cols as f64 * from.width;
-    let y = from.y + (row as f64 + 0.5) / grid.rows as f64 * from.height;
+    // Of two pictures, or of one at two sizes, by the share of their width and height.
+    let size = |scene: &Scene| scene.photo.as_ref().map(|photo| (photo.picture.width as f64, photo.picture.height as f64));
+    let ((width, height), (new_width, new_height)) = (size(before)?, size(now)?);
+    let x = (from.x + (col as f64 + 0.5) / grid.cols as f64 * from.width) / width * new_width;
+    let y = (from.y + (row as f64 + 0.5) / grid.rows as f64 * from.height) / height * new_height;
     let found = now.layout.grid.patch_from_uv((x - to.x) / to.width, (y - to.y) / to.height);
     found.map(|patch| now.layout.position_of(patch))
 }

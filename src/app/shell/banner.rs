@@ -4,7 +4,7 @@ use eframe::egui::{self, RichText, Ui};
 
 use crate::app::ask::refusal;
 use crate::app::command::{Command, Effect};
-use crate::app::state::Lane;
+use crate::app::state::{Document, Lane};
 use crate::app::widgets::theme;
 use crate::domain::Error;
 use crate::domain::request::ModelRef;
@@ -50,10 +50,10 @@ impl Banner {
     }
 
     /// Returns whether the error still concerns what the user does.
-    pub fn is_current(&self, lane: &Lane, is_asked: impl FnOnce(&str) -> bool) -> bool {
+    pub fn is_current(&self, document: &Document, is_asked: impl FnOnce(&str) -> bool) -> bool {
         match &self.cause {
             Cause::Question(key) => is_asked(key),
-            Cause::State(then) => asks_the_same(then, lane),
+            Cause::State(then) => document.lanes.iter().any(|lane| lane.id == then.id && asks_the_same(then, lane)),
         }
     }
 }
@@ -110,9 +110,10 @@ mod tests {
         drawn.look.outlines = false;
         let mut asked = before.clone();
         asked.question.layer = 3;
-        assert!(banner.is_current(&before, |_| false) && banner.is_current(&drawn, |_| false));
-        assert!(!banner.is_current(&asked, |_| true));
+        let is_current = |banner: &Banner, lane: &Lane, key: &str| banner.is_current(&lane.clone().into(), |asked| asked == key);
+        assert!(is_current(&banner, &before, "") && is_current(&banner, &drawn, ""));
+        assert!(!is_current(&banner, &asked, "key"));
         let banner = Banner::of_question(error(), "key".to_owned());
-        assert!(banner.is_current(&before, |key| key == "key") && !banner.is_current(&before, |_| false));
+        assert!(is_current(&banner, &before, "key") && !is_current(&banner, &before, "other"));
     }
 }

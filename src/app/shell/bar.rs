@@ -26,6 +26,9 @@ pub fn bar_ui(ui: &mut Ui, lane: &Lane, view: &View, history: &History, commands
         if lane.question.input.is_some() {
             ui.separator();
             mode_ui(ui, lane, view.scene.as_deref(), commands);
+            if !narrow && ui.button("Compare").on_hover_text("Another lane beside this one (Ctrl+D)").clicked() {
+                commands.push(Command::Split);
+            }
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             actions_ui(ui, view, (history, narrow), commands);
@@ -64,11 +67,14 @@ fn actions_ui(ui: &mut Ui, view: &View, (history, narrow): (&History, bool), com
     }
     let drawn = view.map.is_some() || view.cut.is_some();
     button(ui, drawn, "Export...", "Write the figure (Ctrl+E)", Command::Do(Effect::Ask(Ask::Figure)));
-    if ui.available_width() < 190.0 {
+    if ui.available_width() < 130.0 {
         return;
     }
-    button(ui, history.can_redo(), "Redo", "Ctrl+Shift+Z", Command::Do(Effect::Redo));
-    button(ui, history.can_undo(), "Undo", "Ctrl+Z", Command::Do(Effect::Undo));
+    let tip = |what: Option<&str>, key: &str| what.map_or_else(|| key.to_owned(), |what| format!("{what} ({key})"));
+    let redo = tip(history.redoes(), "Ctrl+Shift+Z");
+    button(ui, history.redoes().is_some(), "Redo", &redo, Command::Do(Effect::Redo));
+    let undo = tip(history.undoes(), "Ctrl+Z");
+    button(ui, history.undoes().is_some(), "Undo", &undo, Command::Do(Effect::Undo));
 }
 
 /// A thin line at the lower edge: how far the worker is.

@@ -3,12 +3,14 @@
 pub mod banner;
 pub mod bar;
 pub mod debug;
+pub mod dock;
 pub mod editor;
 pub mod export;
 pub mod files;
 pub mod gallery;
 pub mod help;
 pub mod hub;
+pub mod links;
 pub mod screenshot;
 pub mod welcome;
 pub mod window;

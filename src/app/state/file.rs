@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::document::Document;
+use super::document::{Document, MOST_LANES};
 use super::file_v1::Version1;
 use crate::domain::{Error, Result};
 use crate::method;
@@ -63,12 +63,18 @@ fn check(place: &str, document: Document) -> Result<Document> {
         }
         method::by_id(&lane.question.method)?;
     }
+    if document.lanes.len() > MOST_LANES {
+        return Err(refused(format!("holds {} lanes", document.lanes.len())).expected(format!("at most {MOST_LANES}")));
+    }
+    if !document.is_laid_out() {
+        return Err(refused("holds lanes that its layout does not place, or places twice".to_owned()));
+    }
     Ok(document)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Lane, LaneId, Selection};
+    use super::super::{Lane, Selection};
     use super::*;
 
     fn refusal(text: &str) -> String {
@@ -79,8 +85,9 @@ mod tests {
     fn a_document_survives_its_file() {
         let mut lane = Lane { selection: Selection::Token("2,3".parse().unwrap()), ..Lane::default() };
         lane.question.layer = 4;
-        let mut document: Document = lane.clone().into();
-        document.lanes.push(Lane { id: LaneId(1), selection: Selection::None, ..lane });
+        let mut document: Document = lane.into();
+        assert!(document.split());
+        document.lane_mut().selection = Selection::None;
         assert_eq!(read("s.json", write(&document).unwrap().as_bytes()).unwrap(), document);
     }
 
@@ -92,10 +99,20 @@ mod tests {
             ("{\"version\": 2, \"docu", "s.json: is no session (EOF"),
             (r#"{"version": "two"}"#, "its version is no number"),
             (r#"{"version": 3, "document": 1}"#, "is a session of version 3"),
-            (r#"{"version": 2, "document": {"lanes": [], "focus": 0}}"#, "holds no lane"),
-            (r#"{"version": 2, "document": {"lanes": [{}, {}], "focus": 0}}"#, "holds two lanes of number 0"),
-            (r#"{"version": 2, "document": {"lanes": [{"colour": 1}], "focus": 0}}"#, "unknown field `colour`"),
-            (r#"{"version": 2, "document": {"lanes": [{"question": {"layers": 1}}], "focus": 0}}"#, "unknown field `layers`"),
+            (r#"{"version": 2, "document": {"lanes": [], "focus": 0, "layout": {"lane": 0}}}"#, "holds no lane"),
+            (
+                r#"{"version": 2, "document": {"lanes": [{}, {}], "focus": 0, "layout": {"lane": 0}}}"#,
+                "holds two lanes of number 0",
+            ),
+            (
+                r#"{"version": 2, "document": {"lanes": [{"colour": 1}], "focus": 0, "layout": {"lane": 0}}}"#,
+                "unknown field `colour`",
+            ),
+            (
+                r#"{"version": 2, "document": {"lanes": [{"question": {"layers": 1}}], "focus": 0, "layout": {"lane": 0}}}"#,
+                "unknown field `layers`",
+            ),
+            (r#"{"version": 2, "document": {"lanes": [{}], "focus": 0, "layout": {"lane": 1}}}"#, "its layout does not place"),
             (r#"{"version": 1, "layers": 3}"#, "unknown field `layers`"),
             (r#"{"version": 1, "method": "none"}"#, "none"),
         ] {
