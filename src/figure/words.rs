@@ -21,6 +21,7 @@ use super::text::shortened;
 use crate::domain::span::Span;
 use crate::domain::text::Text;
 use crate::letters::bidi::OBJECT;
+use crate::letters::characters::is_mark;
 use crate::letters::fonts::Fonts;
 use crate::letters::held::{self, Kind};
 
@@ -156,8 +157,12 @@ fn atoms_of(text: &Text, available: f64) -> Vec<Atom> {
         match string.get(span.clone()).filter(|slice| !piece.special && !slice.is_empty() && !is_half_break(slice)) {
             Some(slice) => {
                 atoms.extend(atoms_in(string.get(read..span.start).unwrap_or(""), None));
-                atoms.extend(atoms_in(slice, Some(position)));
-                read = span.end;
+                // Marks that the model did not read are a part of the letter below them all the same.
+                let after = text.pieces[position + 1..].iter().find(|next| !next.special && next.span.end > span.end);
+                let gap = string.get(span.end..after.map_or(end, |next| next.span.start.max(span.end))).unwrap_or("");
+                let marks: String = gap.chars().take_while(|&c| is_mark(c)).collect();
+                atoms.extend(atoms_in(&format!("{slice}{marks}"), Some(position)));
+                read = span.end + marks.len();
             }
             None => {
                 if last.is_none_or(|last| last < position) && read < end {

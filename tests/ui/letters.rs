@@ -54,11 +54,19 @@ fn hebrew_words_are_pointed_at_clicked_and_selected_where_they_are_seen() {
     assert_eq!((span.from, span.to), (1, 5));
 }
 
-/// How egui sets a text with a token for each character.
-fn set(string: &str) -> Setting {
+/// A text with a token for each character.
+fn pieces_of(string: &str) -> Text {
     let piece = |(at, c): (usize, char)| Piece { piece: c.into(), span: at..at + c.len_utf8(), special: false, word: Some(at) };
     let pieces = string.char_indices().filter(|(_, c)| !c.is_whitespace()).map(piece).collect();
-    let text = Text { string: string.into(), pieces, cut_at: None, generated_from: None, notices: Vec::new() };
+    Text { string: string.into(), pieces, cut_at: None, generated_from: None, notices: Vec::new() }
+}
+
+fn set(string: &str) -> Setting {
+    set_text(pieces_of(string))
+}
+
+/// How egui sets a text.
+fn set_text(text: Text) -> Setting {
     let setting = std::rc::Rc::new(std::cell::RefCell::new(None));
     let slot = setting.clone();
     let mut harness = Harness::builder().with_size(Vec2::new(400.0, 100.0)).build_ui(move |ui| {
@@ -109,6 +117,17 @@ fn brackets_of_hebrew_are_turned_around() {
     let runs: String = setting.lines[0].runs.iter().map(|run| run.text.as_str()).collect();
     assert_eq!(setting.lines[0].places.iter().map(|p| p.position).collect::<Vec<_>>(), [3, 2, 1, 0]);
     assert_eq!(runs, "(אב)", "what is drawn first stands at the left, and opens there");
+}
+
+#[test]
+fn a_mark_that_no_token_has_belongs_to_the_letter_below_it() {
+    let mut text = pieces_of("की ");
+    text.pieces.truncate(1);
+    let setting = set_text(text);
+    let line = &setting.lines[0];
+    assert_eq!((line.runs.len(), line.places.len()), (1, 1), "{line:?}");
+    assert!(line.runs[0].owners.iter().all(|owner| *owner == Some(0)));
+    assert!((line.places[0].rect.width() - line.runs[0].width).abs() < 0.5, "{line:?}");
 }
 
 #[test]

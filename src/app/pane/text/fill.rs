@@ -9,7 +9,6 @@ use super::setting::{
     BOX_HEIGHT, CHIP_HEIGHT, CHIP_MARGIN, CHIP_PADDING, Item, LINE_HEIGHT, Line, Measure, Place, Run, Setting, Shape,
 };
 use crate::letters::bidi::{Directions, OBJECT, visual_order};
-use crate::letters::characters::is_mark;
 use crate::letters::characters::is_wide;
 use crate::letters::clusters::{Cluster, Clusters};
 use crate::letters::fonts::Choice;
@@ -273,11 +272,7 @@ impl Pen {
                 _ => self.line.places.push(place),
             }
         }
-        let token = |byte: usize| entries.iter().find(|e| inside(e).is_some_and(|b| b.contains(&byte))).and_then(Entry::owner);
-        // A mark that the model did not read is a part of the letter below it all the same.
-        let base = |byte: usize| text.get(..byte)?.char_indices().rev().find(|(_, c)| !is_mark(*c)).map(|(at, _)| at);
-        let marks = |byte: usize| text.get(byte..).and_then(|rest| rest.chars().next()).is_some_and(is_mark);
-        let owner = |&byte: &usize| token(byte).or_else(|| base(byte).filter(|_| marks(byte)).and_then(token));
+        let owner = |byte: &usize| entries.iter().find(|e| inside(e).is_some_and(|b| b.contains(byte))).and_then(Entry::owner);
         let owners = shape.glyphs.iter().map(owner).collect();
         let run = Run { text: shape.text.clone(), choice: unit.choice.clone(), left, width: shape.width, owners };
         self.line.runs.push(run);

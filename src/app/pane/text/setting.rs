@@ -6,6 +6,7 @@ use eframe::egui::{Pos2, Rect, Vec2};
 
 use super::fill;
 use crate::domain::text::{Piece, Text};
+use crate::letters::characters::is_mark;
 use crate::letters::clusters::Clusters;
 use crate::letters::fonts::{Choice, Fonts};
 use crate::letters::held::{self, Kind};
@@ -264,6 +265,8 @@ fn gap_items(gap: &str, items: &mut Vec<Item>) {
             ('\t', _) => items.push(Item::Space(4)),
             (c, Some(Item::Space(count))) if c.is_whitespace() => *count = count.saturating_add(1),
             (c, _) if c.is_whitespace() => items.push(Item::Space(1)),
+            // A mark that the model did not read is a part of the letter below it all the same.
+            (c, Some(Item::Letters(_, letters))) if is_mark(c) => letters.push(c),
             (c, Some(Item::Unread(run))) if !c.is_control() => run.push(c),
             (c, _) if !c.is_control() => items.push(Item::Unread(c.to_string())),
             _ => {}
