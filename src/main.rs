@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use tokenscope::app::shell::files::{Opening, data_folder, open};
 use tokenscope::app::state::Question;
-use tokenscope::app::{self, Lane, Mode, Selection};
+use tokenscope::app::{self, Document, Lane, Mode, Remembered, Selection, Start};
 use tokenscope::cli::{self, Next, WindowArgs};
 use tokenscope::domain::Result;
-use tokenscope::domain::request::{Task, Tokens};
+use tokenscope::domain::request::{Input, Task, Tokens};
 use tokenscope::segment;
 
 /// Traces come and go by the hundred megabytes. The system's allocator gives such blocks back at once, and a third of a forward
@@ -23,16 +24,41 @@ fn main() -> ExitCode {
 }
 
 fn window(args: &WindowArgs) -> Result<()> {
-    let lane = lane(args);
     if let Some(out) = &args.screenshot {
-        return app::screenshot(lane, out, args.screenshot_size);
+        return app::screenshot(document(args)?, out, args.screenshot_size);
     }
+    let start = start(args)?;
     let started = Instant::now();
     let tell = move || eprintln!("first map after {:.2} s", started.elapsed().as_secs_f64());
     let on_first_map: Option<Box<dyn FnOnce()>> = if args.verbose { Some(Box::new(tell)) } else { None };
-    match (app::run(lane, on_first_map), &args.or_figure) {
+    match (app::run(start, on_first_map), &args.or_figure) {
         (Err(err), Some(path)) => cli::figure_instead(args, &err, path),
         (done, _) => done,
+    }
+}
+
+/// Where the last window stopped, unless the flags ask for something.
+fn start(args: &WindowArgs) -> Result<Start> {
+    let folder = data_folder().ok();
+    let Remembered { document: last, prefs, error } = folder.as_deref().map(Remembered::read).unwrap_or_default();
+    let asked = document(args)?;
+    let document = if asked == Document::default() {
+        last.unwrap_or_else(|| Lane { question: prefs.first_question(), ..Lane::default() }.into())
+    } else {
+        folder.iter().for_each(|folder| Remembered::keep_before(folder));
+        asked
+    };
+    Ok(Start { document, prefs, folder, error })
+}
+
+/// What the flags describe: a session file, or one lane.
+fn document(args: &WindowArgs) -> Result<Document> {
+    match &args.input {
+        Some(Input::File(path)) => match open(path.clone()) {
+            Opening::Session(document) => document.map(|document| *document),
+            Opening::Command(_) => Ok(lane(args).into()),
+        },
+        _ => Ok(lane(args).into()),
     }
 }
 

@@ -75,7 +75,10 @@ fn functions_stay_small() {
 
 #[test]
 fn nothing_panics_outside_tests() {
-    report(sources().iter().flat_map(|source| mentions(&source.name, &without_tests(&source.code), PANICS)));
+    // Tests that outgrew the file that they test lie beside it.
+    let is_tested = |source: &&Source| !source.name.ends_with("/tests.rs") && !source.name.contains("/tests/");
+    let sources = sources();
+    report(sources.iter().filter(is_tested).flat_map(|source| mentions(&source.name, &without_tests(&source.code), PANICS)));
 }
 
 #[test]

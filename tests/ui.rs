@@ -31,6 +31,8 @@ mod lanes;
 mod layers;
 #[path = "ui/letters.rs"]
 mod letters;
+#[path = "ui/memory.rs"]
+mod memory;
 #[path = "ui/phrases.rs"]
 mod phrases;
 #[path = "ui/samples.rs"]
@@ -54,7 +56,7 @@ fn opened() -> Lane {
 }
 
 fn dark() -> Prefs {
-    Prefs { theme: Theme::Dark }
+    Prefs { theme: Theme::Dark, ..Prefs::default() }
 }
 
 fn window(lane: Lane, oracle: &Scripted) -> Harness<'static, App> {
@@ -463,7 +465,9 @@ fn picture(name: &str, (session, theme): (Lane, Theme), act: impl FnOnce(&mut Ha
         .with_max_steps(12)
         .with_render_cursor(false)
         .renderer(WgpuTestRenderer::from_render_state(state))
-        .build_eframe(move |cc| App::new(&cc.egui_ctx, session, Box::new(Scripted::at_once())).with_prefs(Prefs { theme }));
+        .build_eframe(move |cc| {
+            App::new(&cc.egui_ctx, session, Box::new(Scripted::at_once())).with_prefs(Prefs { theme, ..Prefs::default() })
+        });
     harness.run_ok();
     act(&mut harness);
     harness.run_ok();

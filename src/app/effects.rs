@@ -16,7 +16,7 @@ use crate::domain::request::{ModelRef, Request};
 impl App {
     pub(super) fn hear(&mut self, ctx: &egui::Context, news: News) {
         match news {
-            News::Chosen(Ask::Input | Ask::Model, path) | News::Pasted(Ok(path)) => self.open(path),
+            News::Chosen(Ask::Input | Ask::Model | Ask::OpenSession, path) | News::Pasted(Ok(path)) => self.open(path),
             News::Chosen(Ask::Knob { id, .. }, path) => {
                 let taken = open::take_file(&mut self.document.lane_mut().question.params.knobs, id, &path);
                 self.banner = taken.err().map(|err| Banner::at(err, self.document.lane()));
@@ -29,7 +29,8 @@ impl App {
             }
             News::Saved(Ok(path)) => self.succeeded(format!("Wrote {}", path.display())),
             News::Copied(Ok(())) => self.succeeded("Copied the figure".to_owned()),
-            News::Failed(err) | News::Saved(Err(err)) | News::Copied(Err(err)) | News::Pasted(Err(err)) => self.refuse(err),
+            News::NoDialog(ask) => self.path_field = Some((ask, files::path_field(ask, self.document.lane()))),
+            News::Saved(Err(err)) | News::Copied(Err(err)) | News::Pasted(Err(err)) => self.refuse(err),
         }
     }
 
@@ -117,10 +118,17 @@ impl App {
             lines: ends.map_or([None; 2], |(_, end)| self.stage().text.neighbours(end)),
             sides: ends.and_then(|(_, end)| self.stage().text.sides(end)),
             anchor,
-            reads_texts: opened.map(|o| o.input.is_text()),
+            reads_texts: opened.map(|o| o.input.is_text()).or_else(|| self.begins_with_pictures()),
             reads_both: opened.and_then(|o| self.answers.scene(o)).is_some_and(|s| s.model.tower.is_some()),
             written: self.written(self.document.focus),
         }
+    }
+
+    /// False, for no texts, where nothing was opened yet and the models are those of the last time: see `Prefs::first_question`.
+    fn begins_with_pictures(&self) -> Option<bool> {
+        let (question, prefs) = (&self.document.lane().question, &self.prefs);
+        let is_first = (&question.model, &question.other_model) == (&prefs.picture_model, &prefs.text_model);
+        (self.stage().opened.is_none() && is_first && question.input.is_none()).then_some(false)
     }
 
     pub(super) fn perform(&mut self, ctx: &egui::Context, effect: Effect) {

@@ -9,6 +9,8 @@ use super::command::{Command, Effect, keys};
 use super::pane::controls;
 use super::resolve::view::STALE_AFTER_SECS;
 use super::shell::editor::{self, Editor, Outcome};
+use super::shell::files::News;
+use super::shell::path_field::Answer;
 use super::shell::{banner, bar, debug, help, links};
 use super::widgets::{focus, theme};
 use crate::domain::Progress;
@@ -40,6 +42,7 @@ impl App {
         self.link_cameras(&ctx);
         if !ctx.input(|i| i.pointer.any_down()) {
             self.history.record(&self.document);
+            self.remember(&ctx);
         }
         self.wish();
         self.repaint_when_due(&ctx);
@@ -52,6 +55,15 @@ impl App {
             help::help_ui(ctx, commands);
         }
         self.hub.show(ctx, commands);
+        if let Some((ask, field)) = &mut self.path_field
+            && let Some(answer) = field.show(ctx)
+        {
+            let ask = *ask;
+            self.path_field = None;
+            if let Answer::Chosen(path) = answer {
+                self.hear(ctx, News::Chosen(ask, path));
+            }
+        }
         if let Some(text) = &mut self.editor
             && let Some(done) = editor::editor_ui(ctx, text)
         {
@@ -66,7 +78,7 @@ impl App {
     /// Keys, dropped files and the pointer: they act before anything is drawn, so that the answer is in this frame.
     fn early_input(&mut self, ctx: &egui::Context) {
         let mut commands = match self.editor {
-            _ if self.hub.is_open() => Vec::new(),
+            _ if self.hub.is_open() || self.path_field.is_some() => Vec::new(),
             Some(_) => Vec::new(),
             None => keys::commands(ctx, self.stage().has_keyboard(ctx)),
         };

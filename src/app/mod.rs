@@ -16,17 +16,20 @@ mod frame;
 mod growth;
 mod lanes;
 mod link;
+mod memory;
 mod replies;
 mod stage;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use eframe::egui;
 
 pub use command::{Ask, Command, Effect};
+pub use memory::Remembered;
 pub use resolve::view::View;
 pub use shell::screenshot::screenshot;
-pub use shell::window::run;
+pub use shell::window::{Start, run};
 pub use state::{Document, Lane, LaneId, Links, Look, Mode, Prefs, Selection, Theme};
 
 use crate::domain::Error;
@@ -34,6 +37,7 @@ use crate::domain::request::ModelRef;
 use crate::engine::Oracle;
 use crate::hub::Settings;
 use ask::answers::Answers;
+use memory::Memory;
 use shell::banner::Banner;
 use shell::debug::FrameLog;
 use shell::dock::Dock;
@@ -41,6 +45,7 @@ use shell::editor::Editor;
 use shell::files::Files;
 use shell::gallery::Gallery;
 use shell::hub::Picker;
+use shell::path_field::PathField;
 use stage::{Stage, Stages};
 use state::History;
 use widgets::camera::Camera;
@@ -71,6 +76,10 @@ pub struct App {
     draft: Option<Editor>,
     hub: Picker,
     files: Files,
+    /// What a path is asked for inside the window, where the desktop has no dialog.
+    path_field: Option<(Ask, PathField)>,
+    /// Keeps the document and the preferences between starts.
+    memory: Option<Memory>,
     help: bool,
     debug: bool,
     log: FrameLog,
@@ -105,6 +114,8 @@ impl App {
             draft: None,
             hub: Picker::new(Settings::from_env()),
             files: Files::default(),
+            path_field: None,
+            memory: None,
             help: false,
             debug: false,
             log: FrameLog::default(),
@@ -118,6 +129,27 @@ impl App {
     #[must_use]
     pub fn with_prefs(mut self, prefs: Prefs) -> Self {
         self.prefs = prefs;
+        self
+    }
+
+    /// Asks for paths inside the window, whatever dialogs the desktop has.
+    #[must_use]
+    pub fn with_dialogs_inside(mut self) -> Self {
+        self.files = Files::asks_inside();
+        self
+    }
+
+    /// Keeps the document and the preferences in a folder, where [`Remembered::read`] finds them at the next start.
+    #[must_use]
+    pub fn with_memory(mut self, folder: PathBuf) -> Self {
+        self.memory = Some(Memory::new(folder));
+        self
+    }
+
+    /// Shows an error that was met before the window was there.
+    #[must_use]
+    pub fn with_error(mut self, error: Option<Error>) -> Self {
+        self.banner = error.map(|error| Banner::at(error, self.document.lane()));
         self
     }
 

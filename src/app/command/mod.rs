@@ -154,6 +154,8 @@ pub enum Ask {
     Figure,
     /// Where the session goes.
     Session,
+    /// A session to open.
+    OpenSession,
     /// A file for a parameter of a method.
     Knob {
         /// Which parameter.

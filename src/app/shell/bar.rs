@@ -31,7 +31,7 @@ pub fn bar_ui(ui: &mut Ui, lane: &Lane, view: &View, history: &History, commands
             }
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            actions_ui(ui, view, (history, narrow), commands);
+            actions_ui(ui, view, history, commands);
         });
     });
 }
@@ -53,18 +53,19 @@ fn mode_ui(ui: &mut Ui, lane: &Lane, scene: Option<&Scene>, commands: &mut Vec<C
 }
 
 /// Right to left.
-fn actions_ui(ui: &mut Ui, view: &View, (history, narrow): (&History, bool), commands: &mut Vec<Command>) {
+fn actions_ui(ui: &mut Ui, view: &View, history: &History, commands: &mut Vec<Command>) {
     let dark = ui.visuals().dark_mode;
+    if ui.button("Help").on_hover_text("Keys (F1 or ?)").clicked() {
+        commands.push(Command::Do(Effect::ToggleHelp));
+    }
+    ui.menu_button("More", |ui| more_ui(ui, dark, commands))
+        .response
+        .on_hover_text("Sessions, colours of the window, whole screen");
     let mut button = |ui: &mut Ui, enabled: bool, text: &str, tip: &str, command: Command| {
         if ui.add_enabled(enabled, Button::new(text)).on_hover_text(tip).clicked() {
             commands.push(command);
         }
     };
-    button(ui, true, "Help", "Keys (F1 or ?)", Command::Do(Effect::ToggleHelp));
-    let theme = if dark { "Light" } else { "Dark" };
-    if !narrow {
-        button(ui, true, theme, "Light or dark window (Ctrl+T)", Command::Do(Effect::ToggleTheme));
-    }
     let drawn = view.map.is_some() || view.cut.is_some();
     button(ui, drawn, "Export...", "Write the figure (Ctrl+E)", Command::Do(Effect::Ask(Ask::Figure)));
     if ui.available_width() < 130.0 {
@@ -75,6 +76,22 @@ fn actions_ui(ui: &mut Ui, view: &View, (history, narrow): (&History, bool), com
     button(ui, history.redoes().is_some(), "Redo", &redo, Command::Do(Effect::Redo));
     let undo = tip(history.undoes(), "Ctrl+Z");
     button(ui, history.undoes().is_some(), "Undo", &undo, Command::Do(Effect::Undo));
+}
+
+/// What is seldom needed.
+fn more_ui(ui: &mut Ui, dark: bool, commands: &mut Vec<Command>) {
+    for (name, key, effect) in [
+        ("Open a session...", "", Effect::Ask(Ask::OpenSession)),
+        ("Save the session...", "Ctrl+S", Effect::Ask(Ask::Session)),
+        (if dark { "Light window" } else { "Dark window" }, "Ctrl+T", Effect::ToggleTheme),
+        ("Whole screen", "F", Effect::ToggleFullScreen),
+        ("Frame times", "F12", Effect::ToggleDebug),
+    ] {
+        if ui.add(Button::new(name).shortcut_text(key)).clicked() {
+            commands.push(Command::Do(effect));
+            ui.close();
+        }
+    }
 }
 
 /// A thin line at the lower edge: how far the worker is.

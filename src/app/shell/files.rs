@@ -9,6 +9,7 @@ use poll_promise::Promise;
 use sha2::{Digest, Sha256};
 
 use super::export;
+use super::path_field::{PathField, Wants};
 use crate::app::command::{Ask, Command};
 use crate::app::state::{Document, Lane, file};
 use crate::domain::request::{Input, ModelRef};
@@ -28,8 +29,8 @@ pub enum News {
     Saved(Result<PathBuf>),
     /// The figure is on the clipboard, or could not be drawn.
     Copied(Result<()>),
-    /// No dialog could be opened.
-    Failed(Error),
+    /// The desktop has no dialog: the window asks itself.
+    NoDialog(Ask),
     /// A pasted picture is on disk, or could not be put there.
     Pasted(Result<PathBuf>),
 }
@@ -38,17 +39,51 @@ pub enum News {
 #[derive(Default)]
 pub struct Files {
     pending: Vec<Promise<Option<News>>>,
+    /// Whether the desktop's dialogs are left alone.
+    asks_inside: bool,
+}
+
+/// The folder in which a dialog begins: that of what is open.
+fn start_of(ask: Ask, lane: &Lane) -> Option<&Path> {
+    let model = lane.question.model.as_ref().and_then(ModelRef::path);
+    let open = if ask == Ask::Model { model } else { lane.question.input.as_ref().and_then(Input::path) };
+    open.and_then(Path::parent).filter(|folder| folder.is_dir())
+}
+
+/// The dialog inside the window that stands for the desktop's.
+pub fn path_field(ask: Ask, lane: &Lane) -> PathField {
+    let wants = match ask {
+        Ask::Input => Wants::File { endings: INPUTS },
+        Ask::Model => Wants::Folder,
+        Ask::OpenSession => Wants::File { endings: &["json"] },
+        Ask::Figure => Wants::NewFile { endings: FIGURES },
+        Ask::Session => Wants::NewFile { endings: &["json"] },
+        Ask::Knob { .. } => Wants::File { endings: &[] },
+    };
+    let folder = start_of(ask, lane).map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+    let start = match ask {
+        Ask::Figure => folder.join("figure.png"),
+        Ask::Session => folder.join("session.json"),
+        Ask::Input | Ask::Model | Ask::OpenSession | Ask::Knob { .. } => folder,
+    };
+    PathField::new(title(ask), wants, start)
 }
 
 impl Files {
-    /// Opens a dialog. The portal's request is made here, on the window's thread; only the wait for it is elsewhere.
+    /// Leaves the desktop's dialogs alone: the window asks for paths itself.
+    pub fn asks_inside() -> Self {
+        Self { asks_inside: true, ..Self::default() }
+    }
+
+    /// Asks for a path by the desktop's dialog, or says that the window has to ask itself. The portal's request is made here, on the window's thread; only the wait for it is elsewhere.
     pub fn ask(&mut self, ctx: &egui::Context, ask: Ask, lane: &Lane) {
+        if self.asks_inside {
+            return self.pending.push(Promise::from_ready(Some(News::NoDialog(ask))));
+        }
         let dialog = rfd::AsyncFileDialog::new().set_title(title(ask));
-        let model = lane.question.model.as_ref().and_then(ModelRef::path);
-        let open = if ask == Ask::Model { model } else { lane.question.input.as_ref().and_then(Input::path) };
-        let dialog = match open.and_then(Path::parent) {
-            Some(folder) if folder.is_dir() => dialog.set_directory(folder),
-            _ => dialog,
+        let dialog = match start_of(ask, lane) {
+            Some(folder) => dialog.set_directory(folder),
+            None => dialog,
         };
         let chosen: std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>> = match ask {
             Ask::Input => {
@@ -56,11 +91,12 @@ impl Files {
                 let both = [&images, TEXTS].concat();
                 let dialog =
                     dialog.add_filter("Images and texts", &both).add_filter("Images", &images).add_filter("Texts", TEXTS);
-                Box::pin(dialog.add_filter("All files", &["*"]).pick_file())
+                Box::pin(dialog.add_filter("Sessions", &["json"]).add_filter("All files", &["*"]).pick_file())
             }
+            Ask::OpenSession => Box::pin(dialog.add_filter("Sessions", &["json"]).pick_file()),
             Ask::Model => Box::pin(dialog.pick_folder()),
             Ask::Figure => {
-                let dialog = dialog.add_filter("Figures and data", &["png", "svg", "npy", "npz", "csv", "json"]);
+                let dialog = dialog.add_filter("Figures and data", FIGURES);
                 Box::pin(dialog.set_file_name("figure.png").save_file())
             }
             Ask::Knob { extension, .. } => Box::pin(dialog.add_filter(extension, &[extension]).pick_file()),
@@ -70,7 +106,7 @@ impl Files {
             let start = Instant::now();
             match pollster::block_on(chosen) {
                 Some(file) => Some(News::Chosen(ask, file.path().to_path_buf())),
-                None if start.elapsed() < QUICKEST_HAND => Some(News::Failed(no_dialog(ask))),
+                None if start.elapsed() < QUICKEST_HAND => Some(News::NoDialog(ask)),
                 None => None,
             }
         });
@@ -137,15 +173,9 @@ impl Files {
 /// A dialog that is gone sooner was never there: the desktop's portal does not say so otherwise.
 const QUICKEST_HAND: Duration = Duration::from_millis(250);
 
-fn no_dialog(ask: Ask) -> Error {
-    let remedy = match ask {
-        Ask::Knob { .. } => "name the file on the command line",
-        Ask::Input | Ask::Model => "drop the file on the window, or name it on the command line",
-        Ask::Figure | Ask::Session => "use `tokenscope explain` or `tokenscope segment` with --out",
-    };
-    Error::refused("file dialog", "none could be opened").expected("a desktop portal or zenity").remedy(remedy)
-}
-
+const FIGURES: &[&str] = &["png", "svg", "npy", "npz", "csv", "json"];
+/// What the list of the window's own dialog shows; a name typed in full is taken with any ending.
+const INPUTS: &[&str] = &["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "txt", "safetensors", "json"];
 const TENSORS: &[&str] = &["safetensors"];
 const TEXTS: &[&str] = &["txt"];
 
@@ -155,6 +185,7 @@ fn title(ask: Ask) -> &'static str {
         Ask::Model => "Open a model folder",
         Ask::Figure => "Export the figure",
         Ask::Session => "Save the session",
+        Ask::OpenSession => "Open a session",
         Ask::Knob { .. } => "Choose a file",
     }
 }
@@ -211,11 +242,11 @@ fn write_pasted(picture: &ColorImage) -> Result<PathBuf> {
 }
 
 /// Where the program keeps what belongs to the user.
-fn data_folder() -> Result<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let folder = variable("XDG_DATA_HOME")
-        .or_else(|| variable("APPDATA"))
-        .or_else(|| variable("HOME").map(|home| home.join(".local/share")));
-    let refusal = || Error::refused("XDG_DATA_HOME", "neither it nor HOME is set").remedy("set one of them to a folder");
-    folder.map(|f| f.join("tokenscope")).ok_or_else(refusal)
+///
+/// # Errors
+/// A refusal where the system names no home.
+pub fn data_folder() -> Result<PathBuf> {
+    let folders = directories::ProjectDirs::from("", "", env!("CARGO_PKG_NAME"));
+    let refusal = || Error::refused("the home folder", "the system names none").remedy("set HOME to a folder");
+    folders.map(|folders| folders.data_dir().to_path_buf()).ok_or_else(refusal)
 }

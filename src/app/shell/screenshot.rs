@@ -8,7 +8,7 @@ use eframe::egui_wgpu::{RenderState, RendererOptions, ScreenDescriptor, WgpuConf
 
 use crate::app::App;
 use crate::app::shell::window;
-use crate::app::state::Lane;
+use crate::app::state::Document;
 use crate::app::widgets::theme;
 use crate::domain::{Error, Result};
 use crate::engine::{Engine, Worker};
@@ -22,7 +22,7 @@ const GPU_TIMEOUT: Duration = Duration::from_mins(1);
 ///
 /// # Errors
 /// The error that the window would show; a refusal where there is no graphics adapter or `out` cannot be written.
-pub fn screenshot(lane: Lane, out: &Path, size: Option<(u32, u32)>) -> Result<()> {
+pub fn screenshot(document: Document, out: &Path, size: Option<(u32, u32)>) -> Result<()> {
     let [width, height] = theme::START_SIZE.map(|s| s as u32);
     let (width, height) = size.unwrap_or((width, height));
     let state = render_state()?;
@@ -34,7 +34,7 @@ pub fn screenshot(lane: Lane, out: &Path, size: Option<(u32, u32)>) -> Result<()
     Renderer::install(&state);
     let ctx = egui::Context::default();
     let worker = Worker::spawn(Engine::default(), || {})?;
-    let mut app = App::new(&ctx, lane, Box::new(worker));
+    let mut app = App::new(&ctx, document, Box::new(worker));
     let mut studio = Stage { ctx, state, size: [width, height], start: Instant::now() };
     while !app.is_settled() {
         studio.pass(&mut app);

@@ -1,9 +1,11 @@
 //! The real window: display, graphics adapter, worker thread.
 
+use std::path::PathBuf;
+
 use eframe::egui::ViewportBuilder;
 
 use crate::app::App;
-use crate::app::state::Lane;
+use crate::app::state::{Document, Prefs};
 use crate::app::widgets::fonts;
 use crate::app::widgets::theme;
 use crate::domain::{Error, Result};
@@ -12,11 +14,23 @@ use crate::letters::fonts::Others;
 use crate::letters::machine;
 use crate::render::Renderer;
 
+/// What the window begins with.
+pub struct Start {
+    /// What is open.
+    pub document: Document,
+    /// The user's preferences.
+    pub prefs: Prefs,
+    /// The folder that keeps both between starts; `None` keeps nothing.
+    pub folder: Option<PathBuf>,
+    /// What went wrong before the window was there.
+    pub error: Option<Error>,
+}
+
 /// Opens the window and returns when it is closed. `on_first_map` is called once, when the first map is on the screen.
 ///
 /// # Errors
 /// A refusal that says what to do when there is no display or no graphics adapter.
-pub fn run(lane: Lane, on_first_map: Option<Box<dyn FnOnce()>>) -> Result<()> {
+pub fn run(start: Start, on_first_map: Option<Box<dyn FnOnce()>>) -> Result<()> {
     let viewport = ViewportBuilder::default()
         .with_title("Tokenscope")
         .with_app_id("tokenscope")
@@ -32,7 +46,13 @@ pub fn run(lane: Lane, on_first_map: Option<Box<dyn FnOnce()>>) -> Result<()> {
         Renderer::install(state);
         let ctx = cc.egui_ctx.clone();
         let worker = Worker::spawn(Engine::default(), move || ctx.request_repaint())?;
-        let app = App { on_first_map, ..App::new(&cc.egui_ctx, lane, Box::new(worker)) };
+        cc.egui_ctx.set_zoom_factor(start.prefs.zoom.clamp(0.5, 4.0));
+        let app = App::new(&cc.egui_ctx, start.document, Box::new(worker)).with_prefs(start.prefs).with_error(start.error);
+        let app = match start.folder {
+            Some(folder) => app.with_memory(folder),
+            None => app,
+        };
+        let app = App { on_first_map, ..app };
         fonts::install(&cc.egui_ctx, Others::Machine);
         Ok(Box::new(app))
     };
