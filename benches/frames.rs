@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use eframe::egui::{self, Event, MouseWheelUnit, Pos2, RawInput, Rect, TouchPhase, pos2, vec2};
 use tokenscope::app::state::MatrixLook;
-use tokenscope::app::{App, Lane};
+use tokenscope::app::{App, Document, Lane};
 use tokenscope::domain::request::{Input, Request, Task, Tokens};
+use tokenscope::domain::request_key::RequestKey;
 use tokenscope::domain::text::{Piece, Text};
 use tokenscope::domain::token::TokenLayout;
 use tokenscope::domain::{Notices, Progress};
@@ -104,7 +105,7 @@ impl Oracle for Script {
         std::mem::take(&mut self.1)
     }
 
-    fn running(&self) -> Option<(String, Progress)> {
+    fn running(&self) -> Option<(RequestKey, Progress)> {
         None
     }
 }
@@ -116,14 +117,17 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(matrix: MatrixLook) -> Self {
+    fn new(matrix: MatrixLook, lanes: usize) -> Self {
         let scene = scene();
         let string = scene.layout.text.as_ref().map_or_else(String::new, |t| t.string.clone());
         let mut session = Lane::default();
         session.question.input = Some(Input::Text(string));
         session.look.matrix = matrix;
         let ctx = egui::Context::default();
-        let app = App::new(&ctx, session, Box::new(Script(scene, Vec::new())));
+        let mut document = Document::from(session);
+        let split = (1..lanes).all(|_| document.split());
+        assert!(split);
+        let app = App::new(&ctx, document, Box::new(Script(scene, Vec::new())));
         let mut stage = Self { ctx, app, frame: 0 };
         for _ in 0..30 {
             stage.pass(Vec::new());
@@ -172,8 +176,8 @@ impl Stage {
 }
 
 fn main() {
-    for (name, shown) in [("without layers", false), ("with layers", true)] {
-        let mut stage = Stage::new(MatrixLook { shown, shared: false });
+    for (name, shown, lanes) in [("without layers", false, 1), ("with layers", true, 1), ("two lanes", false, 2)] {
+        let mut stage = Stage::new(MatrixLook { shown, shared: false }, lanes);
         stage.measure(&format!("{name}: at rest"), |_| Vec::new());
         let over = |frame: usize| pos2(560.0 + (frame * 13 % 560) as f32, 160.0 + (frame * 7 % 240) as f32);
         stage.measure(&format!("{name}: pointing"), |frame| vec![Event::PointerMoved(over(frame))]);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokenscope::domain::request::{Cut, ModelRef, Params, Request, Rows, SizeRule, Task, Tokens};
+use tokenscope::domain::request_key::RequestKey;
 use tokenscope::domain::{Error, Result};
 use tokenscope::engine::fit::readout::pictures_of;
 use tokenscope::engine::{Engine, Oracle, Output, Reply, Worker};
@@ -84,7 +85,7 @@ fn a_segmentation_labels_every_pixel_and_patch() {
 }
 
 /// Replies until `last` is among them, in order; at most half a minute.
-fn replies_until(worker: &mut Worker, last: &str) -> Vec<Reply> {
+fn replies_until(worker: &mut Worker, last: RequestKey) -> Vec<Reply> {
     let (started, mut replies) = (Instant::now(), Vec::<Reply>::new());
     while !replies.iter().any(|r| r.key == last) {
         assert!(started.elapsed() < Duration::from_secs(30), "the worker does not answer");
@@ -101,7 +102,7 @@ fn of_many_quick_wishes_the_newest_is_answered() {
     for step in 1..=40 {
         worker.wish(vec![wish(8 * step)]);
     }
-    let replies = replies_until(&mut worker, &wish(320).key());
+    let replies = replies_until(&mut worker, wish(320).key());
     assert!(replies.len() < 30, "{} wishes that nobody had any more were answered", replies.len() - 1);
     assert!(replies.iter().all(|r| r.result.is_ok()));
 }
@@ -111,7 +112,7 @@ fn wishes_are_answered_in_order_and_errors_come_back() {
     let mut worker = Worker::spawn(Engine::default(), || {}).unwrap();
     let missing = Request { input: "missing.png".into(), ..explain(-1, Rows::All) };
     worker.wish(vec![explain(-1, Rows::Some(1)), missing.clone()]);
-    let replies = replies_until(&mut worker, &missing.key());
+    let replies = replies_until(&mut worker, missing.key());
     assert_eq!(replies[0].key, explain(-1, Rows::Some(1)).key());
     assert!(replies[0].result.is_ok());
     assert_eq!(replies[1].key, missing.key());

@@ -10,6 +10,7 @@ use super::ask::verification::{self, Badge};
 use super::shell::banner::Banner;
 use super::state::LaneId;
 use crate::domain::request::Request;
+use crate::domain::request_key::RequestKey;
 use crate::domain::{Error, Progress};
 use crate::engine::{Reply, Scene};
 
@@ -36,27 +37,20 @@ impl App {
     }
 
     /// The wishes of a lane with their keys.
-    pub(super) fn wanted_by(&mut self, id: LaneId) -> Vec<(String, Request)> {
+    pub(super) fn wanted_by(&mut self, id: LaneId) -> Arc<[(RequestKey, Request)]> {
         let lane = self.document.get(id);
         if self.written(id).growing {
             let wanted = lane.wanted_while_growing(self.stages.get(id).view.scene.as_deref(), self.next_tokens(id));
-            return wanted.into_iter().map(|request| (request.key(), request)).collect();
+            return wanted.into_iter().map(|request| (self.answers.key(&request), request)).collect();
         }
         let scene = self.traced(id).cloned();
-        self.stages.get_mut(id).wishes.of(lane, scene.as_ref()).to_vec()
+        self.stages.get_mut(id).wishes.of(lane, scene.as_ref(), &self.answers)
     }
 
-    /// The wishes of all lanes, each once: those of the lane in focus first.
-    pub(super) fn wanted(&mut self) -> Vec<(String, Request)> {
-        let mut all: Vec<(String, Request)> = Vec::new();
-        for id in self.document.ids() {
-            for (key, request) in self.wanted_by(id) {
-                if !all.iter().any(|(other, _)| *other == key) {
-                    all.push((key, request));
-                }
-            }
-        }
-        all
+    /// The keys of the wishes of all lanes: those of the lane in focus first.
+    pub(super) fn wanted(&mut self) -> Vec<RequestKey> {
+        let ids = self.document.ids();
+        ids.into_iter().flat_map(|id| self.wanted_by(id).iter().map(|(key, _)| *key).collect::<Vec<_>>()).collect()
     }
 
     /// The scene of a lane's whole input, once it is there.
@@ -64,12 +58,24 @@ impl App {
         self.document.get(id).trace_request().and_then(|request| self.answers.scene(&request))
     }
 
-    pub(super) fn missing(&mut self) -> Vec<(String, Request)> {
-        let wanted = self.wanted();
+    /// The wishes of all lanes that have no answer yet, each once, those of the lane in focus first; then the checks of their models.
+    pub(super) fn missing(&mut self) -> Vec<(RequestKey, Request)> {
+        let mut missing: Vec<(RequestKey, Request)> = Vec::new();
         let ids = self.document.ids();
-        let checks = ids.into_iter().filter_map(|id| self.check_request(id, self.traced(id)?));
-        let checks: Vec<_> = checks.map(|request| (request.key(), request)).collect();
-        wanted.into_iter().chain(checks).filter(|(key, _)| !self.answers.looked_up(key)).collect()
+        for &id in &ids {
+            for (key, request) in self.wanted_by(id).iter() {
+                if !self.answers.looked_up(*key) && !missing.iter().any(|(other, _)| other == key) {
+                    missing.push((*key, request.clone()));
+                }
+            }
+        }
+        for request in ids.into_iter().filter_map(|id| self.check_request(id, self.traced(id)?)).collect::<Vec<_>>() {
+            let key = self.answers.key(&request);
+            if !self.answers.looked_up(key) && !missing.iter().any(|(other, _)| *other == key) {
+                missing.push((key, request));
+            }
+        }
+        missing
     }
 
     /// The check of a lane's model: of small ones always, of others when the user asked for it.
@@ -91,9 +97,9 @@ impl App {
     }
 
     /// Whether a key is that of a check, whose refusal the badge tells.
-    pub(super) fn is_of_badge(&self, key: &str) -> bool {
+    pub(super) fn is_of_badge(&self, key: RequestKey) -> bool {
         let checks = self.stages.iter().filter_map(|(id, stage)| self.check_request(id, stage.view.scene.as_ref()?));
-        checks.into_iter().any(|request| request.key() == key)
+        checks.into_iter().any(|request| self.answers.key(&request) == key)
     }
 
     pub(super) fn wish(&mut self) {
@@ -107,11 +113,11 @@ impl App {
     /// Whether the user stopped something that a lane needs, and whether something was refused.
     pub(super) fn unanswered(&mut self, id: LaneId) -> (bool, bool) {
         let wanted = self.wanted_by(id);
-        let why = wanted.iter().filter_map(|(key, _)| self.answers.refusal_of(key)).map(|err| *err == Error::Cancelled);
+        let why = wanted.iter().filter_map(|(key, _)| self.answers.refusal_of(*key)).map(|err| *err == Error::Cancelled);
         why.fold((false, false), |(stopped, failed), is_stop| (stopped || is_stop, failed || !is_stop))
     }
 
-    pub(super) fn running(&self) -> Option<(String, Progress)> {
+    pub(super) fn running(&self) -> Option<(RequestKey, Progress)> {
         self.oracle.running()
     }
 

@@ -5,32 +5,33 @@ use eframe::egui;
 use super::App;
 use super::command::lanes::{self, LaneEdit};
 use super::command::select::ends;
-use super::command::{Around, Ask, Command, Effect, open};
+use super::command::{Command, CommandContext, Effect, FileDialog, open};
 use super::shell::banner::Banner;
 use super::shell::editor::Editor;
-use super::shell::files::{self, News, Opening};
+use super::shell::files::{self, FileEvent, Opening};
 use super::state::Theme;
 use super::widgets::camera::Camera;
 use crate::domain::request::{ModelRef, Request};
 
 impl App {
-    pub(super) fn hear(&mut self, ctx: &egui::Context, news: News) {
+    pub(super) fn hear(&mut self, ctx: &egui::Context, news: FileEvent) {
         match news {
-            News::Chosen(Ask::Input | Ask::Model | Ask::OpenSession, path) | News::Pasted(Ok(path)) => self.open(path),
-            News::Chosen(Ask::Knob { id, .. }, path) => {
+            FileEvent::Chosen(FileDialog::Input | FileDialog::Model | FileDialog::OpenSession, path)
+            | FileEvent::Pasted(Ok(path)) => self.open(path),
+            FileEvent::Chosen(FileDialog::Knob { id, .. }, path) => {
                 let taken = open::take_file(&mut self.document.lane_mut().question.params.knobs, id, &path);
                 self.banner = taken.err().map(|err| Banner::at(err, self.document.lane()));
             }
-            News::Chosen(Ask::Session, path) => self.files.save_session(ctx, &self.document, path),
-            News::Chosen(Ask::Figure, path) => {
+            FileEvent::Chosen(FileDialog::Session, path) => self.files.save_session(ctx, &self.document, path),
+            FileEvent::Chosen(FileDialog::Figure, path) => {
                 if let Some(output) = self.stage().view.output(self.document.lane()) {
                     self.files.save_figure(ctx, output, self.document.lane().clone(), path);
                 }
             }
-            News::Saved(Ok(path)) => self.succeeded(format!("Wrote {}", path.display())),
-            News::Copied(Ok(())) => self.succeeded("Copied the figure".to_owned()),
-            News::NoDialog(ask) => self.path_field = Some((ask, files::path_field(ask, self.document.lane()))),
-            News::Saved(Err(err)) | News::Copied(Err(err)) | News::Pasted(Err(err)) => self.refuse(err),
+            FileEvent::Saved(Ok(path)) => self.succeeded(format!("Wrote {}", path.display())),
+            FileEvent::Copied(Ok(())) => self.succeeded("Copied the figure".to_owned()),
+            FileEvent::NoDialog(ask) => self.path_field = Some((ask, files::path_field(ask, self.document.lane()))),
+            FileEvent::Saved(Err(err)) | FileEvent::Copied(Err(err)) | FileEvent::Pasted(Err(err)) => self.refuse(err),
         }
     }
 
@@ -104,14 +105,14 @@ impl App {
         }
     }
 
-    pub(super) fn around(&self) -> Around {
+    pub(super) fn around(&self) -> CommandContext {
         let anchor = self.stage().text.anchor();
         let ends = self.stage().view.scene.as_deref().and_then(|scene| ends(self.document.lane(), scene, anchor));
         // A model that never opened anything may be of either kind.
         let model = self.document.lane().question.model.as_ref();
         let is_open = |opened: &&Request| model.map_or(opened.model.is_built_in(), |model| *model == opened.model);
         let opened = self.stage().opened.as_ref().filter(is_open);
-        Around {
+        CommandContext {
             help: self.help,
             banner: self.banner.is_some(),
             has_exhibits: self.stage().view.beside.is_some(),

@@ -9,7 +9,7 @@ use super::command::{Command, Effect, keys};
 use super::pane::controls;
 use super::resolve::view::STALE_AFTER_SECS;
 use super::shell::editor::{self, Editor, Outcome};
-use super::shell::files::News;
+use super::shell::files::FileEvent;
 use super::shell::path_field::Answer;
 use super::shell::{banner, bar, debug, help, links};
 use super::widgets::{focus, theme};
@@ -32,7 +32,7 @@ impl App {
         CentralPanel::no_frame().show(ui, |ui| self.lanes_ui(ui, running.as_ref().map(|(_, progress)| progress), &mut commands));
         self.overlays_ui(&ctx, &mut commands);
         if self.debug {
-            debug::debug_ui(&ctx, &mut self.log, running.as_ref(), self.asked.len());
+            debug::debug_ui(&ctx, &mut self.log, running.as_ref().map(|(_, progress)| progress), self.asked.len());
         }
         focus::ring_ui(&ctx);
         if !commands.is_empty() {
@@ -61,7 +61,7 @@ impl App {
             let ask = *ask;
             self.path_field = None;
             if let Answer::Chosen(path) = answer {
-                self.hear(ctx, News::Chosen(ask, path));
+                self.hear(ctx, FileEvent::Chosen(ask, path));
             }
         }
         if let Some(text) = &mut self.editor

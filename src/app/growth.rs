@@ -41,7 +41,7 @@ impl App {
         }
         let next = self.document.get(id).generate_request(self.next_tokens(id));
         let whole = self.document.get(id).question.generation.and(self.document.get(id).trace_request());
-        if [next, whole].into_iter().flatten().any(|request| request.key() == reply.key) {
+        if [next, whole].into_iter().flatten().any(|request| self.answers.key(&request) == reply.key) {
             self.document.get_mut(id).question.generation = None;
             self.history.amend(&self.document);
         }

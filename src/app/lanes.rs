@@ -102,6 +102,8 @@ impl App {
         let changed = dock.ui(ui, &layout, &title, &mut |ui, id| {
             let mut own = Vec::new();
             let is_dragged = head_ui(ui, &self.document, (id, &letter(&order, id)), &mut own);
+            // The head touches what it names.
+            ui.add_space(-ui.spacing().item_spacing.y);
             ui.push_id(id.0, |ui| self.lane_ui(ui, id, running.filter(|_| id == self.document.focus), &mut own));
             self.focus_ui(ui, id, own, commands);
             is_dragged

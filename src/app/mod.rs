@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use eframe::egui;
 
-pub use command::{Ask, Command, Effect};
+pub use command::{Command, Effect, FileDialog};
 pub use memory::Remembered;
 pub use resolve::view::View;
 pub use shell::screenshot::screenshot;
@@ -34,6 +34,7 @@ pub use state::{Document, Lane, LaneId, Links, Look, Mode, Prefs, Selection, The
 
 use crate::domain::Error;
 use crate::domain::request::ModelRef;
+use crate::domain::request_key::RequestKey;
 use crate::engine::Oracle;
 use crate::hub::Settings;
 use ask::answers::Answers;
@@ -63,10 +64,10 @@ pub struct App {
     oracle: Box<dyn Oracle>,
     answers: Answers,
     /// Keys of the newest list of wishes.
-    asked: Vec<String>,
+    asked: Vec<RequestKey>,
     banner: Option<Banner>,
     /// Keys of refused questions whose banner the user closed.
-    dismissed: Vec<String>,
+    dismissed: Vec<RequestKey>,
     /// What was written or copied last, until the user does something else.
     notice: Option<String>,
     gallery: Gallery,
@@ -77,7 +78,7 @@ pub struct App {
     hub: Picker,
     files: Files,
     /// What a path is asked for inside the window, where the desktop has no dialog.
-    path_field: Option<(Ask, PathField)>,
+    path_field: Option<(FileDialog, PathField)>,
     /// Keeps the document and the preferences between starts.
     memory: Option<Memory>,
     help: bool,
@@ -196,6 +197,11 @@ impl App {
     /// The error that is shown, if one is.
     pub fn error(&self) -> Option<&Error> {
         self.banner.as_ref().map(|banner| &banner.error)
+    }
+
+    /// How many requests were serialised so far, to make their keys.
+    pub fn keys_made(&self) -> usize {
+        self.answers.keys_made()
     }
 
     /// Whether everything that the screen needs is there, or will not come.

@@ -6,6 +6,7 @@ use super::shell::banner::Banner;
 use super::state::LaneId;
 use crate::domain::Error;
 use crate::domain::request::{ModelRef, Request};
+use crate::domain::request_key::RequestKey;
 use crate::engine::{Output, Reply};
 
 impl App {
@@ -18,16 +19,16 @@ impl App {
             return;
         }
         // The lanes that this opens.
-        let opens: Vec<(LaneId, Request)> = ids.iter().filter_map(|&id| Some((id, self.opening(id, &reply.key)?))).collect();
+        let opens: Vec<(LaneId, Request)> = ids.iter().filter_map(|&id| Some((id, self.opening(id, reply.key)?))).collect();
         match &reply.result {
             Ok(Output::Scene(_)) => opens.into_iter().for_each(|(id, request)| self.stages.get_mut(id).opened = Some(request)),
             Err(Error::Cancelled) => {}
             // The badge says so.
-            Err(_) if self.is_of_badge(&reply.key) => {}
+            Err(_) if self.is_of_badge(reply.key) => {}
             Err(err) if is_wanted => {
                 ids.into_iter().for_each(|id| self.receive_continuation(id, &reply, None));
                 if opens.is_empty() {
-                    self.refuse_question(err, &reply.key);
+                    self.refuse_question(err, reply.key);
                 }
                 opens.into_iter().for_each(|(id, _)| self.refuse_opening(id, err));
             }
@@ -37,9 +38,9 @@ impl App {
     }
 
     /// The request by which a lane opens its input, or the text before a continuation, if it has this key.
-    fn opening(&self, id: LaneId, key: &str) -> Option<Request> {
+    fn opening(&self, id: LaneId, key: RequestKey) -> Option<Request> {
         let lane = self.document.get(id);
-        [lane.prompt_request(), lane.trace_request()].into_iter().flatten().find(|request| request.key() == key)
+        [lane.prompt_request(), lane.trace_request()].into_iter().flatten().find(|request| self.answers.key(request) == key)
     }
 
     fn refuse_opening(&mut self, id: LaneId, err: &Error) {
@@ -52,9 +53,9 @@ impl App {
         }
     }
 
-    fn refuse_question(&mut self, err: &Error, key: &str) {
-        let is_asked = self.wanted().iter().any(|(asked, _)| asked == key);
-        let about_question = || Banner::of_question(err.clone(), key.to_owned());
+    fn refuse_question(&mut self, err: &Error, key: RequestKey) {
+        let is_asked = self.wanted().contains(&key);
+        let about_question = || Banner::of_question(err.clone(), key);
         self.banner = Some(if is_asked { about_question() } else { Banner::at(err.clone(), self.document.lane()) });
     }
 
@@ -65,23 +66,23 @@ impl App {
 
     /// Takes an error off the screen when what it is about is over, and shows one that was met before and is met again.
     pub(super) fn keep_error_current(&mut self) {
-        let keys: Vec<String> = self.wanted().into_iter().map(|(key, _)| key).collect();
-        let is_asked = |key: &str| keys.iter().any(|asked| asked == key);
-        self.dismissed.retain(|key| is_asked(key));
+        let keys = self.wanted();
+        let is_asked = |key: RequestKey| keys.contains(&key);
+        self.dismissed.retain(|key| is_asked(*key));
         self.banner = self.banner.take().filter(|banner| banner.is_current(&self.document, is_asked));
         if self.banner.is_none() {
-            let refusal = |key: &String| self.answers.refusal_of(key).filter(|err| **err != Error::Cancelled).cloned();
-            let is_new = |key: &&String| !self.dismissed.contains(key);
-            let met = keys.iter().filter(is_new).find_map(|key| Some((key, refusal(key)?)));
-            self.banner = met.map(|(key, error)| Banner::of_question(error, key.clone()));
+            let refusal = |key: RequestKey| self.answers.refusal_of(key).filter(|err| **err != Error::Cancelled).cloned();
+            let is_new = |key: &RequestKey| !self.dismissed.contains(key);
+            let met = keys.iter().copied().filter(is_new).find_map(|key| Some((key, refusal(key)?)));
+            self.banner = met.map(|(key, error)| Banner::of_question(error, key));
         }
     }
 
     /// Closes the banner; what was refused beside it stays unsaid too, as long as it is asked.
     pub(super) fn dismiss(&mut self) {
         self.banner = None;
-        let keys = self.wanted().into_iter().map(|(key, _)| key);
-        self.dismissed = keys.filter(|key| self.answers.refusal_of(key).is_some()).collect();
+        self.dismissed = self.wanted();
+        self.dismissed.retain(|key| self.answers.refusal_of(*key).is_some());
     }
 
     /// Whether another model can take the place of one that reads the other kind of input. What a command line asks for first is

@@ -13,6 +13,7 @@ pub mod linkage;
 pub mod notice;
 pub mod path;
 pub mod request;
+pub mod request_key;
 pub mod resample;
 pub mod scalar;
 pub mod segmentation;

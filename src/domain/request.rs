@@ -1,5 +1,4 @@
-//! What is asked of the engine. Command-line flags parse into it, the window's session makes it, caches key on it and records
-//! print it: a figure is remade from its request alone.
+//! What is asked of the engine. Flags parse into it, lanes make it, caches key on it and records print it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::generation::Generation;
 use super::knob::Knobs;
+use super::request_key::RequestKey;
 pub use super::scalar::Scalar;
 pub use super::source::{Input, ModelRef};
 use super::span::Span;
@@ -79,8 +79,13 @@ impl Request {
         }
     }
 
-    /// The request as one line of JSON: equal requests have equal keys.
-    pub fn key(&self) -> String {
+    /// What tells it from other requests.
+    pub fn key(&self) -> RequestKey {
+        RequestKey::of(self)
+    }
+
+    /// As one line of JSON.
+    pub fn json(&self) -> String {
         serde_json::to_string(self).unwrap_or_else(|err| format!("unserialisable: {err}"))
     }
 }
@@ -413,7 +418,7 @@ mod tests {
         request.tokens = Tokens::These(vec!["7,7".parse().unwrap(), "cls".parse().unwrap()]);
         request.params.head = Head::One(3);
         request.size = SizeRule::Native(Some(448));
-        let back: Request = serde_json::from_str(&request.key()).unwrap();
+        let back: Request = serde_json::from_str(&request.json()).unwrap();
         assert_eq!(back, request);
         request.layer = 3;
         assert_ne!(back.key(), request.key());
@@ -427,7 +432,7 @@ mod tests {
         let requests = [b"a\xff", b"a\xfe"].map(|name| Request::new(Task::Explain, path(name), path(name)));
         assert_ne!(requests[0].key(), requests[1].key());
         for request in requests {
-            assert_eq!(serde_json::from_str::<Request>(&request.key()).unwrap(), request);
+            assert_eq!(serde_json::from_str::<Request>(&request.json()).unwrap(), request);
         }
     }
 

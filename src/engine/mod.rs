@@ -120,7 +120,7 @@ impl Engine {
         let (input, model) = (file_key(request.input.path()), self.file_key_of(&request.model));
         let files: Vec<String> = knob_files(request).map(|file| file_key(Some(&file))).collect();
         let scalar = file_key(request.params.scalar.file());
-        let key = format!("{}|{input}|{model}|{}|{scalar}", request.key(), files.join("|"));
+        let key = format!("{}|{input}|{model}|{}|{scalar}", request.json(), files.join("|"));
         if let Some(output) = self.answers.get(&key) {
             return Ok(output);
         }

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use super::{Engine, Output};
 use crate::domain::request::Request;
+use crate::domain::request_key::RequestKey;
 use crate::domain::{Error, Progress, Result};
 use crate::method::Control;
 
@@ -15,7 +16,7 @@ use crate::method::Control;
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// [`Request::key`] of the question.
-    pub key: String,
+    pub key: RequestKey,
     /// The answer.
     pub result: Result<Output>,
 }
@@ -29,7 +30,7 @@ pub trait Oracle {
     fn poll(&mut self) -> Vec<Reply>;
 
     /// Key of the running job and its progress, if one is running.
-    fn running(&self) -> Option<(String, Progress)>;
+    fn running(&self) -> Option<(RequestKey, Progress)>;
 }
 
 /// The thread that owns the engine.
@@ -48,7 +49,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Mailbox {
     wishes: VecDeque<Request>,
-    running: Option<(String, Control)>,
+    running: Option<(RequestKey, Control)>,
     replies: Vec<Reply>,
     quit: bool,
 }
@@ -92,8 +93,8 @@ impl Oracle for Worker {
         std::mem::take(&mut self.shared.lock().replies)
     }
 
-    fn running(&self) -> Option<(String, Progress)> {
-        self.shared.lock().running.as_ref().map(|(key, control)| (key.clone(), control.progress.clone()))
+    fn running(&self) -> Option<(RequestKey, Progress)> {
+        self.shared.lock().running.as_ref().map(|(key, control)| (*key, control.progress.clone()))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use tokenscope::app::command::continuation::Generating;
 use tokenscope::domain::request::{Generation, Input};
+use tokenscope::domain::request_key::RequestKey;
 use tokenscope::domain::{Progress, Result};
 use tokenscope::engine::{Engine, Oracle, Output, Reply};
 use tokenscope::method::Control;
@@ -28,7 +29,7 @@ impl Oracle for Direct {
         vec![Reply { key: request.key(), result }]
     }
 
-    fn running(&self) -> Option<(String, Progress)> {
+    fn running(&self) -> Option<(RequestKey, Progress)> {
         self.wishes.first().map(|request| (request.key(), Progress::default()))
     }
 }

@@ -145,3 +145,15 @@ fn a_text_and_a_picture_lie_beside_each_other_with_models_of_their_own() {
     harness.run_ok();
     assert_eq!(harness.state().document().lanes.len(), 1);
 }
+
+#[test]
+fn a_frame_in_which_nothing_changes_serialises_nothing() {
+    let mut harness = two(Links { pointer: true, ..Links::default() });
+    harness.run_ok();
+    let before = harness.state().keys_made();
+    (0..50).for_each(|_| harness.step());
+    assert_eq!(harness.state().keys_made(), before);
+    harness.key_press(Key::OpenBracket);
+    harness.run_ok();
+    assert!(harness.state().keys_made() > before);
+}

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokenscope::builtin::sample;
 use tokenscope::domain::grid::{Grid, PixelRect};
 use tokenscope::domain::request::{Input, ModelRef, Request, Task, Tokens, Tower};
+use tokenscope::domain::request_key::RequestKey;
 use tokenscope::domain::text::{Piece, Text};
 use tokenscope::domain::token::{TokenKind, TokenLayout};
 use tokenscope::domain::{Cancel, Error, Notices, Progress, Result};
@@ -53,7 +54,7 @@ impl Script {
     pub fn answer_all(&mut self) {
         let open: Vec<_> = self.open.drain(..).collect();
         for request in open {
-            let refused = self.refuses.as_ref().is_some_and(|part| request.key().contains(part));
+            let refused = self.refuses.as_ref().is_some_and(|part| request.json().contains(part));
             let refusal = Error::refused("broken.png", "not an image").expected("PNG or JPEG").remedy("open another file");
             let result = if refused { Err(refusal) } else { answer(&request) };
             self.replies.push(Reply { key: request.key(), result });
@@ -86,7 +87,7 @@ impl Oracle for Scripted {
         std::mem::take(&mut script.replies)
     }
 
-    fn running(&self) -> Option<(String, Progress)> {
+    fn running(&self) -> Option<(RequestKey, Progress)> {
         let script = self.0.borrow();
         let progress = Progress::default();
         progress.start(4);

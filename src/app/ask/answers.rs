@@ -1,10 +1,12 @@
 //! What the oracle answered, as far as it was looked at lately. Refusals are kept too: the same question fails the same way, and
 //! must not be asked again every frame.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::domain::request::Request;
+use crate::domain::request_key::RequestKey;
 use crate::domain::{Error, Result};
 use crate::engine::{Explanation, Output, Reply, Scene, Segments, Verification};
 
@@ -13,12 +15,24 @@ const CAPACITY: usize = 512;
 /// Tables of every token's map grow with the square of the tokens: 7.5 MB at 1,370 of them.
 const MAX_BYTES: usize = 256 << 20;
 
+/// Lanes and their layers ask for about so many at a time.
+const KNOWN_KEYS: usize = 128;
+
 /// Answers by the key of their question.
 #[derive(Debug, Default)]
 pub struct Answers {
-    by_key: HashMap<String, Answer>,
+    by_key: HashMap<RequestKey, Answer>,
+    /// Keys of the requests that were looked up last: making one serialises the request, and a frame looks up the same ones again.
+    keys: RefCell<Keys>,
     clock: u64,
     revision: u64,
+}
+
+/// Keys that were made, the newest last.
+#[derive(Debug, Default)]
+struct Keys {
+    known: VecDeque<(Request, RequestKey)>,
+    made: usize,
 }
 
 #[derive(Debug)]
@@ -28,22 +42,42 @@ struct Answer {
 }
 
 impl Answers {
+    /// The key of a request, made anew only where it is not among those that were asked for last.
+    pub fn key(&self, request: &Request) -> RequestKey {
+        let mut keys = self.keys.borrow_mut();
+        if let Some((_, key)) = keys.known.iter().find(|(known, _)| known == request) {
+            return *key;
+        }
+        let key = request.key();
+        keys.made += 1;
+        if keys.known.len() == KNOWN_KEYS {
+            keys.known.pop_front();
+        }
+        keys.known.push_back((request.clone(), key));
+        key
+    }
+
+    /// How many keys were made so far.
+    pub fn keys_made(&self) -> usize {
+        self.keys.borrow().made
+    }
+
     /// Keeps a reply; what was not looked at for longest goes when there is too much.
     pub fn keep(&mut self, reply: Reply) {
         self.clock += 1;
         self.revision += 1;
         self.by_key.insert(reply.key, Answer { result: reply.result, last_used: self.clock });
         while self.by_key.len() > CAPACITY || (self.by_key.len() > 4 && self.num_bytes() > MAX_BYTES) {
-            let oldest = self.by_key.iter().min_by_key(|(_, a)| a.last_used).map(|(key, _)| key.clone());
+            let oldest = self.by_key.iter().min_by_key(|(_, a)| a.last_used).map(|(key, _)| *key);
             let Some(key) = oldest else { return };
             self.by_key.remove(&key);
         }
     }
 
     /// Whether a question was answered, be it by a refusal. Counts as a look.
-    pub fn looked_up(&mut self, key: &str) -> bool {
+    pub fn looked_up(&mut self, key: RequestKey) -> bool {
         self.clock += 1;
-        self.by_key.get_mut(key).map(|answer| answer.last_used = self.clock).is_some()
+        self.by_key.get_mut(&key).map(|answer| answer.last_used = self.clock).is_some()
     }
 
     fn num_bytes(&self) -> usize {
@@ -57,12 +91,12 @@ impl Answers {
 
     /// Why a question has no answer, if that is known.
     pub fn refusal(&self, request: &Request) -> Option<&Error> {
-        self.refusal_of(&request.key())
+        self.refusal_of(self.key(request))
     }
 
     /// As [`Self::refusal`], by the key of the question.
-    pub fn refusal_of(&self, key: &str) -> Option<&Error> {
-        self.by_key.get(key)?.result.as_ref().err()
+    pub fn refusal_of(&self, key: RequestKey) -> Option<&Error> {
+        self.by_key.get(&key)?.result.as_ref().err()
     }
 
     /// Another number after every answer that came or went.
@@ -102,7 +136,7 @@ impl Answers {
 
     /// The answer to a check, be it a refusal.
     pub fn verification(&self, request: &Request) -> Option<Result<Arc<Verification>>> {
-        match &self.by_key.get(&request.key())?.result {
+        match &self.by_key.get(&self.key(request))?.result {
             Ok(Output::Verification(found)) => Some(Ok(found.clone())),
             Ok(_) => None,
             Err(err) => Some(Err(err.clone())),
@@ -110,6 +144,6 @@ impl Answers {
     }
 
     fn output(&self, request: &Request) -> Option<&Output> {
-        self.by_key.get(&request.key())?.result.as_ref().ok()
+        self.by_key.get(&self.key(request))?.result.as_ref().ok()
     }
 }

@@ -3,29 +3,37 @@
 
 use std::sync::Arc;
 
+use super::answers::Answers;
 use crate::app::state::{Lane, Mode};
 use crate::domain::request::{Request, Rows};
+use crate::domain::request_key::RequestKey;
 use crate::engine::Scene;
 
 /// The wishes of a state with their keys, kept until the state changes: a key holds the whole text, and there may be one for every
 /// layer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Wishes {
     of: Option<(Lane, Option<Arc<Scene>>)>,
-    list: Vec<(String, Request)>,
+    list: Arc<[(RequestKey, Request)]>,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self { of: None, list: Arc::new([]) }
+    }
 }
 
 impl Wishes {
     /// Those of [`Lane::wanted`], each with its key.
-    pub fn of(&mut self, lane: &Lane, scene: Option<&Arc<Scene>>) -> &[(String, Request)] {
+    pub fn of(&mut self, lane: &Lane, scene: Option<&Arc<Scene>>, answers: &Answers) -> Arc<[(RequestKey, Request)]> {
         let address = |scene: Option<&Arc<Scene>>| scene.map(Arc::as_ptr);
         let same = self.of.as_ref().is_some_and(|(s, at)| s == lane && address(at.as_ref()) == address(scene));
         if !same {
             let wanted = lane.wanted(scene.map(Arc::as_ref));
-            self.list = wanted.into_iter().map(|request| (request.key(), request)).collect();
+            self.list = wanted.into_iter().map(|request| (answers.key(&request), request)).collect();
             self.of = Some((lane.clone(), scene.cloned()));
         }
-        &self.list
+        self.list.clone()
     }
 }
 

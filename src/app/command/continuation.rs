@@ -5,7 +5,7 @@ use crate::app::state::{Lane, Selection};
 use crate::domain::request::Generation;
 use crate::engine::Scene;
 
-use super::Around;
+use super::context::CommandContext;
 
 /// What the user asks of a continuation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum Generating {
 
 impl Generating {
     /// Changes the lane.
-    pub fn apply(self, lane: &mut Lane, scene: Option<&Scene>, around: Around) {
+    pub fn apply(self, lane: &mut Lane, scene: Option<&Scene>, around: CommandContext) {
         let Written { tokens, growing } = around.written;
         match self {
             Self::Begin if growing || !scene.is_some_and(|s| s.model.is_causal) => {}

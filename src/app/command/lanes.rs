@@ -1,6 +1,6 @@
 //! Opens, closes and links lanes.
 
-use super::Command;
+use super::wish::Command;
 use crate::app::state::Document;
 use crate::app::state::document::MOST_LANES;
 

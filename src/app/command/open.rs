@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Around;
+use super::context::CommandContext;
 use crate::app::ask::registry;
 use crate::app::state::{Lane, Mode};
 use crate::builtin::SAMPLES;
@@ -22,7 +22,7 @@ pub fn typed_input(text: &str) -> Option<Input> {
 
 /// A model of pictures has no use for a text, nor one of texts for a picture: each kind of input keeps its own, unless the open one
 /// takes both.
-pub(super) fn open_input(lane: &mut Lane, input: Input, around: Around) {
+pub(super) fn open_input(lane: &mut Lane, input: Input, around: CommandContext) {
     let reads_texts = lane.question.input.as_ref().map(Input::is_text).or(around.reads_texts);
     if reads_texts.is_some_and(|texts| texts != input.is_text()) && !around.reads_both {
         std::mem::swap(&mut lane.question.model, &mut lane.question.other_model);
@@ -35,7 +35,7 @@ pub(super) fn open_input(lane: &mut Lane, input: Input, around: Around) {
     lane.question.input = Some(input);
 }
 
-pub(super) fn step_sample(lane: &mut Lane, step: i64, around: Around) {
+pub(super) fn step_sample(lane: &mut Lane, step: i64, around: CommandContext) {
     let Some(Input::Sample(name)) = &lane.question.input else { return };
     let is_text = Input::Sample(name.clone()).is_text();
     let names: Vec<&str> = SAMPLES.iter().filter(|s| s.is_text() == is_text).map(|s| s.name).collect();

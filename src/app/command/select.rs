@@ -1,6 +1,6 @@
 //! Selects tokens and spans, and moves through layers.
 
-use super::Around;
+use super::context::CommandContext;
 use crate::app::ask::tokens::token_at;
 use crate::app::state::{Lane, Mode, Selection};
 use crate::domain::grid::Grid;
@@ -51,7 +51,7 @@ pub fn ends(lane: &Lane, scene: &Scene, anchor: Option<usize>) -> Option<(usize,
     Some((pinned, pinned))
 }
 
-pub(super) fn grow_span(lane: &mut Lane, scene: &Scene, (rows, cols): (i64, i64), around: Around) {
+pub(super) fn grow_span(lane: &mut Lane, scene: &Scene, (rows, cols): (i64, i64), around: CommandContext) {
     let (Some((anchor, end)), Some(_)) = (ends(lane, scene, around.anchor), &scene.layout.text) else {
         return move_pin(lane, scene, (rows, cols), around);
     };
@@ -70,7 +70,7 @@ pub(super) fn step_layer(lane: &mut Lane, scene: &Scene, step: i64) {
 }
 
 /// From a prefix token, or from nothing, the first step goes to the middle of the picture or the first word.
-pub(super) fn move_pin(lane: &mut Lane, scene: &Scene, (rows, cols): (i64, i64), around: Around) {
+pub(super) fn move_pin(lane: &mut Lane, scene: &Scene, (rows, cols): (i64, i64), around: CommandContext) {
     let (layout, grid) = (&scene.layout, scene.layout.grid);
     let position = ends(lane, scene, around.anchor).map(|(_, end)| end);
     let patch = position.and_then(|p| layout.patch_of(p));

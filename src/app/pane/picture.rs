@@ -159,7 +159,7 @@ fn paint_outlines(painter: &Painter, canvas: &Canvas<'_>, scene: &Scene, frame: 
     }
 }
 
-/// Around what a segmenter found.
+/// CommandContext what a segmenter found.
 fn paint_boxes(painter: &Painter, canvas: &Canvas<'_>, photo: &Photo, frame: &Frame) {
     let cut = canvas.view.cut.as_ref().filter(|_| canvas.lane.question.mode == Mode::Segments && canvas.lane.look.overlay);
     let (seen, (height, width)) = (frame.seen_rect(), photo.input_size);

@@ -8,6 +8,7 @@ use crate::app::state::{Document, Lane};
 use crate::app::widgets::theme;
 use crate::domain::Error;
 use crate::domain::request::ModelRef;
+use crate::domain::request_key::RequestKey;
 
 /// An error on the screen.
 #[derive(Debug)]
@@ -23,14 +24,14 @@ pub struct Banner {
 #[derive(Debug)]
 enum Cause {
     /// The answer to a question, by its key.
-    Question(String),
+    Question(RequestKey),
     /// Something done at this state: a file that was not written, an input that was left again.
     State(Box<Lane>),
 }
 
 impl Banner {
     /// The refusal of a question, shown as long as that is asked.
-    pub fn of_question(error: Error, key: String) -> Self {
+    pub fn of_question(error: Error, key: RequestKey) -> Self {
         Self { error, is_of_opening: false, cause: Cause::Question(key) }
     }
 
@@ -44,15 +45,10 @@ impl Banner {
         Self { is_of_opening: true, ..Self::at(error, lane) }
     }
 
-    /// The question that it answers, by its key.
-    pub fn key(&self) -> Option<&str> {
-        if let Cause::Question(key) = &self.cause { Some(key) } else { None }
-    }
-
     /// Returns whether the error still concerns what the user does.
-    pub fn is_current(&self, document: &Document, is_asked: impl FnOnce(&str) -> bool) -> bool {
+    pub fn is_current(&self, document: &Document, is_asked: impl FnOnce(RequestKey) -> bool) -> bool {
         match &self.cause {
-            Cause::Question(key) => is_asked(key),
+            Cause::Question(key) => is_asked(*key),
             Cause::State(then) => document.lanes.iter().any(|lane| lane.id == then.id && asks_the_same(then, lane)),
         }
     }
@@ -100,6 +96,7 @@ pub fn banner_ui(ui: &mut Ui, banner: &Banner, model: Option<&ModelRef>, command
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::request::{Request, Task};
 
     #[test]
     fn an_error_goes_when_something_else_is_asked() {
@@ -110,10 +107,12 @@ mod tests {
         drawn.look.outlines = false;
         let mut asked = before.clone();
         asked.question.layer = 3;
-        let is_current = |banner: &Banner, lane: &Lane, key: &str| banner.is_current(&lane.clone().into(), |asked| asked == key);
-        assert!(is_current(&banner, &before, "") && is_current(&banner, &drawn, ""));
-        assert!(!is_current(&banner, &asked, "key"));
-        let banner = Banner::of_question(error(), "key".to_owned());
-        assert!(is_current(&banner, &before, "key") && !is_current(&banner, &before, "other"));
+        let is_current =
+            |banner: &Banner, lane: &Lane, key: RequestKey| banner.is_current(&lane.clone().into(), |asked| asked == key);
+        let [key, other] = ["a.png", "b.png"].map(|input| Request::new(Task::Trace, input, "m").key());
+        assert!(is_current(&banner, &before, other) && is_current(&banner, &drawn, other));
+        assert!(!is_current(&banner, &asked, key));
+        let banner = Banner::of_question(error(), key);
+        assert!(is_current(&banner, &before, key) && !is_current(&banner, &before, other));
     }
 }

@@ -3,7 +3,8 @@
 
 use eframe::egui::{self, Button, Ui};
 
-use crate::app::command::{Ask, Command, Effect};
+use crate::app::command::Command;
+use crate::app::command::table::{self, CommandId};
 use crate::app::resolve::view::View;
 use crate::app::state::history::History;
 use crate::app::state::{Lane, Mode};
@@ -19,15 +20,13 @@ pub fn bar_ui(ui: &mut Ui, lane: &Lane, view: &View, history: &History, commands
         if narrow {
             ui.spacing_mut().item_spacing.x = 3.0;
         }
-        let samples = ui.add_enabled(lane.question.input.is_some(), Button::new("Samples"));
-        if samples.on_hover_text("Back to the first page (Ctrl+H)").clicked() {
-            commands.push(Command::ShowSamples);
-        }
+        let why = lane.question.input.is_none().then_some("This is the first page");
+        command_ui(ui, CommandId::Samples, (why, None), commands);
         if lane.question.input.is_some() {
             ui.separator();
             mode_ui(ui, lane, view.scene.as_deref(), commands);
-            if !narrow && ui.button("Compare").on_hover_text("Another lane beside this one (Ctrl+D)").clicked() {
-                commands.push(Command::Split);
+            if !narrow {
+                command_ui(ui, CommandId::Split, (None, Some("another lane beside this one")), commands);
             }
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -55,40 +54,43 @@ fn mode_ui(ui: &mut Ui, lane: &Lane, scene: Option<&Scene>, commands: &mut Vec<C
 /// Right to left.
 fn actions_ui(ui: &mut Ui, view: &View, history: &History, commands: &mut Vec<Command>) {
     let dark = ui.visuals().dark_mode;
-    if ui.button("Help").on_hover_text("Keys (F1 or ?)").clicked() {
-        commands.push(Command::Do(Effect::ToggleHelp));
-    }
+    command_ui(ui, CommandId::Help, (None, Some("keys")), commands);
     ui.menu_button("More", |ui| more_ui(ui, dark, commands))
         .response
         .on_hover_text("Sessions, colours of the window, whole screen");
-    let mut button = |ui: &mut Ui, enabled: bool, text: &str, tip: &str, command: Command| {
-        if ui.add_enabled(enabled, Button::new(text)).on_hover_text(tip).clicked() {
-            commands.push(command);
-        }
-    };
-    let drawn = view.map.is_some() || view.cut.is_some();
-    button(ui, drawn, "Export...", "Write the figure (Ctrl+E)", Command::Do(Effect::Ask(Ask::Figure)));
+    let is_drawn = view.map.is_some() || view.cut.is_some();
+    command_ui(ui, CommandId::Export, ((!is_drawn).then_some("There is no figure yet"), None), commands);
     if ui.available_width() < 130.0 {
         return;
     }
-    let tip = |what: Option<&str>, key: &str| what.map_or_else(|| key.to_owned(), |what| format!("{what} ({key})"));
-    let redo = tip(history.redoes(), "Ctrl+Shift+Z");
-    button(ui, history.redoes().is_some(), "Redo", &redo, Command::Do(Effect::Redo));
-    let undo = tip(history.undoes(), "Ctrl+Z");
-    button(ui, history.undoes().is_some(), "Undo", &undo, Command::Do(Effect::Undo));
+    for (id, step, none) in
+        [(CommandId::Redo, history.redoes(), "Nothing was undone"), (CommandId::Undo, history.undoes(), "Nothing was done yet")]
+    {
+        command_ui(ui, id, (step.is_none().then_some(none), step), commands);
+    }
+}
+
+/// A button of the table's: its name, its keys in the tip, after what it would do now; or why it can do nothing.
+fn command_ui(ui: &mut Ui, id: CommandId, (why_not, what): (Option<&str>, Option<&str>), commands: &mut Vec<Command>) {
+    let Some(info) = table::info(id) else { return };
+    let tip = what.map_or_else(|| info.tip(), |what| format!("{what} ({})", info.shown));
+    let button = ui.add_enabled(why_not.is_none(), Button::new(info.title)).on_hover_text(tip);
+    if button.on_disabled_hover_text(why_not.unwrap_or_default()).clicked() {
+        commands.push((info.command)());
+    }
 }
 
 /// What is seldom needed.
 fn more_ui(ui: &mut Ui, dark: bool, commands: &mut Vec<Command>) {
-    for (name, key, effect) in [
-        ("Open a session...", "", Effect::Ask(Ask::OpenSession)),
-        ("Save the session...", "Ctrl+S", Effect::Ask(Ask::Session)),
-        (if dark { "Light window" } else { "Dark window" }, "Ctrl+T", Effect::ToggleTheme),
-        ("Whole screen", "F", Effect::ToggleFullScreen),
-        ("Frame times", "F12", Effect::ToggleDebug),
-    ] {
-        if ui.add(Button::new(name).shortcut_text(key)).clicked() {
-            commands.push(Command::Do(effect));
+    for id in [CommandId::OpenSession, CommandId::SaveSession, CommandId::Theme, CommandId::FullScreen, CommandId::Debug] {
+        let Some(info) = table::info(id) else { continue };
+        let title = match id {
+            CommandId::Theme if dark => "Light window",
+            CommandId::Theme => "Dark window",
+            _ => info.title,
+        };
+        if ui.add(Button::new(title).shortcut_text(info.shown)).clicked() {
+            commands.push((info.command)());
             ui.close();
         }
     }

@@ -41,7 +41,7 @@ impl FrameLog {
 }
 
 /// Draws the counters in a corner.
-pub fn debug_ui(ctx: &egui::Context, log: &mut FrameLog, running: Option<&(String, Progress)>, num_wishes: usize) {
+pub fn debug_ui(ctx: &egui::Context, log: &mut FrameLog, running: Option<&Progress>, num_wishes: usize) {
     Window::new("Frames").collapsible(false).resizable(false).anchor(Align2::LEFT_BOTTOM, [300.0, -70.0]).show(ctx, |ui| {
         let ms = |d: Duration| format!("{:.2} ms", d.as_secs_f64() * 1e3);
         ui.monospace(format!("frame      {}", ms(log.last)));
@@ -51,7 +51,7 @@ pub fn debug_ui(ctx: &egui::Context, log: &mut FrameLog, running: Option<&(Strin
         ui.monospace(format!("over 4 ms  {}", log.over_budget));
         ui.monospace(format!("over 16.7  {}", log.late));
         let worker = match running {
-            Some((_, progress)) => format!("busy {:?}, {num_wishes} wishes", progress.get()),
+            Some(progress) => format!("busy {:?}, {num_wishes} wishes", progress.get()),
             None => format!("idle, {num_wishes} wishes"),
         };
         ui.monospace(format!("worker     {worker}"));

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::export;
 use super::path_field::{PathField, Wants};
-use crate::app::command::{Ask, Command};
+use crate::app::command::{Command, FileDialog};
 use crate::app::state::{Document, Lane, file};
 use crate::domain::request::{Input, ModelRef};
 use crate::domain::{Error, Result};
@@ -22,15 +22,15 @@ use crate::store::{hexadecimal, read_file};
 
 /// What a finished dialog or a finished save has to say.
 #[derive(Debug)]
-pub enum News {
+pub enum FileEvent {
     /// A path was chosen.
-    Chosen(Ask, PathBuf),
+    Chosen(FileDialog, PathBuf),
     /// Something was written, or could not be.
     Saved(Result<PathBuf>),
     /// The figure is on the clipboard, or could not be drawn.
     Copied(Result<()>),
     /// The desktop has no dialog: the window asks itself.
-    NoDialog(Ask),
+    NoDialog(FileDialog),
     /// A pasted picture is on disk, or could not be put there.
     Pasted(Result<PathBuf>),
 }
@@ -38,33 +38,33 @@ pub enum News {
 /// What is open or being written.
 #[derive(Default)]
 pub struct Files {
-    pending: Vec<Promise<Option<News>>>,
+    pending: Vec<Promise<Option<FileEvent>>>,
     /// Whether the desktop's dialogs are left alone.
     asks_inside: bool,
 }
 
 /// The folder in which a dialog begins: that of what is open.
-fn start_of(ask: Ask, lane: &Lane) -> Option<&Path> {
+fn start_of(ask: FileDialog, lane: &Lane) -> Option<&Path> {
     let model = lane.question.model.as_ref().and_then(ModelRef::path);
-    let open = if ask == Ask::Model { model } else { lane.question.input.as_ref().and_then(Input::path) };
+    let open = if ask == FileDialog::Model { model } else { lane.question.input.as_ref().and_then(Input::path) };
     open.and_then(Path::parent).filter(|folder| folder.is_dir())
 }
 
 /// The dialog inside the window that stands for the desktop's.
-pub fn path_field(ask: Ask, lane: &Lane) -> PathField {
+pub fn path_field(ask: FileDialog, lane: &Lane) -> PathField {
     let wants = match ask {
-        Ask::Input => Wants::File { endings: INPUTS },
-        Ask::Model => Wants::Folder,
-        Ask::OpenSession => Wants::File { endings: &["json"] },
-        Ask::Figure => Wants::NewFile { endings: FIGURES },
-        Ask::Session => Wants::NewFile { endings: &["json"] },
-        Ask::Knob { .. } => Wants::File { endings: &[] },
+        FileDialog::Input => Wants::File { endings: INPUTS },
+        FileDialog::Model => Wants::Folder,
+        FileDialog::OpenSession => Wants::File { endings: &["json"] },
+        FileDialog::Figure => Wants::NewFile { endings: FIGURES },
+        FileDialog::Session => Wants::NewFile { endings: &["json"] },
+        FileDialog::Knob { .. } => Wants::File { endings: &[] },
     };
     let folder = start_of(ask, lane).map_or_else(|| PathBuf::from("."), Path::to_path_buf);
     let start = match ask {
-        Ask::Figure => folder.join("figure.png"),
-        Ask::Session => folder.join("session.json"),
-        Ask::Input | Ask::Model | Ask::OpenSession | Ask::Knob { .. } => folder,
+        FileDialog::Figure => folder.join("figure.png"),
+        FileDialog::Session => folder.join("session.json"),
+        FileDialog::Input | FileDialog::Model | FileDialog::OpenSession | FileDialog::Knob { .. } => folder,
     };
     PathField::new(title(ask), wants, start)
 }
@@ -76,9 +76,9 @@ impl Files {
     }
 
     /// Asks for a path by the desktop's dialog, or says that the window has to ask itself. The portal's request is made here, on the window's thread; only the wait for it is elsewhere.
-    pub fn ask(&mut self, ctx: &egui::Context, ask: Ask, lane: &Lane) {
+    pub fn ask(&mut self, ctx: &egui::Context, ask: FileDialog, lane: &Lane) {
         if self.asks_inside {
-            return self.pending.push(Promise::from_ready(Some(News::NoDialog(ask))));
+            return self.pending.push(Promise::from_ready(Some(FileEvent::NoDialog(ask))));
         }
         let dialog = rfd::AsyncFileDialog::new().set_title(title(ask));
         let dialog = match start_of(ask, lane) {
@@ -86,27 +86,27 @@ impl Files {
             None => dialog,
         };
         let chosen: std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>> = match ask {
-            Ask::Input => {
+            FileDialog::Input => {
                 let images = [EXTENSIONS, TENSORS].concat();
                 let both = [&images, TEXTS].concat();
                 let dialog =
                     dialog.add_filter("Images and texts", &both).add_filter("Images", &images).add_filter("Texts", TEXTS);
                 Box::pin(dialog.add_filter("Sessions", &["json"]).add_filter("All files", &["*"]).pick_file())
             }
-            Ask::OpenSession => Box::pin(dialog.add_filter("Sessions", &["json"]).pick_file()),
-            Ask::Model => Box::pin(dialog.pick_folder()),
-            Ask::Figure => {
+            FileDialog::OpenSession => Box::pin(dialog.add_filter("Sessions", &["json"]).pick_file()),
+            FileDialog::Model => Box::pin(dialog.pick_folder()),
+            FileDialog::Figure => {
                 let dialog = dialog.add_filter("Figures and data", FIGURES);
                 Box::pin(dialog.set_file_name("figure.png").save_file())
             }
-            Ask::Knob { extension, .. } => Box::pin(dialog.add_filter(extension, &[extension]).pick_file()),
-            Ask::Session => Box::pin(dialog.add_filter("Session", &["json"]).set_file_name("session.json").save_file()),
+            FileDialog::Knob { extension, .. } => Box::pin(dialog.add_filter(extension, &[extension]).pick_file()),
+            FileDialog::Session => Box::pin(dialog.add_filter("Session", &["json"]).set_file_name("session.json").save_file()),
         };
         self.spawn(ctx, move || {
             let start = Instant::now();
             match pollster::block_on(chosen) {
-                Some(file) => Some(News::Chosen(ask, file.path().to_path_buf())),
-                None if start.elapsed() < QUICKEST_HAND => Some(News::NoDialog(ask)),
+                Some(file) => Some(FileEvent::Chosen(ask, file.path().to_path_buf())),
+                None if start.elapsed() < QUICKEST_HAND => Some(FileEvent::NoDialog(ask)),
                 None => None,
             }
         });
@@ -120,13 +120,13 @@ impl Files {
             let reads = open.as_ref().map_or_else(Reads::default, Reads::of);
             let free = outputs::check("session", std::slice::from_ref(&path), &reads);
             let written = free.and(text).and_then(|text| replace(&path, text.as_bytes()));
-            Some(News::Saved(written.map(|()| path)))
+            Some(FileEvent::Saved(written.map(|()| path)))
         });
     }
 
     /// Writes a figure of what is shown.
     pub fn save_figure(&mut self, ctx: &egui::Context, output: Output, lane: Lane, path: PathBuf) {
-        self.spawn(ctx, move || Some(News::Saved(export::write(&output, &lane, &path).map(|()| path))));
+        self.spawn(ctx, move || Some(FileEvent::Saved(export::write(&output, &lane, &path).map(|()| path))));
     }
 
     /// Puts a figure of what is shown on the clipboard.
@@ -134,17 +134,17 @@ impl Files {
         let clipboard = ctx.clone();
         self.spawn(ctx, move || {
             let drawn = export::picture(&output, &lane);
-            Some(News::Copied(drawn.map(|picture| clipboard.copy_image(picture))))
+            Some(FileEvent::Copied(drawn.map(|picture| clipboard.copy_image(picture))))
         });
     }
 
     /// Keeps a pasted picture: the engine reads files, so that a record can name what it explains.
     pub fn keep_pasted(&mut self, ctx: &egui::Context, picture: std::sync::Arc<ColorImage>) {
-        self.spawn(ctx, move || Some(News::Pasted(write_pasted(&picture))));
+        self.spawn(ctx, move || Some(FileEvent::Pasted(write_pasted(&picture))));
     }
 
     /// What has finished since the last call.
-    pub fn poll(&mut self) -> Vec<News> {
+    pub fn poll(&mut self) -> Vec<FileEvent> {
         let mut news = Vec::new();
         for promise in std::mem::take(&mut self.pending) {
             match promise.try_take() {
@@ -160,7 +160,7 @@ impl Files {
         self.pending.is_empty()
     }
 
-    fn spawn(&mut self, ctx: &egui::Context, job: impl FnOnce() -> Option<News> + Send + 'static) {
+    fn spawn(&mut self, ctx: &egui::Context, job: impl FnOnce() -> Option<FileEvent> + Send + 'static) {
         let ctx = ctx.clone();
         self.pending.push(Promise::spawn_thread("tokenscope-files", move || {
             let news = job();
@@ -179,14 +179,14 @@ const INPUTS: &[&str] = &["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "ti
 const TENSORS: &[&str] = &["safetensors"];
 const TEXTS: &[&str] = &["txt"];
 
-fn title(ask: Ask) -> &'static str {
+fn title(ask: FileDialog) -> &'static str {
     match ask {
-        Ask::Input => "Open an image or a text",
-        Ask::Model => "Open a model folder",
-        Ask::Figure => "Export the figure",
-        Ask::Session => "Save the session",
-        Ask::OpenSession => "Open a session",
-        Ask::Knob { .. } => "Choose a file",
+        FileDialog::Input => "Open an image or a text",
+        FileDialog::Model => "Open a model folder",
+        FileDialog::Figure => "Export the figure",
+        FileDialog::Session => "Save the session",
+        FileDialog::OpenSession => "Open a session",
+        FileDialog::Knob { .. } => "Choose a file",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use eframe::egui::{self, Align2, Grid, RichText, ScrollArea, Window};
 
-use crate::app::command::keys::{BINDINGS, GESTURES};
+use crate::app::command::table::{COMMANDS, GESTURES};
 use crate::app::command::{Command, Effect};
 
 /// Above and below the list: its title, and some of the window.
@@ -19,8 +19,9 @@ pub fn help_ui(ctx: &egui::Context, commands: &mut Vec<Command>) {
         ctx,
         |ui| {
             let mut lines: Vec<(&str, &str)> = Vec::new();
-            for line in BINDINGS.iter().map(|b| (b.name, b.action)).chain(GESTURES.iter().copied()) {
-                if lines.last() != Some(&line) {
+            let named = COMMANDS.iter().filter(|info| !info.shown.is_empty()).map(|info| (info.shown, info.line));
+            for line in named.chain(GESTURES.iter().copied()) {
+                if !lines.contains(&line) {
                     lines.push(line);
                 }
             }

@@ -3,7 +3,7 @@
 
 use eframe::egui::{Align, Button, Layout, RichText, ScrollArea, Ui, UiBuilder, Vec2, vec2};
 
-use crate::app::command::{Ask, Command, Effect};
+use crate::app::command::{Command, Effect, FileDialog};
 use crate::app::shell::gallery::{self, Gallery};
 use crate::app::state::Lane;
 use crate::app::widgets::theme;
@@ -47,12 +47,12 @@ fn page_ui(ui: &mut Ui, (lane, reads_texts): (&Lane, Option<bool>), gallery: &mu
     ui.add_space(8.0);
     ui.horizontal_wrapped(|ui| {
         for (text, tip, effect) in [
-            ("Open an image or a text...", "Ctrl+O", Effect::Ask(Ask::Input)),
+            ("Open an image or a text...", "Ctrl+O", Effect::Ask(FileDialog::Input)),
             ("Type a text...", "T", Effect::TypeText),
             (
                 "Open a model folder...",
                 "config.json and its weights, as Hugging Face writes them (Ctrl+Shift+O)",
-                Effect::Ask(Ask::Model),
+                Effect::Ask(FileDialog::Model),
             ),
         ] {
             if ui.add(Button::new(text).min_size(vec2(0.0, 34.0))).on_hover_text(tip).clicked() {
@@ -69,7 +69,9 @@ fn page_ui(ui: &mut Ui, (lane, reads_texts): (&Lane, Option<bool>), gallery: &mu
 fn model_ui(ui: &mut Ui, (lane, reads_texts): (&Lane, Option<bool>), commands: &mut Vec<Command>) {
     let quiet = theme::palette(ui.visuals()).quiet;
     let is_built_in = lane.question.model.is_none() && lane.question.other_model.is_none();
-    let models = if is_built_in { Some([ModelRef::Image, ModelRef::Text]) } else { lane.question.models(reads_texts) };
+    // Of one that could not open the input it is not known what it reads.
+    let known = lane.question.models(reads_texts).filter(|_| lane.question.input.is_none());
+    let models = if is_built_in { Some([ModelRef::Image, ModelRef::Text]) } else { known };
     let name = |model: &ModelRef| if model.is_built_in() { format!("the {}", model.name()) } else { model.name() };
     let line = match (models, &lane.question.model) {
         (Some([pictures, texts]), _) => format!("Model: {} for pictures, {} for texts.", name(&pictures), name(&texts)),

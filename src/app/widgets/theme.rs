@@ -19,7 +19,7 @@ pub const LEGEND_STRIP: f32 = 194.0;
 pub const PAINT_STRIP: f32 = 142.0;
 /// Between the picture and the edge of the canvas.
 pub const CANVAS_MARGIN: f32 = 10.0;
-/// Around the row of tokens.
+/// CommandContext the row of tokens.
 pub const TOKENS_MARGIN: Margin = Margin { left: 12, right: 12, top: 4, bottom: 4 };
 /// Smallest window.
 pub const MIN_SIZE: [f32; 2] = [1000.0, 640.0];

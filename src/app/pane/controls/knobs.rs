@@ -4,7 +4,7 @@
 use eframe::egui::{ComboBox, Label, RichText, Ui};
 
 use crate::app::ask::refusal;
-use crate::app::command::{Ask, Command, Effect};
+use crate::app::command::{Command, Effect, FileDialog};
 use crate::app::widgets::inputs::{draft_ui, real_ui, whole_ui};
 use crate::app::widgets::rows::{row_ui, segmented_ui};
 use crate::app::widgets::theme;
@@ -79,7 +79,7 @@ fn choice_ui(ui: &mut Ui, salt: &str, now: &str, words: &'static [&'static str])
 
 fn file_ui(ui: &mut Ui, knob: &Knob, now: &str, extension: &'static str, commands: &mut Vec<Command>) -> Option<String> {
     if ui.button("Open...").on_hover_text(format!("Choose {}", knob.expected())).clicked() {
-        commands.push(Command::Do(Effect::Ask(Ask::Knob { id: knob.id, extension })));
+        commands.push(Command::Do(Effect::Ask(FileDialog::Knob { id: knob.id, extension })));
     }
     if now.is_empty() {
         ui.label(RichText::new("none").small().color(theme::palette(ui.visuals()).quiet));

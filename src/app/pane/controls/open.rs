@@ -6,7 +6,7 @@ use eframe::egui::{self, RichText, Ui};
 
 use super::Shown;
 use super::badge::badge_ui;
-use crate::app::command::{Ask, Command, Effect};
+use crate::app::command::{Command, Effect, FileDialog};
 use crate::app::state::Lane;
 use crate::app::widgets::theme;
 use crate::domain::Notice;
@@ -21,7 +21,7 @@ pub fn open_ui(ui: &mut Ui, lane: &Lane, shown: &Shown<'_>, commands: &mut Vec<C
     let input = lane.question.input.as_ref().map(|i| (i.name(), i.path()));
     open_head_ui(ui, "Input", |ui| {
         if ui.button("Open...").on_hover_text("Open an image or a text (Ctrl+O)").clicked() {
-            commands.push(Command::Do(Effect::Ask(Ask::Input)));
+            commands.push(Command::Do(Effect::Ask(FileDialog::Input)));
         }
         if ui.button("Type...").on_hover_text("Type or change a text (T)").clicked() {
             commands.push(Command::Do(Effect::TypeText));
@@ -45,7 +45,7 @@ pub fn open_ui(ui: &mut Ui, lane: &Lane, shown: &Shown<'_>, commands: &mut Vec<C
     let model = model.as_ref().map(|m| (m.name(), m.path()));
     open_head_ui(ui, "Model", |ui| {
         if ui.button("Open model...").on_hover_text("Open a model folder (Ctrl+Shift+O)").clicked() {
-            commands.push(Command::Do(Effect::Ask(Ask::Model)));
+            commands.push(Command::Do(Effect::Ask(FileDialog::Model)));
         }
         if ui.button("Hub...").on_hover_text("Models of Hugging Face's hub: what is here, and downloads (Ctrl+M)").clicked() {
             commands.push(Command::Do(Effect::ToggleHub));

@@ -20,7 +20,7 @@ pub const BOX_HEIGHT: f32 = 27.0;
 pub const CHIP_HEIGHT: f32 = 20.0;
 /// From the edge of a chip to its letters.
 pub const CHIP_PADDING: f32 = 6.0;
-/// Around a chip, so that the grounds of words do not touch it.
+/// CommandContext a chip, so that the grounds of words do not touch it.
 pub const CHIP_MARGIN: f32 = 5.0;
 /// Of what the model did not read, so much is shown.
 const MAX_UNREAD_CHARS: usize = 4000;
