@@ -23,6 +23,9 @@ const ROWS: &[&[&str]] = &[
 /// Arrows inside a row: figures are made from the engine's answers.
 const BESIDE: &[(&str, &str)] = &[("figure", "engine")];
 
+/// The rooms of the window, the highest first: each may name those below it. What stands in `app/` itself holds them together.
+const APP_ROWS: &[&str] = &["shell", "pane", "widgets", "command", "resolve", "ask", "state"];
+
 /// Crates that only some folders may name.
 const CRATES: &[(&[&str], &[&str])] = &[
     (&["candle_core", "candle_nn", "candle_transformers"], &["model", "method"]),
@@ -52,6 +55,17 @@ const MAX_FUNCTION_LINES: usize = 70;
 fn arrows_point_down() {
     let dependencies = dependencies();
     report(sources().iter().flat_map(|source| wrong_arrows(source, &dependencies)));
+}
+
+#[test]
+fn rooms_of_the_window_name_lower_ones_only() {
+    report(sources().iter().flat_map(wrong_rooms));
+}
+
+#[test]
+fn no_files_of_the_window_name_each_other_in_a_circle() {
+    let sources: Vec<Source> = sources().into_iter().filter(|source| source.name.starts_with("src/app/")).collect();
+    report(circles(&sources).into_iter().map(|circle| format!("a circle: {}", circle.join(" -> "))));
 }
 
 #[test]
@@ -171,6 +185,70 @@ fn wrong_arrows(source: &Source, dependencies: &[String]) -> Vec<String> {
         found.map(|found| format!("{}:{line}: {found}", source.name))
     };
     paths(&tokens(&source.code), &module).into_iter().filter_map(wrong).collect()
+}
+
+fn wrong_rooms(source: &Source) -> Vec<String> {
+    let module = source.module();
+    let [app, room, ..] = &module[..] else { return Vec::new() };
+    let Some(from) = APP_ROWS.iter().position(|row| row == room).filter(|_| app == "app") else { return Vec::new() };
+    let wrong = |named: Named| {
+        let path = named.path.get(1..).filter(|path| named.own && path.first().is_some_and(|first| first == "app"))?;
+        let what = path.get(1)?;
+        let is_lower = APP_ROWS.iter().position(|row| row == what).is_some_and(|to| to >= from);
+        (!is_lower).then(|| format!("{}:{}: {room} names {what}", source.name, named.line))
+    };
+    paths(&tokens(&without_tests(&source.code)), &module).into_iter().filter_map(wrong).collect()
+}
+
+/// Files that lead back to themselves. Those of a folder's tests are not looked at.
+fn circles(sources: &[Source]) -> Vec<Vec<String>> {
+    let modules: Vec<Vec<String>> = sources.iter().map(Source::module).collect();
+    let file_of = |path: &[String]| (1..=path.len()).rev().find_map(|n| modules.iter().position(|module| *module == path[..n]));
+    let names = |at: usize| -> Vec<usize> {
+        let named = paths(&tokens(&without_tests(&sources[at].code)), &modules[at]);
+        let own = named.into_iter().filter_map(|named| {
+            // `child::item` in a folder's own file names the child.
+            let child = || [&modules[at][..], &named.path[..]].concat();
+            let path = if named.own { named.path[1..].to_vec() } else { child() };
+            file_of(&path).filter(|&to| to != at && (named.own || modules[to].len() > modules[at].len()))
+        });
+        own.collect()
+    };
+    let is_test = |at: &usize| modules[*at].iter().any(|part| part == "tests");
+    let graph: Vec<Vec<usize>> = (0..sources.len()).map(|at| if is_test(&at) { Vec::new() } else { names(at) }).collect();
+    let mut found = Vec::new();
+    for start in 0..graph.len() {
+        if let Some(circle) = way_back(&graph, start) {
+            // Each circle once, from its first file.
+            if circle.iter().min() == Some(&start) {
+                found.push(circle.iter().map(|&at| sources[at].name.clone()).collect());
+            }
+        }
+    }
+    found
+}
+
+/// The shortest way from a file back to itself.
+fn way_back(graph: &[Vec<usize>], start: usize) -> Option<Vec<usize>> {
+    let mut from: Vec<Option<usize>> = vec![None; graph.len()];
+    let mut queue = std::collections::VecDeque::from([start]);
+    while let Some(at) = queue.pop_front() {
+        for &next in &graph[at] {
+            if next == start {
+                let mut way = vec![at];
+                while let Some(before) = way.last().and_then(|&last| from[last]) {
+                    way.push(before);
+                }
+                way.reverse();
+                return Some(way);
+            }
+            if from[next].is_none() {
+                from[next] = Some(at);
+                queue.push_back(next);
+            }
+        }
+    }
+    None
 }
 
 fn row_of(folder: &str) -> Option<usize> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use eframe::egui;
 
-use super::App;
 use super::ask::verification::{self, Badge};
+use super::program::App;
 use super::shell::banner::Banner;
 use super::state::LaneId;
 use crate::domain::request::Request;

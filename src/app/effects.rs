@@ -2,10 +2,10 @@
 
 use eframe::egui;
 
-use super::App;
 use super::command::lanes::{self, LaneEdit};
 use super::command::select::ends;
 use super::command::{Command, CommandContext, Effect, FileDialog, open};
+use super::program::App;
 use super::shell::banner::Banner;
 use super::shell::editor::Editor;
 use super::shell::files::{self, FileEvent, Opening};

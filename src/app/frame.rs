@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use eframe::egui::{self, CentralPanel, Panel, Ui};
 
-use super::App;
 use super::command::{Command, Effect, keys};
 use super::pane::controls;
+use super::program::App;
 use super::resolve::view::STALE_AFTER_SECS;
 use super::shell::editor::{self, Editor, Outcome};
 use super::shell::files::FileEvent;
@@ -112,6 +112,19 @@ impl App {
         if self.document.lanes.len() > 1 {
             let frame = frame.inner_margin(theme::TOKENS_MARGIN);
             Panel::top("links").frame(frame).resizable(false).show(ui, |ui| links::links_ui(ui, &self.document, commands));
+        }
+    }
+
+    /// Hands over what has changed since the last frame to be kept.
+    fn remember(&mut self, ctx: &egui::Context) {
+        self.prefs.zoom = ctx.zoom_factor();
+        for (_, stage) in self.stages.iter() {
+            if let (Some(opened), Some(_)) = (&stage.opened, &stage.view.scene) {
+                self.prefs.note_opened(&opened.input, &opened.model);
+            }
+        }
+        if let Some(failure) = self.memory.as_mut().and_then(|memory| memory.keep(&self.document, &self.prefs)) {
+            self.notice = Some(failure);
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::App;
 use super::ask::continuation::{Written, num_generated};
+use super::program::App;
 use super::state::LaneId;
 use crate::engine::{Continuation, Ending, Reply};
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use eframe::egui::{self, Panel, Stroke, StrokeKind, Ui};
 
-use super::App;
 use super::ask::refusal;
 use super::command::Command;
 use super::pane::picture::{Canvas, canvas_ui};
 use super::pane::readout::{self, Work};
 use super::pane::text::{Page, TextView};
 use super::pane::{charts, continuation, strip, tokens};
+use super::program::App;
 use super::resolve::view::{Pointing, is_continued};
 use super::shell::links::head_ui;
 use super::shell::welcome;

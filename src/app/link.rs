@@ -2,7 +2,7 @@
 
 use eframe::egui::Context;
 
-use super::App;
+use super::program::App;
 use super::resolve::carry;
 use super::state::{LaneId, Mode, Selection};
 

@@ -2,9 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use eframe::egui;
-
-use super::App;
 use super::shell::keeper::{self, Keeper};
 use super::state::{Document, Prefs, file};
 use crate::domain::{Error, Result};
@@ -27,6 +24,21 @@ pub(super) struct Memory {
 impl Memory {
     pub(super) fn new(folder: PathBuf) -> Self {
         Self { keeper: Keeper::new(folder), document: None, prefs: None }
+    }
+
+    /// Hands over what has changed. Returns what is to be said of a write that failed.
+    pub(super) fn keep(&mut self, document: &Document, prefs: &Prefs) -> Option<String> {
+        if self.document.as_ref() != Some(document) {
+            self.document = Some(document.clone());
+            let document = document.clone();
+            self.keeper.keep(SESSION, move || file::write(&document));
+        }
+        if self.prefs.as_ref() != Some(prefs) {
+            self.prefs = Some(prefs.clone());
+            let prefs = prefs.clone();
+            self.keeper.keep(PREFS, move || serde_json::to_string_pretty(&prefs));
+        }
+        self.keeper.take_failure()
     }
 }
 
@@ -77,32 +89,6 @@ impl Remembered {
         let session = folder.join(SESSION);
         if session.is_file() && std::fs::copy(&session, folder.join(BEFORE)).is_err() {
             // The copy is a courtesy; a full disk is told when the new session cannot be kept.
-        }
-    }
-}
-
-impl App {
-    /// Hands over what has changed since the last frame.
-    pub(super) fn remember(&mut self, ctx: &egui::Context) {
-        self.prefs.zoom = ctx.zoom_factor();
-        for (_, stage) in self.stages.iter() {
-            if let (Some(opened), Some(_)) = (&stage.opened, &stage.view.scene) {
-                self.prefs.note_opened(&opened.input, &opened.model);
-            }
-        }
-        let Some(memory) = &mut self.memory else { return };
-        if memory.document.as_ref() != Some(&self.document) {
-            memory.document = Some(self.document.clone());
-            let document = self.document.clone();
-            memory.keeper.keep(SESSION, move || file::write(&document));
-        }
-        if memory.prefs.as_ref() != Some(&self.prefs) {
-            memory.prefs = Some(self.prefs.clone());
-            let prefs = self.prefs.clone();
-            memory.keeper.keep(PREFS, move || serde_json::to_string_pretty(&prefs));
-        }
-        if let Some(failure) = memory.keeper.take_failure() {
-            self.notice = Some(failure);
         }
     }
 }

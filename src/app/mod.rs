@@ -1,6 +1,10 @@
-//! The window. [`Lane`] is the state that the user chose; [`Lane::wanted`] says which answers the screen needs; a frame asks
-//! the [`Oracle`] for those that are missing and draws the newest that are there. Panels edit the lane's own fields in place
-//! and push [`Command`]s for all else. Nothing here waits and nothing computes: names no tensor, knows no command line.
+//! The window. A [`Document`] holds what the user chose: lanes, each with a question, a selection and a look. [`Lane::wanted`] says
+//! which answers a lane's screen needs; a frame asks the oracle for those that are missing and draws the newest that are there.
+//! Panes push [`Command`]s. Nothing here waits and nothing computes: names no tensor, knows no command line.
+//!
+//! The rooms, each of which names only those below it: `shell` (bars, dialogs, the dock of lanes), `pane` (what is seen of a lane),
+//! `widgets`, `command`, `resolve` (from answers to what is on the screen), `ask` (what can be asked), `state` (plain data). The
+//! files beside them hold everything together: `program` is the window's state, `frame` the order of a frame.
 
 pub mod ask;
 pub mod command;
@@ -17,214 +21,16 @@ mod growth;
 mod lanes;
 mod link;
 mod memory;
+pub mod program;
 mod replies;
+pub mod screenshot;
 mod stage;
-
-use std::path::PathBuf;
-use std::time::Duration;
-
-use eframe::egui;
+pub mod window;
 
 pub use command::{Command, Effect, FileDialog};
 pub use memory::Remembered;
+pub use program::App;
 pub use resolve::view::View;
-pub use shell::screenshot::screenshot;
-pub use shell::window::{Start, run};
+pub use screenshot::screenshot;
 pub use state::{Document, Lane, LaneId, Links, Look, Mode, Prefs, Selection, Theme};
-
-use crate::domain::Error;
-use crate::domain::request::ModelRef;
-use crate::domain::request_key::RequestKey;
-use crate::engine::Oracle;
-use crate::hub::Settings;
-use ask::answers::Answers;
-use memory::Memory;
-use shell::banner::Banner;
-use shell::debug::FrameLog;
-use shell::dock::Dock;
-use shell::editor::Editor;
-use shell::files::Files;
-use shell::gallery::Gallery;
-use shell::hub::Picker;
-use shell::path_field::PathField;
-use stage::{Stage, Stages};
-use state::History;
-use widgets::camera::Camera;
-use widgets::theme;
-
-/// The window's contents, whoever opens the window and whoever answers.
-pub struct App {
-    document: Document,
-    history: History,
-    prefs: Prefs,
-    stages: Stages,
-    dock: Dock,
-    /// How pictures were looked at in the frame before.
-    cameras: Vec<(LaneId, Camera)>,
-    oracle: Box<dyn Oracle>,
-    answers: Answers,
-    /// Keys of the newest list of wishes.
-    asked: Vec<RequestKey>,
-    banner: Option<Banner>,
-    /// Keys of refused questions whose banner the user closed.
-    dismissed: Vec<RequestKey>,
-    /// What was written or copied last, until the user does something else.
-    notice: Option<String>,
-    gallery: Gallery,
-    /// The text that is being typed, if one is.
-    editor: Option<Editor>,
-    /// What was typed before the editor was left without explaining it.
-    draft: Option<Editor>,
-    hub: Picker,
-    files: Files,
-    /// What a path is asked for inside the window, where the desktop has no dialog.
-    path_field: Option<(FileDialog, PathField)>,
-    /// Keeps the document and the preferences between starts.
-    memory: Option<Memory>,
-    help: bool,
-    debug: bool,
-    log: FrameLog,
-    /// The large model whose check the user asked for.
-    checked: Option<ModelRef>,
-    /// What eframe measured of the frame before.
-    measured: Option<Duration>,
-    /// Called in the frame after the one that drew the first map.
-    on_first_map: Option<Box<dyn FnOnce()>>,
-}
-
-impl App {
-    /// A window at a state, answered by `oracle`.
-    pub fn new(ctx: &egui::Context, document: impl Into<Document>, oracle: Box<dyn Oracle>) -> Self {
-        let document = document.into();
-        theme::install(ctx);
-        Self {
-            history: History::new(document.clone()),
-            stages: Stages::new(&document),
-            dock: Dock::default(),
-            cameras: Vec::new(),
-            document,
-            prefs: Prefs::default(),
-            oracle,
-            answers: Answers::default(),
-            asked: Vec::new(),
-            banner: None,
-            dismissed: Vec::new(),
-            notice: None,
-            gallery: Gallery::default(),
-            editor: None,
-            draft: None,
-            hub: Picker::new(Settings::from_env()),
-            files: Files::default(),
-            path_field: None,
-            memory: None,
-            help: false,
-            debug: false,
-            log: FrameLog::default(),
-            checked: None,
-            measured: None,
-            on_first_map: None,
-        }
-    }
-
-    /// With preferences of the user.
-    #[must_use]
-    pub fn with_prefs(mut self, prefs: Prefs) -> Self {
-        self.prefs = prefs;
-        self
-    }
-
-    /// Asks for paths inside the window, whatever dialogs the desktop has.
-    #[must_use]
-    pub fn with_dialogs_inside(mut self) -> Self {
-        self.files = Files::asks_inside();
-        self
-    }
-
-    /// Keeps the document and the preferences in a folder, where [`Remembered::read`] finds them at the next start.
-    #[must_use]
-    pub fn with_memory(mut self, folder: PathBuf) -> Self {
-        self.memory = Some(Memory::new(folder));
-        self
-    }
-
-    /// Shows an error that was met before the window was there.
-    #[must_use]
-    pub fn with_error(mut self, error: Option<Error>) -> Self {
-        self.banner = error.map(|error| Banner::at(error, self.document.lane()));
-        self
-    }
-
-    /// With another cache or another hub than the environment names.
-    #[must_use]
-    pub fn with_hub(mut self, settings: Settings) -> Self {
-        self.hub = Picker::new(settings);
-        self
-    }
-
-    /// What is open.
-    pub fn document(&self) -> &Document {
-        &self.document
-    }
-
-    /// The user's preferences.
-    pub fn prefs(&self) -> &Prefs {
-        &self.prefs
-    }
-
-    /// The lane in focus.
-    pub fn lane(&self) -> &Lane {
-        self.document.lane()
-    }
-
-    fn stage(&self) -> &Stage {
-        self.stages.get(self.document.focus)
-    }
-
-    fn stage_mut(&mut self) -> &mut Stage {
-        self.stages.get_mut(self.document.focus)
-    }
-
-    /// What is on the screen of a lane.
-    pub fn view_of(&self, id: LaneId) -> &View {
-        &self.stages.get(id).view
-    }
-
-    /// What is on the screen of the lane in focus.
-    pub fn view(&self) -> &View {
-        &self.stages.get(self.document.focus).view
-    }
-
-    /// The error that is shown, if one is.
-    pub fn error(&self) -> Option<&Error> {
-        self.banner.as_ref().map(|banner| &banner.error)
-    }
-
-    /// How many requests were serialised so far, to make their keys.
-    pub fn keys_made(&self) -> usize {
-        self.answers.keys_made()
-    }
-
-    /// Whether everything that the screen needs is there, or will not come.
-    pub fn is_settled(&mut self) -> bool {
-        let is_idle = self.files.is_idle() && self.hub.is_idle();
-        self.missing().is_empty() && is_idle && (self.document.lane().question.input.is_some() || self.gallery.is_idle())
-    }
-}
-
-impl eframe::App for App {
-    fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
-        self.think(ctx);
-    }
-
-    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
-        let secs = frame.info().cpu_usage.filter(|s| s.is_finite() && *s >= 0.0);
-        self.measured = secs.map(Duration::from_secs_f32);
-        let was_drawn = self.view().map.is_some();
-        self.window_ui(ui);
-        match (&self.on_first_map, was_drawn, self.view().map.is_some()) {
-            (Some(_), true, _) => self.on_first_map.take().into_iter().for_each(|tell| tell()),
-            (Some(_), false, true) => ui.ctx().request_repaint(),
-            _ => {}
-        }
-    }
-}
+pub use window::{Start, run};

@@ -1,7 +1,7 @@
 //! What replies of the worker change: answers are kept, errors are shown as long as they concern anybody, and a model that reads the
 //! other kind of input is put aside for it.
 
-use super::App;
+use super::program::App;
 use super::shell::banner::Banner;
 use super::state::LaneId;
 use crate::domain::Error;

@@ -24,9 +24,9 @@ fn target(harness: &Harness<'_, App>, id: LaneId) -> Option<usize> {
 
 /// The patch of this place in the lane on the left, or on the right.
 fn cell(harness: &Harness<'_, App>, label: &str, is_left: bool) -> eframe::egui::Rect {
-    let found = harness.get_all_by_label(label).map(|node| node.rect());
+    let mut found = harness.get_all_by_label(label).map(|node| node.rect());
     let middle = 900.0;
-    found.filter(|rect| (rect.center().x < middle) == is_left).last().expect("no such patch")
+    found.rfind(|rect| (rect.center().x < middle) == is_left).expect("no such patch")
 }
 
 fn click(harness: &mut Harness<'_, App>, at: eframe::egui::Pos2) {

@@ -1,7 +1,7 @@
 //! The window with a text in it.
 
 use super::*;
-use tokenscope::app::pane::text::setting::{Measure, Setting, Shape};
+use tokenscope::app::pane::text::line::{Measure, Setting, Shape};
 use tokenscope::domain::request::Input;
 use tokenscope::figure::glyphs;
 use tokenscope::letters::clusters::{Cluster, Clusters};

@@ -107,8 +107,8 @@ fn pointed(lane: &Lane, view: &View, scene: &Scene, patch: usize) -> String {
         }),
         Mode::Segments => view.cut.as_ref().and_then(|cut| {
             let label = usize::from(*cut.segmentation.patch_labels.get(patch)?);
-            let seen = scene.photo.as_ref().is_some_and(|photo| photo.is_cropped());
-            let of = if seen { "what the model sees" } else { "the picture" };
+            let is_cropped = scene.photo.as_ref().is_some_and(crate::engine::Photo::is_cropped);
+            let of = if is_cropped { "what the model sees" } else { "the picture" };
             Some(format!("segment {label}, {} of {of}", words::share(*cut.shares.get(label)?)))
         }),
     };

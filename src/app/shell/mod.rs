@@ -13,6 +13,4 @@ pub mod hub;
 pub mod keeper;
 pub mod links;
 pub mod path_field;
-pub mod screenshot;
 pub mod welcome;
-pub mod window;

@@ -42,12 +42,11 @@ fn is_by_keyboard(ctx: &Context) -> bool {
     let kept = Id::unique("focus by keyboard");
     let is_step = |key: &Key| matches!(key, Key::Tab | Key::ArrowUp | Key::ArrowDown | Key::ArrowLeft | Key::ArrowRight);
     let used = ctx.input(|i| {
-        let last = i.events.iter().rev().find_map(|event| match event {
+        i.events.iter().rev().find_map(|event| match event {
             Event::Key { key, pressed: true, .. } if is_step(key) => Some(true),
             Event::PointerButton { pressed: true, .. } => Some(false),
             _ => None,
-        });
-        last
+        })
     });
     if let Some(used) = used {
         ctx.data_mut(|d| d.insert_temp(kept, used));

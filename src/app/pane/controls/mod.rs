@@ -8,12 +8,11 @@ pub mod open;
 pub mod phrase;
 pub mod predictions;
 pub mod scalar;
+pub mod shown;
 
 use eframe::egui::{ComboBox, ScrollArea, Slider, Ui};
 
-use crate::app::ask::verification::Badge;
 use crate::app::command::Command;
-use crate::app::resolve::view::View;
 use crate::app::state::{Lane, Mode};
 use crate::app::widgets::rows::{heading_ui, row_ui, words_ui};
 use crate::app::widgets::{focus, words};
@@ -21,18 +20,7 @@ use crate::domain::request::{Facet, Head, Own};
 use crate::engine::Scene;
 use crate::method::{Info, Uses};
 use crate::segment::Cutting;
-
-/// What the panel reads.
-pub struct Shown<'a> {
-    /// What is on the screen.
-    pub view: &'a View,
-    /// Whether the open model reads texts, as far as it was seen to read anything.
-    pub reads_texts: Option<bool>,
-    /// The model that is being downloaded, and the share of it that is there.
-    pub downloading: Option<(&'a str, f32)>,
-    /// Whether the open model's numbers can be trusted.
-    pub badge: &'a Badge,
-}
+pub use shown::Shown;
 
 /// Draws the panel's contents.
 pub fn controls_ui(ui: &mut Ui, lane: &mut Lane, shown: &Shown<'_>, commands: &mut Vec<Command>) {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use eframe::egui::{self, RichText, Ui};
 
-use super::Shown;
 use super::badge::badge_ui;
+use super::shown::Shown;
 use crate::app::command::{Command, Effect, FileDialog};
 use crate::app::state::Lane;
 use crate::app::widgets::theme;

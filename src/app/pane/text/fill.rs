@@ -5,9 +5,8 @@ use std::ops::Range;
 
 use eframe::egui::{Rect, pos2};
 
-use super::setting::{
-    BOX_HEIGHT, CHIP_HEIGHT, CHIP_MARGIN, CHIP_PADDING, Item, LINE_HEIGHT, Line, Measure, Place, Run, Setting, Shape,
-};
+use super::items::Item;
+use super::line::{BOX_HEIGHT, CHIP_HEIGHT, CHIP_MARGIN, CHIP_PADDING, LINE_HEIGHT, Line, Measure, Place, Run, Setting, Shape};
 use crate::letters::bidi::{Directions, OBJECT, visual_order};
 use crate::letters::characters::is_wide;
 use crate::letters::clusters::{Cluster, Clusters};

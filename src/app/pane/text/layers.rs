@@ -9,7 +9,7 @@ use eframe::egui::{
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::Page;
+use super::page::Page;
 use crate::app::ask::tokens::token_at;
 use crate::app::command::Command;
 use crate::app::resolve::matrix::{Matrix, Row};

@@ -3,7 +3,10 @@
 //! every layer ([`layers`]) and how much a span depends on its sources ([`score`]).
 
 mod fill;
+mod items;
 pub mod layers;
+pub mod line;
+pub mod page;
 pub mod score;
 pub mod setting;
 pub mod sheet;
@@ -14,18 +17,16 @@ use eframe::egui::{self, CursorIcon, PointerButton, Pos2, Rect, Response, Scroll
 
 use crate::app::ask::tokens::token_at;
 use crate::app::command::Command;
-use crate::app::resolve::view::{Pointing, View};
-use crate::app::state::Lane;
 use crate::app::widgets::fonts;
 use crate::app::widgets::note::paint_note;
 use crate::app::widgets::theme;
 use crate::app::widgets::token_menu::token_menu_ui;
 use crate::domain::span::Span;
 use crate::domain::text::Text;
-use crate::engine::Scene;
 use crate::letters::fonts::Fonts;
 use layers::Layers;
-use setting::{LINE_HEIGHT, Setting};
+use line::{LINE_HEIGHT, Setting};
+pub use page::Page;
 use sheet::{Shaper, Sheet};
 
 /// About eighty letters.
@@ -34,21 +35,6 @@ const MEASURE: f32 = 660.0;
 const SIDE: f32 = 28.0;
 /// Above the text and below it, at least.
 const END: f32 = 26.0;
-
-/// What a text's page needs of a frame.
-#[derive(Clone, Copy, Debug)]
-pub struct Page<'a> {
-    /// What the user chose.
-    pub lane: &'a Lane,
-    /// What is on the screen.
-    pub view: &'a View,
-    /// Where the pointer is.
-    pub pointing: Pointing,
-    /// The text's scene.
-    pub scene: &'a Scene,
-    /// The text.
-    pub text: &'a Arc<Text>,
-}
 
 /// How the open text is set, and where it lay in the last frame.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Panel, RichText, Ui};
 
-use super::Page;
+use super::page::Page;
 use crate::app::command::Command;
 use crate::app::widgets::theme;
 use crate::measure::{Removal, Score, comprehensiveness::NUM_RUNS};

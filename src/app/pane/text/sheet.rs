@@ -9,9 +9,9 @@ use eframe::egui::{
 };
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::Page;
 use super::fill::CODE_WIDTH;
-use super::setting::{CHIP_PADDING, LINE_HEIGHT, Line, Measure, Place, Run, Setting, Shape};
+use super::line::{CHIP_PADDING, LINE_HEIGHT, Line, Measure, Place, Run, Setting, Shape};
+use super::page::Page;
 use crate::app::ask::tokens::token_at;
 use crate::app::command::Command;
 use crate::app::resolve::view::MapView;

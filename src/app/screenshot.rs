@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use eframe::egui::{self, Pos2, RawInput, Rect, vec2};
 use eframe::egui_wgpu::{RenderState, RendererOptions, ScreenDescriptor, WgpuConfiguration, WgpuSetup, wgpu};
 
-use crate::app::App;
-use crate::app::shell::window;
+use super::program::App;
+use super::window;
 use crate::app::state::Document;
 use crate::app::widgets::theme;
 use crate::domain::{Error, Result};

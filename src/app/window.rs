@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use eframe::egui::ViewportBuilder;
 
-use crate::app::App;
+use super::program::App;
 use crate::app::state::{Document, Prefs};
 use crate::app::widgets::fonts;
 use crate::app::widgets::theme;
