@@ -82,6 +82,13 @@ fn colours_that_mean_themselves_have_a_legend_in_place_of_a_colour_bar() {
     harness.get_by_label("queries");
     assert!(harness.query_by_label_contains("Colour bar").is_none());
     assert!(harness.query_by_label("Range").is_none(), "there is nothing to range over");
+    // They are made for one token alone: pointing shows no map of another kind.
+    let mut harness = window(showing(script::PAINTS), &Scripted::at_once());
+    let before = shown(&harness);
+    harness.get_by_label(&patch(2, 2)).hover();
+    harness.run_ok();
+    assert_eq!(shown(&harness), before);
+    harness.get_by_label_contains("click to explain");
     session.question.input = Some(Input::Text("A bank of a river".to_owned()));
     session.selection = Selection::None;
     let harness = window(session, &Scripted::at_once());

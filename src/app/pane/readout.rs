@@ -3,7 +3,7 @@
 use eframe::egui::{self, RichText, Ui};
 
 use crate::app::command::{Command, Effect};
-use crate::app::resolve::view::{Pointing, View};
+use crate::app::resolve::view::{MapView, Pointing, View};
 use crate::app::state::{Lane, Mode};
 use crate::app::widgets::theme;
 use crate::app::widgets::values::standing;
@@ -30,7 +30,7 @@ pub struct Work<'a> {
 pub fn readout_ui(ui: &mut Ui, lane: &Lane, view: &View, (pointing, work): (Pointing, Work<'_>), commands: &mut Vec<Command>) {
     let scene = view.scene.as_deref();
     let pointed = scene.and_then(|s| pointing.patch.map(|p| pointed(lane, view, s, p)));
-    let hint = scene.filter(|_| view.obstacle.is_none()).map_or("", |s| hint(lane, s.layout.text.is_some()));
+    let hint = scene.filter(|_| view.obstacle.is_none()).map_or("", |s| hint(lane, view, s.layout.text.is_some()));
     let quiet = theme::palette(ui.visuals()).quiet;
     ui.horizontal(|ui| {
         let text = pointed.clone().unwrap_or_else(|| hint.to_owned());
@@ -64,8 +64,9 @@ fn progress_words(progress: &Progress) -> String {
     }
 }
 
-fn hint(lane: &Lane, is_text: bool) -> &'static str {
-    let reach = lane.question.info().map(|info| info.reach);
+fn hint(lane: &Lane, view: &View, is_text: bool) -> &'static str {
+    let is_asked_for = view.map.as_ref().is_some_and(MapView::is_asked_for);
+    let reach = lane.question.info().map(|info| if is_asked_for { Reach::Each } else { info.reach });
     match (lane.question.mode, lane.pinned(), reach) {
         (Mode::Segments, ..) => "Point at a segment; click to see it alone",
         _ if is_text && lane.span().is_some() => "Point to read values; Shift+arrows move the end; Esc lets the selection go",
@@ -113,8 +114,8 @@ fn pointed(lane: &Lane, view: &View, scene: &Scene, patch: usize) -> String {
         }),
     };
     // Its own map has to be asked for.
-    let waits = lane.question.mode == Mode::Heatmap && lane.question.info().is_some_and(|info| info.reach == Reach::Each);
-    let other = view.map.as_ref().is_some_and(|map| map.position != position);
+    let waits = lane.question.mode == Mode::Heatmap;
+    let other = view.map.as_ref().is_some_and(|map| map.is_asked_for() && map.position != position);
     let hint = if waits && other { "  |  click to explain" } else { "" };
     what.map_or_else(|| format!("{place}{hint}"), |what| format!("{place}  |  {what}{hint}"))
 }

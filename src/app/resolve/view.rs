@@ -113,6 +113,11 @@ impl MapView {
         [is_beyond(&|value| value < self.range.low), is_beyond(&|value| value > self.range.high)]
     }
 
+    /// Whether another token's map has to be asked for, and does not follow the pointer.
+    pub fn is_asked_for(&self) -> bool {
+        self.method.reach == Reach::Each || self.method.reach == Reach::Rows && self.paint().is_some()
+    }
+
     /// Colours in place of those of the values, where the method has such.
     pub fn paint(&self) -> Option<&Paint> {
         let paint = self.source.0.shown.paint.as_ref();
@@ -251,9 +256,13 @@ impl View {
             let [exact, quick] = [Rows::All, Rows::Some(1)].map(|rows| lane.span_request(scene, rows));
             answer(exact).or_else(|| answer(quick)).map(|e| (e, 0))
         } else {
-            let is_meant =
-                |e: &Arc<Explanation>| reach != Some(Reach::Rows) || !previews || e.positions.first() == target.as_ref();
-            let single = answer(lane.single_request(scene)).filter(|e| is_meant(e)).map(|e| (e, 0));
+            let single = answer(lane.single_request(scene));
+            // Colours that mean themselves are made for one token alone; without them, another's map would be of another kind.
+            let is_painted = single.is_some_and(|e| e.shown.paint.is_some());
+            let is_meant = |e: &Arc<Explanation>| {
+                reach != Some(Reach::Rows) || is_painted || !previews || e.positions.first() == target.as_ref()
+            };
+            let single = single.filter(|e| is_meant(e)).map(|e| (e, 0));
             single.or_else(|| answer(lane.table_request(scene)).zip(target))
         };
         let Some((source, row)) = found else { return self.is_growing || (target.is_none() && span.is_none()) };
