@@ -1,7 +1,7 @@
 //! Tokenscope: open an image, click a token at any layer of a transformer, and see at once what that token has come to mean.
 //!
 //! The program is this library and a thin binary. Its two clients, the window ([`app`]) and the command line ([`cli`]), put one
-//! kind of question, [`domain::request::Request`], to one engine: flags parse into it, the window's session makes it, caches key
+//! kind of question, [`domain::request::Request`], to one engine: flags parse into it, the window's lanes make it, caches key
 //! on it, and the record beside every figure prints it, so that a figure is remade from its request alone.
 //!
 //! # Layers of the code
@@ -47,7 +47,7 @@
 //! - [`engine`]: answers requests, remembers models, traces and answers, runs the one worker thread of the window, and scores
 //!   folders of pictures: [`engine::evaluate`].
 //! - [`figure`]: lays an answer out in print units and writes pictures, numbers and the record. Needs no display and no GPU.
-//! - [`cli`]: flags, progress, exit codes. [`app`]: session, commands, panels; a frame waits for nothing and computes nothing.
+//! - [`cli`]: flags, progress, exit codes. [`app`]: lanes, commands, panes; a frame waits for nothing and computes nothing.
 //!
 //! From a click to a pixel: pointer, patch, command, lane, [`app::Lane::wanted`], worker, rows, heatmap, texture. The old
 //! map stays, dimmed, until the new one is there.

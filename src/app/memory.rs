@@ -87,8 +87,9 @@ impl Remembered {
     /// Keeps a copy of the last session, which another one is about to replace.
     pub fn keep_before(folder: &Path) {
         let session = folder.join(SESSION);
-        if session.is_file() && std::fs::copy(&session, folder.join(BEFORE)).is_err() {
-            // The copy is a courtesy; a full disk is told when the new session cannot be kept.
+        if session.is_file() {
+            // A courtesy: a full disk is told when the new session cannot be kept.
+            drop(std::fs::copy(&session, folder.join(BEFORE)));
         }
     }
 }

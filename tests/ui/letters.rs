@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::layers::drag;
 use super::*;
 use tokenscope::app::pane::text::line::Setting;
-use tokenscope::app::pane::text::sheet::Shaper;
+use tokenscope::app::pane::text::shaper::Shaper;
 use tokenscope::app::widgets::fonts;
 use tokenscope::domain::request::Input;
 use tokenscope::domain::text::{Piece, Text};

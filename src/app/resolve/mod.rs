@@ -2,5 +2,8 @@
 //! drawn.
 
 pub mod carry;
+pub mod cut;
+pub mod map;
 pub mod matrix;
+pub mod pointing;
 pub mod view;

@@ -3,157 +3,24 @@
 
 use std::sync::Arc;
 
+pub use super::cut::CutView;
+pub use super::map::MapView;
+use super::map::{map_view, single};
+pub use super::pointing::Pointing;
 use crate::app::ask::answers::Answers;
-use crate::app::ask::tokens::{first_guess, token_at};
+use crate::app::ask::tokens::first_guess;
 use crate::app::resolve::matrix::{Matrix, Target};
 use crate::app::state::{Lane, Mode};
-use crate::domain::exhibit::{Paint, Shown};
-use crate::domain::heatmap::{Heatmap, Range, RangeRule};
-use crate::domain::request::{Cut, Own, Params, Request, Rows, Task, Tokens};
-use crate::domain::segmentation::Segmentation;
-use crate::domain::span::Span;
+use crate::domain::exhibit::Shown;
+use crate::domain::request::{Request, Rows, Task};
 use crate::engine::{Continuation, Explanation, Output, Scene, Segments};
 use crate::measure::Score;
-use crate::method::{Info, Reach, Uses};
+use crate::method::{Info, Reach};
 
 /// What is older than this, in seconds, is drawn faint.
 pub const STALE_AFTER_SECS: f32 = 0.15;
 /// Share of the overlay's opacity that is left then.
 pub const STALE_FADE: f32 = 0.45;
-
-/// Where the user points.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pointing {
-    /// The patch under the pointer now; of a text the position.
-    pub patch: Option<usize>,
-    /// The position whose map is previewed: the last one pointed at, so that it stays while the pointer is on the controls.
-    pub focus: Option<usize>,
-    /// Whether the preview is wanted although a token is pinned.
-    pub peek: bool,
-    /// Layer of the cell under the pointer, where that is on the matrix; its column is in `patch`.
-    pub layer: Option<usize>,
-}
-
-/// A heatmap and what it is of.
-#[derive(Clone, Debug)]
-pub struct MapView {
-    /// The values, after the own-entry rule.
-    pub heatmap: Heatmap,
-    /// Limits of the colours.
-    pub range: Range,
-    /// Position of the target in the sequence; of a span its first.
-    pub position: usize,
-    /// The span, where the map is of one.
-    pub span: Option<Span>,
-    /// Layer 0..L.
-    pub layer: usize,
-    /// The method.
-    pub method: &'static Info,
-    /// Where the values come from, and which row of it.
-    pub source: (Arc<Explanation>, usize),
-    /// What became of the target's own entry.
-    pub own: Own,
-}
-
-impl MapView {
-    /// `exact`, `own-row` or `K = 8`; nothing where the method has no such choice.
-    pub fn fidelity(&self) -> Option<String> {
-        self.method.uses(Uses::Rows).then(|| match self.source.0.request.params.rows {
-            Rows::All => "exact".to_owned(),
-            Rows::Some(1) => "own-row".to_owned(),
-            Rows::Some(k) => format!("K = {k}"),
-        })
-    }
-
-    /// The limits of the colours.
-    fn limits(&self, rule: RangeRule) -> Range {
-        let own = if self.method.uses(Uses::Own) { self.own } else { Own::Keep };
-        let ranged = match self.span {
-            Some(_) => self.source.0.ranged(self.source.1),
-            None => self.heatmap.ranged(&self.source.0.scene.layout, self.position, own),
-        };
-        self.heatmap.range_over(rule, ranged.into_iter())
-    }
-
-    /// The target's own entry, as an index into the values, where the own-entry rule put another value in its place.
-    pub fn own_entry(&self) -> Option<usize> {
-        let is_replaced = self.method.uses(Uses::Own) && self.span.is_none() && self.own != Own::Keep;
-        self.source.0.scene.layout.patch_of(self.position).filter(|_| is_replaced)
-    }
-
-    /// The target's own entry as it was computed.
-    pub fn own_value(&self) -> Option<f32> {
-        self.source.0.row(self.source.1).get(self.position).copied()
-    }
-
-    /// What the own-entry rule made of the target's own entry, in words.
-    pub fn own_words(&self) -> &'static str {
-        match self.own {
-            Own::Max => "own entry, drawn as the largest other",
-            Own::Zero => "own entry, drawn as 0",
-            Own::Keep => "own entry",
-        }
-    }
-
-    /// The values that ranks are counted in: all but the own entry where that is replaced, in ascending order.
-    pub fn ranked_values(&self) -> Vec<f32> {
-        let own = self.own_entry();
-        let others = self.heatmap.values.iter().enumerate().filter(|&(patch, value)| own != Some(patch) && !value.is_nan());
-        let mut sorted: Vec<f32> = others.map(|(_, &value)| value).collect();
-        sorted.sort_by(f32::total_cmp);
-        sorted
-    }
-
-    /// The values below and above the limits of the colours, as indices into the values.
-    pub fn beyond(&self) -> [Vec<usize>; 2] {
-        let is_beyond = |test: &dyn Fn(f32) -> bool| {
-            let values = self.heatmap.values.iter().enumerate().filter(|&(_, &value)| test(value));
-            values.map(|(patch, _)| patch).collect()
-        };
-        [is_beyond(&|value| value < self.range.low), is_beyond(&|value| value > self.range.high)]
-    }
-
-    /// Whether another token's map has to be asked for, and does not follow the pointer.
-    pub fn is_asked_for(&self) -> bool {
-        self.method.reach == Reach::Each || self.method.reach == Reach::Rows && self.paint().is_some()
-    }
-
-    /// Colours in place of those of the values, where the method has such.
-    pub fn paint(&self) -> Option<&Paint> {
-        let paint = self.source.0.shown.paint.as_ref();
-        paint.filter(|paint| paint.colours.len() == self.heatmap.values.len())
-    }
-
-    /// The value that a prefix token has in the target's row.
-    pub fn value_at(&self, position: usize) -> Option<f32> {
-        match self.source.0.scene.layout.patch_of(position) {
-            Some(patch) => self.heatmap.values.get(patch).copied(),
-            None => self.source.0.row(self.source.1).get(position).copied(),
-        }
-    }
-}
-
-/// A segmentation at a cut.
-#[derive(Clone, Debug)]
-pub struct CutView {
-    /// The maps and their tree.
-    pub segments: Arc<Segments>,
-    /// The cut.
-    pub cut: Cut,
-    /// Labels at that cut.
-    pub segmentation: Arc<Segmentation>,
-    /// `[clusters]`, share of the pixels.
-    pub shares: Vec<f64>,
-    /// What segments are to each other at that cut.
-    pub shown: Arc<Shown>,
-}
-
-impl CutView {
-    /// Segments that some pixel belongs to.
-    pub fn num_segments(&self) -> usize {
-        self.shares.iter().filter(|share| **share > 0.0).count()
-    }
-}
 
 /// What is shown beside a map or a segmentation.
 #[derive(Clone, Debug)]
@@ -350,17 +217,6 @@ impl View {
     }
 }
 
-/// The answer to a question for this map alone.
-fn single(map: &MapView) -> Explanation {
-    let (source, row) = &map.source;
-    let token = token_at(&source.scene.layout, map.position);
-    let has_own = source.method.uses(Uses::Own) && map.span.is_none();
-    let params = Params { own: if has_own { map.own } else { Own::default() }, ..source.request.params.clone() };
-    let tokens = map.span.map_or_else(|| Tokens::These(vec![token]), Tokens::Span);
-    let request = Request { tokens, params, ..source.request.clone() };
-    Explanation { request, positions: vec![map.position], relevance: source.row(*row).into(), ..(**source).clone() }
-}
-
 impl Lane {
     /// Where the user points, as far as the method has maps to answer with: one that is made for each token that is asked for, or
     /// that is the same for all, does not follow the pointer.
@@ -381,17 +237,4 @@ fn target(lane: &Lane, scene: &Scene, pointing: Pointing, is_growing: bool) -> O
     let pinned = lane.pinned().filter(|_| !pointing.peek).and_then(|t| scene.layout.resolve(t).ok());
     let focus = pointing.focus.filter(|&p| p < scene.layout.len());
     pinned.or(focus).or_else(|| if is_growing { None } else { first_guess(scene) })
-}
-
-/// A row of an answer as a heatmap; `None` when the answer has no such row.
-fn map_view(source: &Arc<Explanation>, row: usize, own: Own) -> Option<MapView> {
-    let layout = &source.scene.layout;
-    let &position = source.positions.get(row)?;
-    let relevance = source.relevance.get(row * layout.len()..(row + 1) * layout.len())?;
-    let span = source.span();
-    let rule = if source.method.uses(Uses::Own) && span.is_none() { own } else { Own::Keep };
-    let heatmap = Heatmap::from_relevance(layout, relevance, source.scope(span.unwrap_or(position.into())), rule);
-    let range = heatmap.range(RangeRule::MinMax);
-    let (layer, method) = (source.layer, source.method);
-    Some(MapView { heatmap, range, position, span, layer, method, source: (source.clone(), row), own })
 }

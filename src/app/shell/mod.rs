@@ -10,6 +10,7 @@ pub mod files;
 pub mod gallery;
 pub mod help;
 pub mod hub;
+mod hub_list;
 pub mod keeper;
 pub mod links;
 pub mod path_field;

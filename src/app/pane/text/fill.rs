@@ -6,15 +6,13 @@ use std::ops::Range;
 use eframe::egui::{Rect, pos2};
 
 use super::items::Item;
-use super::line::{BOX_HEIGHT, CHIP_HEIGHT, CHIP_MARGIN, CHIP_PADDING, LINE_HEIGHT, Line, Measure, Place, Run, Setting, Shape};
+use super::line::{
+    BOX_HEIGHT, CHIP_HEIGHT, CHIP_MARGIN, CHIP_PADDING, LINE_HEIGHT, Line, Measure, Place, Run, Setting, Shape, code,
+};
 use crate::letters::bidi::{Directions, OBJECT, visual_order};
 use crate::letters::characters::is_wide;
-use crate::letters::clusters::{Cluster, Clusters};
 use crate::letters::fonts::Choice;
 use crate::letters::units::{Unit, units};
-
-/// Width of the code point of a character without a font.
-pub(super) const CODE_WIDTH: f32 = 17.0;
 
 /// Sets a paragraph below the lines that are there.
 pub(super) fn paragraph(items: &[Item], width: f32, measure: &dyn Measure, setting: &mut Setting) {
@@ -294,10 +292,4 @@ impl Pen {
 fn overlap(part: &Range<usize>, unit: &Range<usize>) -> Option<Range<usize>> {
     let (start, end) = (part.start.max(unit.start), part.end.min(unit.end));
     (start < end).then(|| start - unit.start..end - unit.start)
-}
-
-/// What stands for a character that no font has.
-fn code(text: &str) -> Shape {
-    let clusters = Clusters::new(vec![Cluster { start: 0, left: 0.0, right: CODE_WIDTH }], text.len(), false);
-    Shape { text: text.to_owned(), width: CODE_WIDTH, clusters, glyphs: vec![0] }
 }

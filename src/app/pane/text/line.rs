@@ -3,7 +3,7 @@
 
 use eframe::egui::{Pos2, Rect, Vec2};
 
-use crate::letters::clusters::Clusters;
+use crate::letters::clusters::{Cluster, Clusters};
 use crate::letters::fonts::{Choice, Fonts};
 use crate::letters::units::Unit;
 
@@ -162,4 +162,13 @@ impl Setting {
         let below = self.lines.iter().skip(line + 1).find_map(nearest);
         [above, below]
     }
+}
+
+/// Width of the code point of a character without a font.
+pub(super) const CODE_WIDTH: f32 = 17.0;
+
+/// What stands for a character that no font has.
+pub(super) fn code(text: &str) -> Shape {
+    let clusters = Clusters::new(vec![Cluster { start: 0, left: 0.0, right: CODE_WIDTH }], text.len(), false);
+    Shape { text: text.to_owned(), width: CODE_WIDTH, clusters, glyphs: vec![0] }
 }

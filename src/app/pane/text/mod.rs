@@ -3,12 +3,15 @@
 //! every layer ([`layers`]) and how much a span depends on its sources ([`score`]).
 
 mod fill;
+mod ink;
 mod items;
+mod layer_words;
 pub mod layers;
 pub mod line;
 pub mod page;
 pub mod score;
 pub mod setting;
+pub mod shaper;
 pub mod sheet;
 
 use std::sync::Arc;
@@ -27,7 +30,8 @@ use crate::letters::fonts::Fonts;
 use layers::Layers;
 use line::{LINE_HEIGHT, Setting};
 pub use page::Page;
-use sheet::{Shaper, Sheet};
+use shaper::Shaper;
+use sheet::Sheet;
 
 /// About eighty letters.
 const MEASURE: f32 = 660.0;

@@ -1,17 +1,13 @@
 //! One frame of a text: the grounds of its words, their letters, outlines, and a node for every token in the accessibility tree.
 
-use std::sync::Arc;
-
-use eframe::egui::epaint::text::Glyph;
 use eframe::egui::{
-    self, Align2, Color32, CornerRadius, FontFamily, FontId, Galley, Painter, Pos2, Rect, Response, Sense, Stroke, StrokeKind,
-    Ui, pos2, vec2,
+    self, Align2, Color32, CornerRadius, FontId, Painter, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui, pos2, vec2,
 };
-use unicode_segmentation::UnicodeSegmentation;
 
-use super::fill::CODE_WIDTH;
-use super::line::{CHIP_PADDING, LINE_HEIGHT, Line, Measure, Place, Run, Setting, Shape};
+use super::ink::{ROUNDING, clip, corners, ink_on, inked, paint_code, paint_generated};
+use super::line::{CHIP_PADDING, LINE_HEIGHT, Line, Place, Run, Setting};
 use super::page::Page;
+use super::shaper::{CHIP_FONT_SIZE, FONT_SIZE, PADDING, baseline, galley, letters};
 use crate::app::ask::tokens::token_at;
 use crate::app::command::Command;
 use crate::app::resolve::view::MapView;
@@ -21,116 +17,11 @@ use crate::app::widgets::values::PatchValues;
 use crate::app::widgets::words;
 use crate::domain::request::Input;
 use crate::domain::span::Span;
-use crate::letters::bidi::mirrored;
-use crate::letters::clusters::{Cluster, Clusters};
 use crate::letters::fonts::{Choice, Fonts};
-use crate::letters::shape::shape;
-use crate::letters::units::Unit;
 use crate::method::Reach;
 
-/// Size of the letters.
-const FONT_SIZE: f32 = 17.0;
-const CHIP_FONT_SIZE: f32 = 12.5;
-/// How far the ground of a word reaches beyond its letters.
-const PADDING: f32 = 3.0;
-const ROUNDING: u8 = 4;
 /// Tokens that get a node of their own.
 const MAX_NODES: usize = 2048;
-
-/// Shapes text as egui draws it.
-pub struct Shaper<'a> {
-    painter: &'a Painter,
-    fonts: Arc<Fonts>,
-}
-
-impl<'a> Shaper<'a> {
-    /// For what is drawn into `ui`.
-    pub fn new(ui: &'a Ui) -> Self {
-        Self { painter: ui.painter(), fonts: fonts::of(ui.ctx()) }
-    }
-}
-
-impl Measure for Shaper<'_> {
-    fn fonts(&self) -> &Fonts {
-        &self.fonts
-    }
-
-    fn shape(&self, text: &str, unit: &Unit) -> Shape {
-        // egui guesses directions by letters, and so turns neither brackets nor punctuation around.
-        let is_turned = unit.is_rtl() && unit.script.is_none();
-        let drawn: String =
-            if is_turned { text.graphemes(true).rev().flat_map(str::chars).map(mirrored).collect() } else { text.to_owned() };
-        let galley = letters(self.painter, &drawn, fonts::family(&self.fonts, &unit.choice));
-        let width = galley.size().x.ceil();
-        let glyphs: Vec<&Glyph> = galley.rows.iter().flat_map(|row| &row.glyphs).collect();
-        let starts = if is_turned { turned_starts(text) } else { starts_of(&glyphs, text, unit) };
-        let mut clusters: Vec<Cluster> = Vec::new();
-        for (&start, glyph) in starts.iter().zip(&glyphs) {
-            let left = glyph.pos.x;
-            match clusters.last_mut() {
-                // What takes no room, such as a mark, shares that of its letter.
-                Some(last) if last.start == start || (glyph.advance_width <= 0.0 && !unit.is_rtl()) => {}
-                last => {
-                    if let Some(last) = last {
-                        last.right = left;
-                    }
-                    clusters.push(Cluster { start, left, right: width });
-                }
-            }
-        }
-        Shape { text: drawn, width, clusters: Clusters::new(clusters, text.len(), unit.is_rtl()), glyphs: starts }
-    }
-
-    fn chip(&self, text: &str) -> f32 {
-        galley(self.painter, text, CHIP_FONT_SIZE).size().x
-    }
-
-    /// Wider than the font's own: the grounds of two words must not touch.
-    fn space(&self) -> f32 {
-        self.painter.fonts_mut(|f| f.glyph_width(&FontId::proportional(FONT_SIZE), ' ')) + PADDING
-    }
-}
-
-/// The byte at which the cluster of each of egui's glyphs begins, from the left. egui keeps none, but shapes with the same
-/// harfrust in the same font.
-fn starts_of(glyphs: &[&Glyph], text: &str, unit: &Unit) -> Vec<usize> {
-    let chars: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
-    let shaped = unit.choice.face().map(|face| shape(face, text, unit.script, unit.is_rtl()));
-    let Some(shaped) = shaped.filter(|_| unit.is_rtl() || chars.len() != glyphs.len()) else {
-        // From left to right egui adds glyphs without ink until there is one a character.
-        return glyphs.iter().enumerate().map(|(n, _)| chars.get(n).copied().unwrap_or(0)).collect();
-    };
-    let mut starts = Vec::with_capacity(glyphs.len());
-    for cluster in shaped.glyphs.chunk_by(|a, b| a.start == b.start) {
-        let start = cluster[0].start;
-        let chars = text.get(shaped.clusters.around(start)).map_or(1, |cluster| cluster.chars().count());
-        let count = if unit.is_rtl() { cluster.len() } else { cluster.len().max(chars) };
-        starts.extend(std::iter::repeat_n(start, count));
-    }
-    // What egui leaves out, such as a mark without a glyph, is at the end at worst.
-    starts.resize(glyphs.len(), starts.last().copied().unwrap_or(0));
-    starts
-}
-
-/// The byte at which each character begins, where its text is drawn turned around.
-fn turned_starts(text: &str) -> Vec<usize> {
-    text.grapheme_indices(true).rev().flat_map(|(at, grapheme)| std::iter::repeat_n(at, grapheme.chars().count())).collect()
-}
-
-/// egui keeps what was laid out in the frame before, so that this is a look-up.
-fn galley(painter: &Painter, text: &str, size: f32) -> Arc<Galley> {
-    painter.layout_no_wrap(text.to_owned(), FontId::proportional(size), Color32::PLACEHOLDER)
-}
-
-/// Running text in one font.
-fn letters(painter: &Painter, text: &str, family: FontFamily) -> Arc<Galley> {
-    painter.layout_no_wrap(text.to_owned(), FontId::new(FONT_SIZE, family), Color32::PLACEHOLDER)
-}
-
-/// From the top of a galley to its baseline.
-fn baseline(galley: &Galley) -> f32 {
-    galley.rows.first().and_then(|row| row.glyphs.first()).map_or(0.0, |glyph| glyph.pos.y)
-}
 
 /// A frame of the text.
 pub struct Sheet<'a> {
@@ -395,56 +286,4 @@ impl Sheet<'_> {
             }
         }
     }
-}
-
-/// Ends letters that no line could hold at its edge.
-fn clip(painter: &Painter, rect: Rect, width: f32) -> Option<Painter> {
-    (width > rect.width() + 1.0).then(|| painter.with_clip_rect(painter.clip_rect().intersect(rect)))
-}
-
-/// Laid-out text with a colour for each glyph.
-fn inked(galley: &Galley, inks: &[Color32]) -> Arc<Galley> {
-    let mut galley = galley.clone();
-    let mut inks = inks.iter();
-    for row in &mut galley.rows {
-        let row = Arc::make_mut(&mut row.row);
-        for (glyph, ink) in row.glyphs.iter().zip(&mut inks).filter(|(glyph, _)| !glyph.uv_rect.is_nothing()) {
-            let first = glyph.first_vertex as usize;
-            let corners = row.visuals.mesh.vertices.get_mut(first..first + 4);
-            corners.into_iter().flatten().for_each(|vertex| vertex.color = *ink);
-        }
-    }
-    Arc::new(galley)
-}
-
-/// A frame with the hexadecimal digits of a character that no font has, in two rows.
-fn paint_code(painter: &Painter, text: &str, at: Pos2, ink: Color32) {
-    let code = text.chars().next().map_or(0, u32::from);
-    let digits = if code > 0xffff { format!("{code:06X}") } else { format!("{code:04X}") };
-    let frame = Rect::from_min_max(at + vec2(0.5, -14.5), at + vec2(CODE_WIDTH - 0.5, 3.5));
-    painter.rect_stroke(frame, 1.0, Stroke::new(1.0, ink.gamma_multiply(0.6)), StrokeKind::Inside);
-    let font = FontId::proportional(if digits.len() > 4 { 7.5 } else { 8.5 });
-    let (upper, lower) = digits.split_at(digits.len() / 2);
-    for (row, y) in [(upper, -9.6), (lower, -1.2)] {
-        painter.text(pos2(frame.center().x, at.y + y), Align2::CENTER_CENTER, row, font.clone(), ink);
-    }
-}
-
-/// Round where the word begins and ends.
-fn corners(place: &Place) -> CornerRadius {
-    let [left, right] = place.joins.map(|joined| if joined { 0 } else { ROUNDING });
-    CornerRadius { nw: left, sw: left, ne: right, se: right }
-}
-
-/// Black or white, whichever is easier to read on a colour.
-fn ink_on(ground: Color32) -> Color32 {
-    let [r, g, b, _] = egui::Rgba::from(ground).to_array();
-    // At this luminance black and white have the same contrast (WCAG 2).
-    if 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 { Color32::BLACK } else { Color32::WHITE }
-}
-
-/// The line under a token that the model added, in the ink of quiet letters: it tells without colour.
-fn paint_generated(painter: &Painter, token: Rect, visuals: &egui::Visuals) {
-    let ink = theme::palette(visuals).quiet;
-    painter.hline(token.x_range(), (token.bottom() + 2.5).round() + 0.5, Stroke::new(1.0, ink));
 }
