@@ -131,6 +131,15 @@ fn a_mark_that_no_token_has_belongs_to_the_letter_below_it() {
 }
 
 #[test]
+fn what_no_token_has_at_the_end_stands_before_the_closing_token() {
+    let mut text = pieces_of("की");
+    text.pieces.truncate(1);
+    text.pieces.push(Piece { piece: "[SEP]".into(), span: 0..0, special: true, word: None });
+    let setting = set_text(text);
+    assert_eq!(setting.lines[0].runs.iter().map(|run| run.text.as_str()).collect::<String>(), "की");
+}
+
+#[test]
 fn what_no_font_has_keeps_a_place() {
     let setting = set("a\u{378}b");
     assert_eq!(setting.lines[0].places.iter().map(|p| p.position).collect::<Vec<_>>(), [0, 1, 2]);

@@ -28,8 +28,15 @@ pub(super) enum Item {
 pub(super) fn items(text: &Text) -> Vec<Item> {
     let mut items = Vec::new();
     let mut read = 0;
+    let end = text.cut_at.unwrap_or(text.string.len());
+    let last = text.pieces.iter().rposition(|piece| !piece.special);
     for (position, piece) in text.pieces.iter().enumerate() {
         if piece.special {
+            if last.is_none_or(|last| last < position) && read < end {
+                // What the tokenizer dropped after the last word stands before the closing token.
+                gap_items(text.string.get(read..end).unwrap_or("").trim_end(), &mut items);
+                read = end;
+            }
             items.extend([Item::Space(0), Item::Chip(position, piece.piece.clone()), Item::Space(0)]);
         } else {
             piece_items(text, (position, piece), read, &mut items);
